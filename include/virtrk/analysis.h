@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libvirtrk-analysis: does it fit, why not, and what would fit. Pure: no system call, no clock, no log;
+ * integers only, rounded against the applicant, so that a wrong answer can only be "no".
+ *
+ * Every function returns 0 when it answered (the answer, yes or no, is in the verdict) and a negative
+ * errno when the question was wrong (-EINVAL), too large (-ERANGE, -E2BIG) or memory ran out (-ENOMEM).
+ */
+#ifndef VIRTRK_ANALYSIS_H
+#define VIRTRK_ANALYSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <virtrk/units.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A promise: @budget_ns in every @period_ns, delivered within @deadline_ns of the start of the period. */
+struct vrk_reservation {
+	nsec_t budget_ns;	/* Q, 0 < Q <= D */
+	nsec_t deadline_ns;	/* D, Q <= D <= P */
+	nsec_t period_ns;	/* P */
+};
+
+/* The part of a host in which one EDF queue rules: a root domain of the kernel. */
+struct vrk_host {
+	uint32_t cpus;			/* m >= 1 */
+	nsec_t fair_budget_ns;		/* the kernel's own server on every CPU (fair_server); 0 = there is none */
+	nsec_t fair_period_ns;
+	nsec_t tick_ns;			/* enforcement grain: a budget may be overrun by so much, and is paid back */
+	nsec_t switch_ns;		/* cost of one switch to and from a reservation */
+	nsec_t latency_ns;		/* replenishment timer and dispatch latency */
+	bw_t kernel_limit_bw;		/* per CPU, to_ratio(sched_rt_period, sched_rt_runtime); VRK_BW_UNLIMITED at -1 */
+	nsec_t period_min_ns;		/* the kernel's limits on P; 0 = the defaults of sched(7) */
+	nsec_t period_max_ns;
+};
+
+#define VRK_BW_UNLIMITED UINT64_MAX
+#define VRK_BUDGET_MIN_NS 1024ULL
+#define VRK_PERIOD_MIN_NS (100 * NSEC_PER_USEC)
+#define VRK_PERIOD_MAX_NS ((1ULL << 22) * NSEC_PER_USEC)
+
+enum vrk_test {
+	VRK_TEST_NONE = 0,
+	VRK_TEST_PARAMETERS,	/* 0 < Q <= D <= P and the kernel's limits */
+	VRK_TEST_KERNEL,	/* the exact mirror of the kernel's own bandwidth check */
+	VRK_TEST_QPA,		/* one CPU: processor demand, exact */
+	VRK_TEST_GFB,		/* m CPUs, global EDF; sufficient tests, their union is used */
+	VRK_TEST_BAK,
+	VRK_TEST_BCL,
+	VRK_TEST_BCL_ITER,
+	_VRK_TEST_MAX,
+};
+
+/* Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter". */
+const char *vrk_test_name(enum vrk_test test);
+
+enum vrk_side_unit {
+	VRK_SIDE_NS = 0,	/* lhs and rhs are times */
+	VRK_SIDE_BW,		/* lhs and rhs are bandwidths, 2^20 = one CPU */
+};
+
+/* Which rule of VRK_TEST_PARAMETERS was broken. */
+enum vrk_rule {
+	VRK_RULE_NONE = 0,
+	VRK_RULE_BUDGET_ZERO,
+	VRK_RULE_BUDGET_MIN,		/* < 1024 ns */
+	VRK_RULE_BUDGET_DEADLINE,	/* Q > D */
+	VRK_RULE_DEADLINE_PERIOD,	/* D > P */
+	VRK_RULE_PERIOD_MIN,
+	VRK_RULE_PERIOD_MAX,
+	VRK_RULE_TIME_MAX,		/* a time above NSEC_MAX */
+};
+
+struct vrk_verdict {
+	bool ok;
+	enum vrk_test test;	/* the test that said yes; or the one that decided the no */
+	enum vrk_rule rule;	/* with VRK_TEST_PARAMETERS */
+	enum vrk_side_unit unit;
+	uint64_t lhs;		/* the inequality lhs <= rhs, which holds or is broken */
+	uint64_t rhs;
+	nsec_t at_ns;		/* witness: the window length at which it was evaluated; 0 = none */
+	size_t index;		/* witness: the reservation that is hit; SIZE_MAX = none in particular */
+};
+
+/**
+ * vrk_reservation_check() - the rules that need no other reservation
+ * @host: only period_min_ns and period_max_ns are read; NULL = the kernel's defaults
+ * @r:    any numbers
+ * @ret:  test = VRK_TEST_PARAMETERS, rule, lhs and rhs of the broken rule
+ *
+ * Return: 0. O(1), no allocation.
+ */
+int vrk_reservation_check(const struct vrk_host *host, const struct vrk_reservation *r,
+			  struct vrk_verdict *ret);
+
+/* A certificate: what an independent and short checker needs to believe a yes. Owned by the caller. */
+struct vrk_certificate {
+	enum vrk_test test;
+	nsec_t horizon_ns;	/* QPA: the L below which every deadline was covered */
+	size_t n_points;
+	nsec_t *points_ns;	/* QPA: descending test points; BCL-iter: one slack per reservation */
+};
+
+void vrk_certificate_done(struct vrk_certificate *cert);
+
+/**
+ * vrk_certificate_check() - believes nothing: recomputes both sides at every witness
+ *
+ * Shares no code with the tests it checks.
+ * Return: 0 the certificate proves that all @n reservations fit @host; -EBADMSG it does not. O(n * n_points).
+ */
+int vrk_certificate_check(const struct vrk_host *host, const struct vrk_reservation *r, size_t n,
+			  const struct vrk_certificate *cert);
+
+/**
+ * vrk_admit() - do these reservations fit this root domain, all of them, always?
+ * @host:     the root domain
+ * @r:        all reservations: those in force and the new ones
+ * @n:        how many; 0 fits
+ * @ret:      yes with the test that said so, or no with the broken inequality of the test that came nearest
+ * @ret_cert: filled on yes, may be NULL; release with vrk_certificate_done()
+ *
+ * In order: vrk_reservation_check() for each, the kernel mirror (the kernel would answer EBUSY), then on one CPU
+ * QPA with the fair server, on m CPUs the union of GFB, BAK, BCL and BCL-iter beside one fair server per CPU.
+ * Return: 0 with *ret filled; -EINVAL host without CPU; -ERANGE; -E2BIG; -ENOMEM.
+ */
+int vrk_admit(const struct vrk_host *host, const struct vrk_reservation *r, size_t n,
+	      struct vrk_verdict *ret, struct vrk_certificate *ret_cert);
+
+/* The smallest change of the newcomers that would fit. */
+enum vrk_repair_kind {
+	VRK_REPAIR_NONE = 0,	/* nothing of the newcomers helps: even the least budget does not fit */
+	VRK_REPAIR_BUDGET,	/* every newcomer's budget scaled down; value_ns = the largest that fits for r[index] */
+	VRK_REPAIR_DEADLINE,	/* a longer deadline (<= P) for r[index] fits */
+	VRK_REPAIR_PERIOD,	/* a longer period (and deadline, where it was the period) for r[index] fits */
+	VRK_REPAIR_TICK,	/* it would fit with fine enforcement (HRTICK_DL): value_ns = 0 */
+};
+
+struct vrk_repair {
+	enum vrk_repair_kind kind;
+	size_t index;
+	nsec_t value_ns;
+	struct vrk_reservation fits;	/* r[index] as it would fit */
+};
+
+/**
+ * vrk_admit_repair() - what would have to change so that vrk_admit() says yes
+ * @first: r[first..n) are the newcomers, the only ones that may change
+ *
+ * Every repair was confirmed by vrk_admit() before it is returned. Budgets on a grid of 1 us, rounded down.
+ * Return: 0 with *ret filled; errors as vrk_admit(). O(log P) admissions.
+ */
+int vrk_admit_repair(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, size_t first,
+		     struct vrk_repair *ret);
+
+/**
+ * vrk_admit_largest() - the largest budget with which one more reservation (D = P = @period_ns) would be admitted
+ * @ret_budget_ns: rounded down to 1 us; 0 = not even the kernel's least budget fits
+ */
+int vrk_admit_largest(const struct vrk_host *host, const struct vrk_reservation *r, size_t n,
+		      nsec_t period_ns, nsec_t *ret_budget_ns);
+
+/* The kernel's fixed point: floor(budget * 2^20 / period), truncated as kernel/sched/core.c does. */
+bw_t vrk_bw(nsec_t budget_ns, nsec_t period_ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Units. A time is nanoseconds of CLOCK_MONOTONIC, a bandwidth is the kernel's fixed point (2^20 = one CPU).
+ * The unit stands in every name: period_ns, load_bw.
+ */
+#ifndef VIRTRK_UNITS_H
+#define VIRTRK_UNITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef uint64_t nsec_t;
+typedef uint64_t bw_t;
+
+#define NSEC_PER_USEC 1000ULL
+#define NSEC_PER_MSEC 1000000ULL
+#define NSEC_PER_SEC  1000000000ULL
+#define NSEC_MAX      ((nsec_t)INT64_MAX)	/* the kernel refuses times with the top bit set */
+
+#define BW_SHIFT 20
+#define BW_UNIT  (1ULL << BW_SHIFT)		/* one whole CPU */
+
+/**
+ * vrk_nsec_parse() - a time with its unit, as people write it
+ * @text: digits, optionally '.' and up to 9 digits, then ns, us, ms or s; nothing else, no spaces, no sign
+ * @ret:  ns; a fraction finer than 1 ns is -EINVAL, never rounded
+ *
+ * A number without unit is refused: 4 could be anything.
+ * Return: 0; -EINVAL not of that form (also NULL and ""); -ERANGE more than NSEC_MAX. O(length).
+ */
+int vrk_nsec_parse(const char *text, nsec_t *ret);
+
+#define VRK_NSEC_STRLEN 32
+
+/**
+ * vrk_nsec_format() - the shortest exact text of a time, in the largest unit that needs at most 6 decimals
+ * @buf: at least VRK_NSEC_STRLEN bytes
+ *
+ * Exact: vrk_nsec_parse() of the result gives @ns back. Examples: "4ms", "2.5ms", "1024ns", "0ns".
+ * Return: @buf.
+ */
+char *vrk_nsec_format(char *buf, nsec_t ns);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Carries a plan out against the kernel, or leaves everything as it was. Step kinds live in apply-*.c.
+ */
+#ifndef DAEMON_APPLY_H
+#define DAEMON_APPLY_H
+
+#include "error.h"
+#include "ledger.h"
+#include "sysroot.h"
+
+/*
+ * apply_plan() - every step in order, each read back; on failure the done ones are reverted, last one first
+ *
+ * A thread that has ended is an error when the step gives it something (-ESRCH, VR_THREAD_GONE) and fine when the step
+ * takes something away. -EBUSY (VR_KERNEL_BUSY) may be passing: bandwidth that was given back arrives at the 0-lag time.
+ */
+int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **reterr);
+
+/*
+ * apply_undo() - after a crash: whatever of @plan is in the kernel goes back to old; steps that somebody else has
+ * overwritten since (neither old nor new) are left alone and counted in *ret_foreign.
+ */
+int apply_undo(struct sysroot *root, const struct plan *plan, size_t *ret_foreign, struct vr_error **reterr);
+
+#endif

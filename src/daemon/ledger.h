@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ledger: every promise in force and the kernel state it replaced. The plan: the ordered, undoable steps from one
+ * ledger to another. Pure values; state.c writes them down, apply.c carries them out.
+ */
+#ifndef DAEMON_LEDGER_H
+#define DAEMON_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <virtrk/analysis.h>
+
+#include "sysroot.h"	/* struct sched_state only */
+#include "vm.h"		/* VM_THREAD_NAME_MAX only */
+
+struct promise {
+	char *domain;
+	char thread[VM_THREAD_NAME_MAX];
+	pid_t pid;
+	pid_t tid;
+	uint64_t start_ticks;
+	struct vrk_reservation reservation;
+	bool soft;
+	struct sched_state before;	/* what the thread was, and becomes again */
+};
+
+struct ledger {
+	struct promise *promises;
+	size_t n;
+};
+
+void ledger_done(struct ledger *ledger);
+int ledger_copy(const struct ledger *ledger, struct ledger *ret);
+struct promise *ledger_find(const struct ledger *ledger, const char *domain, const char *thread);
+int ledger_add(struct ledger *ledger, const struct promise *promise);	/* copies; -EEXIST */
+bool ledger_remove(struct ledger *ledger, const char *domain, const char *thread);
+size_t ledger_remove_pid(struct ledger *ledger, pid_t pid);	/* the process is gone; how many went */
+
+/* The scheduler state that embodies a promise: SCHED_DEADLINE, RESET_ON_FORK, RECLAIM when soft. */
+void promise_sched_state(const struct promise *promise, struct sched_state *ret);
+
+enum step_kind {
+	STEP_SCHED,		/* policy and parameters of one thread */
+	_STEP_KIND_MAX,
+};
+
+struct step {
+	enum step_kind kind;
+	pid_t tid;
+	uint64_t start_ticks;
+	char *label;			/* "vcpu0 of rt", for messages */
+	struct sched_state old;
+	struct sched_state new;
+};
+
+struct plan {
+	struct step *steps;
+	size_t n;
+};
+
+void plan_done(struct plan *plan);
+
+/*
+ * plan_diff() - from what is promised to what is wanted. Order: give back, then shrink, then grow, then take, so that the
+ * kernel never has to hold more than the larger of both. O(n log n).
+ */
+int plan_diff(const struct ledger *have, const struct ledger *want, struct plan *ret);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What every source of domains offers, and all that it may say. A source watches (process connector, libvirt), makes
+ * snapshots and hands them on in the loop's thread; it decides nothing and writes nothing.
+ */
+#ifndef DAEMON_SOURCE_H
+#define DAEMON_SOURCE_H
+
+#include "vm.h"
+
+struct sysroot;
+typedef struct sd_event sd_event;
+
+enum source_kind {
+	SOURCE_VM,		/* a domain that is new, or whose threads or state changed: @vm is a whole snapshot */
+	SOURCE_VM_GONE,		/* the process @pid has ended */
+};
+
+struct source_event {
+	enum source_kind kind;
+	struct vm *vm;		/* SOURCE_VM: the handler takes it (sets it NULL) or it is freed afterwards */
+	pid_t pid;
+};
+
+typedef void (*source_handler)(struct source_event *event, void *userdata);
+
+/*
+ * source-proc: every QEMU process of the host, by the process connector (libnl) and one scan of /proc at start.
+ * Filtered in the kernel (socket filter): exec of anything, fork/exit/comm of known domains only.
+ */
+struct source_proc;
+int source_proc_new(struct source_proc **ret, struct sysroot *root, sd_event *event,
+		    source_handler handler, void *userdata);
+int source_proc_start(struct source_proc *source);	/* subscribe first, then scan: nothing is missed */
+int source_proc_rescan(struct source_proc *source, pid_t pid);	/* look at one domain again; -ESRCH it is no QEMU */
+struct source_proc *source_proc_free(struct source_proc *source);
+DEFINE_CLEANUP(struct source_proc *, source_proc_free)
+
+/*
+ * source-libvirt: names, UUIDs and states of libvirt's domains through its event API. It tells about processes that
+ * source-proc also sees; the manager's table merges both by pid. libvirtd absent is no fault: it waits for its socket.
+ */
+struct source_libvirt;
+int source_libvirt_new(struct source_libvirt **ret, struct sysroot *root, sd_event *event, const char *uri,
+		       source_handler handler, void *userdata);
+int source_libvirt_start(struct source_libvirt *source);
+struct source_libvirt *source_libvirt_free(struct source_libvirt *source);
+DEFINE_CLEANUP(struct source_libvirt *, source_libvirt_free)
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The only door to /proc, /sys, /dev and /run, and to the scheduler's system calls. A sysroot is the real host or a
+ * directory that looks like one (--root): then files come from there and no system call is made on a thread.
+ */
+#ifndef DAEMON_SYSROOT_H
+#define DAEMON_SYSROOT_H
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <virtrk/units.h>
+
+#include "cleanup.h"
+
+/* The kernel's struct sched_attr (version 0 is enough), in our words. */
+struct sched_state {
+	uint32_t policy;	/* SCHED_OTHER, SCHED_FIFO, SCHED_DEADLINE ... */
+	uint64_t flags;		/* SCHED_FLAG_* */
+	int32_t nice;
+	uint32_t priority;
+	nsec_t runtime_ns;
+	nsec_t deadline_ns;
+	nsec_t period_ns;
+};
+
+bool sched_state_equal(const struct sched_state *a, const struct sched_state *b);	/* what the policy makes matter */
+const char *sched_policy_name(uint32_t policy);						/* "other", "deadline", ... */
+
+/* The system calls that change or read a thread; tests wrap them to let the n-th fail. All return 0 or -errno. */
+struct sysroot_ops {
+	int (*sched_get)(pid_t tid, struct sched_state *ret);
+	int (*sched_set)(pid_t tid, const struct sched_state *state);
+	int (*affinity_get)(pid_t tid, cpu_set_t *ret);
+	int (*affinity_set)(pid_t tid, const cpu_set_t *set);
+};
+
+struct sysroot {
+	int fd;				/* O_PATH of the root directory */
+	char *path;			/* "/" for the real host */
+	const struct sysroot_ops *ops;
+};
+
+int sysroot_new(struct sysroot **ret, const char *path);	/* NULL or "/" = the real host */
+struct sysroot *sysroot_free(struct sysroot *root);
+DEFINE_CLEANUP(struct sysroot *, sysroot_free)
+bool sysroot_is_host(const struct sysroot *root);
+
+/* Paths are absolute ("/proc/1/comm") and taken below the root. Read whole (at most 1 MiB), without the last newline. */
+int sysroot_read(const struct sysroot *root, const char *path, char **ret);
+int sysroot_readf(const struct sysroot *root, char **ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int sysroot_read_u64(const struct sysroot *root, const char *path, uint64_t *ret);
+int sysroot_read_i64(const struct sysroot *root, const char *path, int64_t *ret);
+int sysroot_write(const struct sysroot *root, const char *path, const char *text);
+int sysroot_open(const struct sysroot *root, const char *path, int flags);	/* fd or -errno */
+int sysroot_opendir(const struct sysroot *root, const char *path, DIR **ret);
+bool sysroot_exists(const struct sysroot *root, const char *path);
+int sysroot_readlink(const struct sysroot *root, const char *path, char **ret);
+
+/* Field 22 of /proc/TID/stat. -ESRCH when the thread is gone. */
+int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret);
+
+#endif
