@@ -6,6 +6,7 @@
 #ifndef DAEMON_SYSROOT_H
 #define DAEMON_SYSROOT_H
 
+#include <linux/sched.h>	/* SCHED_FLAG_* */
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@ struct sched_state {
 	uint64_t flags;		/* SCHED_FLAG_* */
 	int32_t nice;
 	uint32_t priority;
-	nsec_t runtime_ns;
+	nsec_t runtime_ns;	/* SCHED_DEADLINE: the budget; the fair policies: an own slice, 0 = the kernel's (>= 6.12) */
 	nsec_t deadline_ns;
 	nsec_t period_ns;
 };
@@ -29,12 +30,17 @@ struct sched_state {
 bool sched_state_equal(const struct sched_state *a, const struct sched_state *b);	/* what the policy makes matter */
 const char *sched_policy_name(uint32_t policy);						/* "other", "deadline", ... */
 
-/* The system calls that change or read a thread; tests wrap them to let the n-th fail. All return 0 or -errno. */
+struct sysroot;
+
+/*
+ * The system calls that change or read a thread; tests wrap them to let the n-th fail. All return 0 or -errno.
+ * In a fake root nothing can be set (-ENOSYS); what can be read is told in sysroot.c.
+ */
 struct sysroot_ops {
-	int (*sched_get)(pid_t tid, struct sched_state *ret);
-	int (*sched_set)(pid_t tid, const struct sched_state *state);
-	int (*affinity_get)(pid_t tid, cpu_set_t *ret);
-	int (*affinity_set)(pid_t tid, const cpu_set_t *set);
+	int (*sched_get)(const struct sysroot *root, pid_t tid, struct sched_state *ret);
+	int (*sched_set)(const struct sysroot *root, pid_t tid, const struct sched_state *state);
+	int (*affinity_get)(const struct sysroot *root, pid_t tid, cpu_set_t *ret);
+	int (*affinity_set)(const struct sysroot *root, pid_t tid, const cpu_set_t *set);
 };
 
 struct sysroot {
@@ -49,7 +55,8 @@ DEFINE_CLEANUP(struct sysroot *, sysroot_free)
 bool sysroot_is_host(const struct sysroot *root);
 
 /* Paths are absolute ("/proc/1/comm") and taken below the root. Read whole (at most 1 MiB), without the last newline. */
-int sysroot_read(const struct sysroot *root, const char *path, char **ret);
+int sysroot_read(const struct sysroot *root, const char *path, char **ret);	/* -EBADMSG: there is a NUL in it */
+int sysroot_read_bytes(const struct sysroot *root, const char *path, char **ret, size_t *ret_size);	/* as it is */
 int sysroot_readf(const struct sysroot *root, char **ret, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int sysroot_read_u64(const struct sysroot *root, const char *path, uint64_t *ret);
 int sysroot_read_i64(const struct sysroot *root, const char *path, int64_t *ret);
