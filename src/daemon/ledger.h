@@ -34,7 +34,7 @@ struct ledger {
 void ledger_done(struct ledger *ledger);
 int ledger_copy(const struct ledger *ledger, struct ledger *ret);
 struct promise *ledger_find(const struct ledger *ledger, const char *domain, const char *thread);
-int ledger_add(struct ledger *ledger, const struct promise *promise);	/* copies; -EEXIST */
+int ledger_add(struct ledger *ledger, const struct promise *promise);	/* copies; -EEXIST: that name, or that thread */
 bool ledger_remove(struct ledger *ledger, const char *domain, const char *thread);
 size_t ledger_remove_pid(struct ledger *ledger, pid_t pid);	/* the process is gone; how many went */
 
@@ -61,6 +61,7 @@ struct plan {
 };
 
 void plan_done(struct plan *plan);
+int plan_add(struct plan *plan, const struct step *step);	/* copies, the label too */
 
 /*
  * plan_diff() - from what is promised to what is wanted. Order: give back, then shrink, then grow, then take, so that the

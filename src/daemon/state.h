@@ -21,6 +21,9 @@ DEFINE_CLEANUP(struct state *, state_close)
 int state_save(struct state *state, const struct ledger *ledger, const struct plan *plan, struct vr_error **reterr);
 int state_load(struct state *state, struct ledger *ret_ledger, struct plan *ret_plan, struct vr_error **reterr);
 
+/* Renames a damaged state.json to state.json.damaged-TIME, so that it is never overwritten; -ENOENT: there is none. */
+int state_set_aside(struct state *state, struct vr_error **reterr);
+
 /* The parser alone, for tests and the fuzzer. -EBADMSG, VR_BAD_STATE with the path of what is wrong. */
 int state_parse(const char *text, size_t length, const char *boot_id, struct ledger *ret_ledger,
 		struct plan *ret_plan, struct vr_error **reterr);

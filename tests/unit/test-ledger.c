@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ledger as a value: unique by name and by thread, deep copies, order kept. */
+#include "expect.h"
+#include "ledger.h"
+
+static struct promise promise_make(const char *domain, const char *thread, pid_t pid, pid_t tid)
+{
+	struct promise promise = {
+		.domain = (char *)domain,
+		.pid = pid,
+		.tid = tid,
+		.start_ticks = 100 + (uint64_t)tid,
+		.reservation = { 4 * NSEC_PER_MSEC, 9 * NSEC_PER_MSEC, 10 * NSEC_PER_MSEC },
+		.before = { .policy = SCHED_OTHER, .nice = 3 },
+	};
+
+	snprintf(promise.thread, sizeof(promise.thread), "%s", thread);
+	return promise;
+}
+
+static int add(struct ledger *ledger, const char *domain, const char *thread, pid_t pid, pid_t tid)
+{
+	struct promise promise = promise_make(domain, thread, pid, tid);
+
+	return ledger_add(ledger, &promise);
+}
+
+static void test_add(void)
+{
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	struct promise again = promise_make("c", "vcpu0", 1, 11);
+	char name[] = "a";
+
+	CASE("add");
+	EXPECT(ledger_find(&ledger, "a", "vcpu0") == NULL);
+	EXPECT_INT(add(&ledger, name, "vcpu0", 1, 11), 0);
+	name[0] = 'x';		/* the ledger has its own copy */
+	EXPECT_INT(add(&ledger, "a", "vcpu1", 1, 12), 0);
+	EXPECT_INT(add(&ledger, "b", "vcpu0", 2, 21), 0);
+	EXPECT_INT(add(&ledger, "a", "vcpu0", 1, 99), -EEXIST);
+	EXPECT_INT(add(&ledger, "c", "vcpu0", 1, 11), -EEXIST);
+	again.start_ticks++;	/* the same number, but a later thread */
+	EXPECT_INT(ledger_add(&ledger, &again), 0);
+	EXPECT_INT(ledger.n, 4);
+	EXPECT(ledger_find(&ledger, "a", "vcpu1") == &ledger.promises[1]);
+	EXPECT(ledger_find(&ledger, "a", "vcpu") == NULL);
+	EXPECT(ledger_find(&ledger, "b", "vcpu1") == NULL);
+}
+
+static void test_copy(void)
+{
+	_cleanup_(ledger_done) struct ledger ledger = { 0 }, copy = { 0 }, empty = { 0 }, none = { 0 };
+
+	CASE("copy");
+	EXPECT_INT(ledger_copy(&empty, &none), 0);
+	EXPECT(none.n == 0);
+	EXPECT_INT(add(&ledger, "a", "vcpu0", 1, 11), 0);
+	EXPECT_INT(add(&ledger, "a", "vcpu1", 1, 12), 0);
+	EXPECT_INT(ledger_copy(&ledger, &copy), 0);
+	EXPECT(ledger_remove(&ledger, "a", "vcpu0"));
+	EXPECT_INT(copy.n, 2);
+	EXPECT(copy.promises[0].domain != NULL && ledger_find(&copy, "a", "vcpu0") != NULL);
+	EXPECT_INT(copy.promises[0].reservation.deadline_ns, 9 * NSEC_PER_MSEC);
+	EXPECT_INT(copy.promises[0].before.nice, 3);
+}
+
+static void test_remove(void)
+{
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	pid_t i;
+
+	CASE("remove");
+	EXPECT(!ledger_remove(&ledger, "a", "vcpu0"));
+	EXPECT_INT(ledger_remove_pid(&ledger, 1), 0);
+	for (i = 0; i < 6; i++) {
+		char thread[VM_THREAD_NAME_MAX];
+
+		snprintf(thread, sizeof(thread), "vcpu%d", i);
+		EXPECT_INT(add(&ledger, i % 2 ? "odd" : "even", thread, 1 + i % 2, 10 + i), 0);
+	}
+	EXPECT(ledger_remove(&ledger, "odd", "vcpu5"));		/* the last */
+	EXPECT(ledger_remove(&ledger, "even", "vcpu0"));	/* the first */
+	EXPECT(!ledger_remove(&ledger, "even", "vcpu0"));
+	EXPECT_INT(ledger.n, 4);
+	EXPECT_INT(ledger_remove_pid(&ledger, 2), 2);
+	EXPECT_INT(ledger.n, 2);
+	EXPECT_STR(ledger.promises[0].thread, "vcpu2");
+	EXPECT_STR(ledger.promises[1].thread, "vcpu4");
+	EXPECT_INT(ledger_remove_pid(&ledger, 7), 0);
+	EXPECT_INT(ledger_remove_pid(&ledger, 1), 2);
+	EXPECT_INT(ledger.n, 0);
+}
+
+static void test_sched_state(void)
+{
+	struct promise promise = promise_make("a", "vcpu0", 1, 11);
+	struct sched_state hard, soft;
+
+	CASE("what embodies a promise");
+	promise_sched_state(&promise, &hard);
+	EXPECT_INT(hard.policy, SCHED_DEADLINE);
+	EXPECT_INT(hard.flags, SCHED_FLAG_RESET_ON_FORK);
+	EXPECT(hard.runtime_ns == 4 * NSEC_PER_MSEC && hard.deadline_ns == 9 * NSEC_PER_MSEC &&
+	       hard.period_ns == 10 * NSEC_PER_MSEC);
+	EXPECT(hard.nice == 0 && hard.priority == 0);
+	promise.soft = true;
+	promise_sched_state(&promise, &soft);
+	EXPECT_INT(soft.flags, SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM);
+	EXPECT(!sched_state_equal(&hard, &soft));
+}
+
+int main(void)
+{
+	test_add();
+	test_copy();
+	test_remove();
+	test_sched_state();
+	return expect_result();
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan: named cases of which steps and in which order; then random pairs of ledgers, whose plan is carried out on
+ * a model of the kernel: every step must find its old state, the end must be what was wanted, and the bandwidth in
+ * between must never exceed the larger of both ends.
+ */
+#include "expect.h"
+#include "ledger.h"
+
+#define MS NSEC_PER_MSEC
+
+struct row {
+	const char *domain;
+	const char *thread;
+	pid_t tid;
+	uint64_t start;
+	nsec_t budget_ns;	/* of 10 ms; 0 = no more rows */
+	bool soft;
+};
+
+static void ledger_fill(struct ledger *ledger, const struct row *rows, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && rows[i].budget_ns > 0; i++) {
+		struct promise promise = {
+			.domain = (char *)rows[i].domain,
+			.pid = rows[i].tid,
+			.tid = rows[i].tid,
+			.start_ticks = rows[i].start,
+			.reservation = { rows[i].budget_ns, 10 * MS, 10 * MS },
+			.soft = rows[i].soft,
+			.before = { .policy = SCHED_OTHER, .nice = 5 },
+		};
+
+		snprintf(promise.thread, sizeof(promise.thread), "%s", rows[i].thread);
+		EXPECT_INT(ledger_add(ledger, &promise), 0);
+	}
+}
+
+/* "tid:old>new" per step, where a state is "-" (not reserved) or its budget in ms, "s" when soft. */
+static void plan_text(const struct plan *plan, char *text, size_t size)
+{
+	size_t i, used = 0;
+
+	text[0] = '\0';
+	for (i = 0; i < plan->n; i++) {
+		const struct sched_state *ends[] = { &plan->steps[i].old, &plan->steps[i].new };
+		char words[2][16];
+		size_t j;
+
+		for (j = 0; j < 2; j++) {
+			if (ends[j]->policy == SCHED_DEADLINE)
+				snprintf(words[j], sizeof(words[j]), "%" PRIu64 "%s", (uint64_t)(ends[j]->runtime_ns / MS),
+					 ends[j]->flags & SCHED_FLAG_RECLAIM ? "s" : "");
+			else
+				snprintf(words[j], sizeof(words[j]), "-");
+		}
+		used += (size_t)snprintf(text + used, size - used, "%s%d:%s>%s", i > 0 ? " " : "", plan->steps[i].tid,
+					 words[0], words[1]);
+	}
+}
+
+static void test_cases(void)
+{
+	static const struct {
+		const char *name;
+		struct row have[4];
+		struct row want[4];
+		const char *plan;
+	} cases[] = {
+		{ "nothing to nothing", { { 0 } }, { { 0 } }, "" },
+		{ "the same", { { "a", "vcpu0", 1, 1, 2 * MS, false } }, { { "a", "vcpu0", 1, 1, 2 * MS, false } }, "" },
+		{ "take", { { 0 } }, { { "a", "vcpu0", 1, 1, 2 * MS, false } }, "1:->2" },
+		{ "give back", { { "a", "vcpu0", 1, 1, 2 * MS, false } }, { { 0 } }, "1:2>-" },
+		{ "hard to soft", { { "a", "vcpu0", 1, 1, 2 * MS, false } }, { { "a", "vcpu0", 1, 1, 2 * MS, true } },
+		  "1:2>2s" },
+		{ "another name for the same thread", { { "a", "vcpu0", 1, 1, 2 * MS, false } },
+		  { { "b", "vcpu0", 1, 1, 2 * MS, false } }, "" },
+		{ "the same name for another thread", { { "a", "vcpu0", 1, 1, 2 * MS, false } },
+		  { { "a", "vcpu0", 2, 1, 2 * MS, false } }, "1:2>- 2:->2" },
+		{ "the same number of a later thread", { { "a", "vcpu0", 1, 1, 2 * MS, false } },
+		  { { "a", "vcpu0", 1, 2, 2 * MS, false } }, "1:2>- 1:->2" },
+		{ "all four kinds, in this order",
+		  { { "a", "vcpu0", 4, 1, 1 * MS, false }, { "a", "vcpu1", 3, 1, 3 * MS, false },
+		    { "a", "vcpu2", 2, 1, 2 * MS, false } },
+		  { { "b", "vcpu0", 1, 1, 2 * MS, false }, { "a", "vcpu0", 4, 1, 2 * MS, false },
+		    { "a", "vcpu1", 3, 1, 1 * MS, false } },
+		  "2:2>- 3:3>1 4:1>2 1:->2" },
+		{ "within a kind the order of the ledger",
+		  { { "a", "vcpu0", 9, 1, 1 * MS, false }, { "a", "vcpu1", 5, 1, 1 * MS, false },
+		    { "a", "vcpu2", 7, 1, 1 * MS, false } }, { { 0 } }, "9:1>- 5:1>- 7:1>-" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		char text[256];
+
+		CASE(cases[i].name);
+		ledger_fill(&have, cases[i].have, 4);
+		ledger_fill(&want, cases[i].want, 4);
+		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+		plan_text(&plan, text, sizeof(text));
+		EXPECT_STR(text, cases[i].plan);
+	}
+}
+
+static void test_step(void)
+{
+	static const struct row row = { "rt", "iothread1", 7, 42, 2 * MS, false };
+	_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+	_cleanup_(plan_done) struct plan plan = { 0 };
+
+	CASE("all fields of a step");
+	ledger_fill(&want, &row, 1);
+	EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+	if (!EXPECT_INT(plan.n, 1))
+		return;
+	EXPECT_INT(plan.steps[0].kind, STEP_SCHED);
+	EXPECT_STR(plan.steps[0].label, "iothread1 of rt");
+	EXPECT_INT(plan.steps[0].start_ticks, 42);
+	EXPECT_INT(plan.steps[0].old.nice, 5);
+	EXPECT_INT(plan.steps[0].new.deadline_ns, 10 * MS);
+	EXPECT_INT(plan.steps[0].new.flags, SCHED_FLAG_RESET_ON_FORK);
+}
+
+/* A kernel of 16 threads, all with nice 5 at first. */
+#define MODEL_THREADS 16
+
+static uint32_t random_next(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(*seed >> 33);
+}
+
+static nsec_t model_sum(const struct sched_state *model)
+{
+	nsec_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < MODEL_THREADS; i++)
+		sum += model[i].runtime_ns;
+	return sum;
+}
+
+static void ledger_random(struct ledger *ledger, struct sched_state *model, uint64_t *seed)
+{
+	pid_t tid;
+
+	for (tid = 0; tid < MODEL_THREADS; tid++) {
+		struct row row = { "d", "", tid, 1, 0, random_next(seed) % 2 == 0 };
+		char thread[VM_THREAD_NAME_MAX];
+
+		row.budget_ns = random_next(seed) % 2 * (1 + random_next(seed) % 4) * MS;
+		snprintf(thread, sizeof(thread), "vcpu%d", tid);
+		row.thread = thread;
+		model[tid] = (struct sched_state){ .policy = SCHED_OTHER, .nice = 5 };
+		if (row.budget_ns == 0)
+			continue;
+		ledger_fill(ledger, &row, 1);
+		promise_sched_state(&ledger->promises[ledger->n - 1], &model[tid]);
+	}
+}
+
+static void test_random(void)
+{
+	uint64_t seed = 1;
+	int round;
+
+	CASE("random ledgers");
+	for (round = 0; round < 2000 && expect_failed == 0; round++) {
+		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+		struct sched_state model[MODEL_THREADS], goal[MODEL_THREADS];
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		nsec_t limit;
+		size_t i;
+
+		ledger_random(&have, model, &seed);
+		ledger_random(&want, goal, &seed);
+		limit = model_sum(model) > model_sum(goal) ? model_sum(model) : model_sum(goal);
+		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+		for (i = 0; i < plan.n; i++) {
+			EXPECT(sched_state_equal(&model[plan.steps[i].tid], &plan.steps[i].old));
+			EXPECT(!sched_state_equal(&plan.steps[i].new, &plan.steps[i].old));
+			model[plan.steps[i].tid] = plan.steps[i].new;
+			EXPECT(model_sum(model) <= limit);
+		}
+		for (i = 0; i < MODEL_THREADS; i++)
+			EXPECT(sched_state_equal(&model[i], &goal[i]));
+	}
+}
+
+int main(void)
+{
+	test_cases();
+	test_step();
+	test_random();
+	return expect_result();
+}
