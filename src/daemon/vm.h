@@ -47,11 +47,19 @@ struct vm {
 	enum vm_accel accel;
 	enum vm_state state;
 	bool vcpus_unknown;		/* QEMU names no threads and has no QMP socket: say so, reserve nothing */
-	struct vm_thread *threads;	/* sorted by (kind, index) */
+	bool vcpus_shared;		/* single-threaded TCG: the thread of vcpu0 runs all vCPUs */
+	struct vm_thread *threads;	/* sorted by (kind, index); none in a snapshot of source-libvirt */
 	size_t n_threads;
 };
 
-int vm_new(struct vm **ret, const char *name, pid_t pid);
+/*
+ * What is safe in an object path, a journal field and a file name: control characters, '/', '\', a leading '.' and
+ * bytes that are not UTF-8 become \xHH; at most VM_NAME_MAX bytes.
+ */
+#define VM_NAME_MAX 255
+void vm_name_escape(char ret[VM_NAME_MAX + 1], const char *name);
+
+int vm_new(struct vm **ret, const char *name, pid_t pid);	/* escapes @name; NULL or "" = "qemu-PID" */
 struct vm *vm_free(struct vm *vm);
 DEFINE_CLEANUP(struct vm *, vm_free)
 
@@ -76,7 +84,7 @@ enum vm_change {
 	VM_CHANGE_NEW = 1 << 0,
 	VM_CHANGE_THREADS = 1 << 1,	/* a thread came or went */
 	VM_CHANGE_STATE = 1 << 2,
-	VM_CHANGE_IDENTITY = 1 << 3,	/* name, uuid or origin became known */
+	VM_CHANGE_IDENTITY = 1 << 3,	/* name, uuid, accel or origin became known */
 };
 
 struct vm_table {
@@ -89,8 +97,10 @@ struct vm *vm_table_by_name(const struct vm_table *table, const char *name);
 struct vm *vm_table_by_pid(const struct vm_table *table, pid_t pid);
 
 /*
- * Takes @vm. A known pid with the same start is brought up to date, an unknown one is added; a name that another
- * pid bears gets "-PID" appended. Fields that the snapshot does not know (uuid NULL) keep their value.
+ * Takes @vm, also on failure. A known pid with the same start is brought up to date, an unknown one is added (and
+ * takes the place of a dead one with the same pid); a name that another pid bears gets "-PID" appended. Fields that
+ * the snapshot does not know (uuid NULL) keep their value: one with threads does not know the state, one without
+ * (source-libvirt's) does not know the threads. A name stays once given, unless libvirt's replaces a guessed one.
  * Return: 0 with *ret_change and *ret_vm (owned by the table); -ENOMEM.
  */
 int vm_table_merge(struct vm_table *table, struct vm *vm, enum vm_change *ret_change, struct vm **ret_vm);
