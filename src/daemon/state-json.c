@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * state.json as text: one object {version, boot_id, promises: [...], plan: [...]}. Times in ns, policies and flags as
+ * the kernel numbers them, since what cannot be named must still be restored.
+ *
+ * Reading is strict, because a wrong old value would be written into the kernel: unknown, doubled and missing keys,
+ * wrong types and numbers out of range are refused with their path, and then nothing of the file is used. Each kind of
+ * object is described by a table of its fields, which both the reader and the writer walk.
+ *
+ * Called by state.c, the unit test and the fuzzer. Opens no file. Text is not checked to be UTF-8: a domain may be named
+ * with any bytes, and a file that we wrote must be one that we read.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "json-keys.h"
+#include "state-json.h"
+#include "state.h"
+
+DEFINE_CLEANUP(struct json_object *, json_object_put)
+DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
+
+enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_THREAD, FIELD_TEXT, FIELD_STEP_KIND, FIELD_SCHED };
+
+struct field {
+	const char *key;
+	enum field_kind kind;
+	size_t offset;
+	size_t size;		/* FIELD_NUMBER: of the integer; 4 bytes are signed, 8 unsigned */
+	int64_t min;
+	uint64_t max;
+};
+
+#define NUMBER(type, member, key, min, max) \
+	{ key, FIELD_NUMBER, offsetof(struct type, member), sizeof(((struct type *)0)->member), min, max }
+#define OTHER(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0 }
+
+/* json-c cuts an integer that does not fit to the ends of the range without a word: so these stay outside. */
+#define TIME_MAX (NSEC_MAX - 1)
+
+/* A restored state is handed to sched_setattr(): no flag that would mean something else there. */
+#define FLAGS_MAX (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_RECLAIM | SCHED_FLAG_DL_OVERRUN)
+
+static const struct field sched_fields[] = {
+	NUMBER(sched_state, policy, "policy", 0, 7),
+	NUMBER(sched_state, flags, "flags", 0, FLAGS_MAX),
+	NUMBER(sched_state, nice, "nice", -20, 19),
+	NUMBER(sched_state, priority, "priority", 0, 99),
+	NUMBER(sched_state, runtime_ns, "runtime_ns", 0, TIME_MAX),
+	NUMBER(sched_state, deadline_ns, "deadline_ns", 0, TIME_MAX),
+	NUMBER(sched_state, period_ns, "period_ns", 0, TIME_MAX),
+};
+
+static const struct field promise_fields[] = {
+	OTHER(FIELD_TEXT, promise, domain, "domain"),
+	OTHER(FIELD_THREAD, promise, thread, "thread"),
+	NUMBER(promise, pid, "pid", 1, INT32_MAX),
+	NUMBER(promise, tid, "tid", 1, INT32_MAX),
+	NUMBER(promise, start_ticks, "start_ticks", 0, TIME_MAX),
+	NUMBER(promise, reservation.budget_ns, "budget_ns", 1, TIME_MAX),
+	NUMBER(promise, reservation.deadline_ns, "deadline_ns", 1, TIME_MAX),
+	NUMBER(promise, reservation.period_ns, "period_ns", 1, TIME_MAX),
+	OTHER(FIELD_BOOL, promise, soft, "soft"),
+	OTHER(FIELD_SCHED, promise, before, "before"),
+};
+
+static const struct field step_fields[] = {
+	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
+	NUMBER(step, tid, "tid", 1, INT32_MAX),
+	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
+	OTHER(FIELD_TEXT, step, label, "label"),
+	OTHER(FIELD_SCHED, step, old, "old"),
+	OTHER(FIELD_SCHED, step, new, "new"),
+};
+
+static const char *const step_kind_names[] = {
+	[STEP_SCHED] = "sched",
+};
+static_assert(ARRAY_SIZE(step_kind_names) == _STEP_KIND_MAX, "a name for each kind of step");
+
+/* Where the reader is, for its messages: "promises[1].before". */
+struct place {
+	char path[96];
+	struct vr_error **reterr;
+};
+
+#define bad(place, ...) vr_error_set((place)->reterr, -EBADMSG, VR_BAD_STATE, __VA_ARGS__)
+
+static int object_read(const struct place *place, struct json_object *object, const struct field *fields, size_t n,
+		       void *out);
+
+static int number_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	int64_t number = json_object_get_int64(value);
+
+	if (!json_object_is_type(value, json_type_int))
+		return bad(place, "%s.%s: expected a whole number", place->path, field->key);
+	if (number < field->min || (number > 0 && (uint64_t)number > field->max))
+		return bad(place, "%s.%s: %s is not from %" PRId64 " to %" PRIu64, place->path, field->key,
+			   json_object_get_string(value), field->min, field->max);
+	if (field->size == sizeof(int32_t))
+		*(int32_t *)out = (int32_t)number;
+	else
+		*(uint64_t *)out = (uint64_t)number;
+	return 0;
+}
+
+/* A text without NUL and not empty. */
+static const char *text_of(struct json_object *value)
+{
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+
+	return text && *text && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
+}
+
+static int thread_read(const struct place *place, const struct field *field, struct json_object *value, char *out)
+{
+	enum vm_thread_kind kind;
+	const char *text = text_of(value);
+	uint32_t index;
+
+	if (!text || vm_thread_name_parse(text, &kind, &index) < 0)
+		return bad(place, "%s.%s: no thread's name", place->path, field->key);
+	vm_thread_name_format(out, kind, index);
+	return 0;
+}
+
+static int step_kind_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	const char *text = text_of(value);
+	size_t i;
+
+	for (i = 0; text && i < ARRAY_SIZE(step_kind_names); i++) {
+		if (strcmp(text, step_kind_names[i]) != 0)
+			continue;
+		*(enum step_kind *)out = (enum step_kind)i;
+		return 0;
+	}
+	return bad(place, "%s.%s: no kind of step", place->path, field->key);
+}
+
+static int sched_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	struct place inside = { .reterr = place->reterr };
+
+	snprintf(inside.path, sizeof(inside.path), "%s.%s", place->path, field->key);
+	return object_read(&inside, value, sched_fields, ARRAY_SIZE(sched_fields), out);
+}
+
+static int field_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	switch (field->kind) {
+	case FIELD_NUMBER:
+		return number_read(place, field, value, out);
+	case FIELD_BOOL:
+		if (!json_object_is_type(value, json_type_boolean))
+			return bad(place, "%s.%s: expected true or false", place->path, field->key);
+		*(bool *)out = json_object_get_boolean(value);
+		return 0;
+	case FIELD_THREAD:
+		return thread_read(place, field, value, out);
+	case FIELD_TEXT:
+		if (!text_of(value))
+			return bad(place, "%s.%s: expected a text that is not empty", place->path, field->key);
+		*(const char **)out = text_of(value);	/* borrowed from @value: copied when the whole entry is added */
+		return 0;
+	case FIELD_STEP_KIND:
+		return step_kind_read(place, field, value, out);
+	case FIELD_SCHED:
+		return sched_read(place, field, value, out);
+	}
+	return bad(place, "%s.%s: cannot be read", place->path, field->key);
+}
+
+/* Every field of the table once, and nothing else: doubles were refused before, so a count tells. */
+static int object_read(const struct place *place, struct json_object *object, const struct field *fields, size_t n,
+		       void *out)
+{
+	struct json_object *value;
+	size_t i;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return bad(place, "%s: expected an object", place->path);
+	json_object_object_foreach(object, key, unused) {
+		(void)unused;
+		for (i = 0; i < n && strcmp(fields[i].key, key) != 0; i++)
+			;
+		if (i == n)
+			return bad(place, "%s.%.40s: unknown key", place->path, key);
+	}
+	for (i = 0; i < n; i++) {
+		if (!json_object_object_get_ex(object, fields[i].key, &value))
+			return bad(place, "%s.%s: is missing", place->path, fields[i].key);
+		r = field_read(place, &fields[i], value, (char *)out + fields[i].offset);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int promise_read(const struct place *place, struct json_object *value, struct ledger *ledger)
+{
+	struct promise promise = { 0 };
+	int r;
+
+	r = object_read(place, value, promise_fields, ARRAY_SIZE(promise_fields), &promise);
+	if (r < 0)
+		return r;
+	if (promise.reservation.budget_ns > promise.reservation.deadline_ns)
+		return bad(place, "%s.budget_ns: above deadline_ns", place->path);
+	if (promise.reservation.deadline_ns > promise.reservation.period_ns)
+		return bad(place, "%s.deadline_ns: above period_ns", place->path);
+	r = ledger_add(ledger, &promise);
+	if (r == -EEXIST)
+		return bad(place, "%s: this thread is promised something before", place->path);
+	return r;
+}
+
+static int step_read(const struct place *place, struct json_object *value, struct plan *plan)
+{
+	struct step step = { 0 };
+	int r;
+
+	r = object_read(place, value, step_fields, ARRAY_SIZE(step_fields), &step);
+	if (r < 0)
+		return r;
+	return plan_add(plan, &step);
+}
+
+/* The array of entries named @key; each is read by promise_read() or step_read(). */
+static int entries_read(const struct place *place, struct json_object *document, const char *key,
+			struct ledger *ledger, struct plan *plan)
+{
+	struct place inside = { .reterr = place->reterr };
+	struct json_object *array = json_object_object_get(document, key);
+	size_t i, n;
+	int r;
+
+	if (!json_object_is_type(array, json_type_array))
+		return bad(place, "%s: expected an array", key);
+	n = json_object_array_length(array);
+	if (n > STATE_ENTRIES_MAX)
+		return bad(place, "%s: more than %u entries", key, STATE_ENTRIES_MAX);
+	for (i = 0; i < n; i++) {
+		snprintf(inside.path, sizeof(inside.path), "%s[%zu]", key, i);
+		if (ledger)
+			r = promise_read(&inside, json_object_array_get_idx(array, i), ledger);
+		else
+			r = step_read(&inside, json_object_array_get_idx(array, i), plan);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int document_read(const struct place *place, struct json_object *document, const char **ret_boot_id,
+			 struct ledger *ledger, struct plan *plan)
+{
+	static const char *const keys[] = { "version", "boot_id", "promises", "plan" };
+	struct json_object *version;
+	size_t i;
+	int r;
+
+	if (!json_object_is_type(document, json_type_object))
+		return bad(place, "expected an object");
+	json_object_object_foreach(document, key, unused) {
+		(void)unused;
+		for (i = 0; i < ARRAY_SIZE(keys) && strcmp(keys[i], key) != 0; i++)
+			;
+		if (i == ARRAY_SIZE(keys))
+			return bad(place, "%.40s: unknown key", key);
+	}
+	version = json_object_object_get(document, "version");
+	if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != STATE_VERSION)
+		return bad(place, "version: expected %d", STATE_VERSION);
+	*ret_boot_id = text_of(json_object_object_get(document, "boot_id"));
+	if (!*ret_boot_id)
+		return bad(place, "boot_id: expected a text that is not empty");
+	r = entries_read(place, document, "promises", ledger, NULL);
+	if (r < 0)
+		return r;
+	return entries_read(place, document, "plan", NULL, plan);
+}
+
+/* Syntax, and keys that stand twice. */
+static int document_parse(const struct place *place, const char *text, size_t length, struct json_object **ret)
+{
+	_cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(8);
+	_cleanup_(json_object_putp) struct json_object *document = NULL;
+	_cleanup_(freep) char *path = NULL;
+	enum json_tokener_error error;
+	int r;
+
+	if (!tokener)
+		return -ENOMEM;
+	if (length > STATE_BYTES_MAX)
+		return bad(place, "larger than %u bytes", STATE_BYTES_MAX);
+	if (memchr(text, '\0', length))	/* json-c would take it for the end */
+		return bad(place, "there is a NUL in it");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	document = json_tokener_parse_ex(tokener, text, (int)length);
+	error = json_tokener_get_error(tokener);
+	if (error == json_tokener_continue)
+		return bad(place, "ends in the middle");
+	if (error != json_tokener_success)
+		return bad(place, "byte %zu: %s", json_tokener_get_parse_end(tokener), json_tokener_error_desc(error));
+	r = json_keys_check(text, length, &path);
+	if (r < 0)
+		return bad(place, "%.80s: %s", path ?: "",
+			   r == -EEXIST ? "this key stands twice" : "no key of this file");
+	*ret = TAKE_PTR(document);
+	return 0;
+}
+
+int state_parse(const char *text, size_t length, const char *boot_id, struct ledger *ret_ledger,
+		struct plan *ret_plan, struct vr_error **reterr)
+{
+	const struct place place = { .reterr = reterr };
+	_cleanup_(json_object_putp) struct json_object *document = NULL;
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	const char *written_in;
+	int r;
+
+	r = document_parse(&place, text, length, &document);
+	if (r < 0)
+		return r;
+	r = document_read(&place, document, &written_in, &ledger, &plan);
+	if (r < 0)
+		return r;
+
+	*ret_ledger = (struct ledger){ 0 };
+	*ret_plan = (struct plan){ 0 };
+	if (strcmp(written_in, boot_id) != 0)
+		return 0;	/* its threads are gone with their kernel */
+	*ret_ledger = ledger;
+	*ret_plan = plan;
+	ledger = (struct ledger){ 0 };
+	plan = (struct plan){ 0 };
+	return 0;
+}
+
+/* Takes @value, which may be NULL: then memory had run out. */
+static int member_add(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (!value)
+		return -ENOMEM;
+	if (json_object_object_add(object, key, value) < 0) {
+		json_object_put(value);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct json_object *object_compose(const struct field *fields, size_t n, const void *in);
+
+static struct json_object *field_compose(const struct field *field, const void *in)
+{
+	switch (field->kind) {
+	case FIELD_NUMBER:
+		return field->size == sizeof(int32_t) ? json_object_new_int(*(const int32_t *)in) :
+							json_object_new_uint64(*(const uint64_t *)in);
+	case FIELD_BOOL:
+		return json_object_new_boolean(*(const bool *)in);
+	case FIELD_THREAD:
+		return json_object_new_string(in);
+	case FIELD_TEXT:
+		return json_object_new_string(*(const char *const *)in);
+	case FIELD_STEP_KIND:
+		return json_object_new_string(step_kind_names[*(const enum step_kind *)in]);
+	case FIELD_SCHED:
+		return object_compose(sched_fields, ARRAY_SIZE(sched_fields), in);
+	}
+	return NULL;
+}
+
+static struct json_object *object_compose(const struct field *fields, size_t n, const void *in)
+{
+	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+	size_t i;
+
+	if (!object)
+		return NULL;
+	for (i = 0; i < n; i++)
+		if (member_add(object, fields[i].key,
+			       field_compose(&fields[i], (const char *)in + fields[i].offset)) < 0)
+			return NULL;
+	return TAKE_PTR(object);
+}
+
+static struct json_object *array_compose(const struct field *fields, size_t n_fields, const void *entries, size_t n,
+					 size_t size)
+{
+	_cleanup_(json_object_putp) struct json_object *array = json_object_new_array();
+	size_t i;
+
+	if (!array)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		struct json_object *entry = object_compose(fields, n_fields, (const char *)entries + i * size);
+
+		if (!entry)
+			return NULL;
+		if (json_object_array_add(array, entry) < 0) {
+			json_object_put(entry);
+			return NULL;
+		}
+	}
+	return TAKE_PTR(array);
+}
+
+int state_compose(const struct ledger *ledger, const struct plan *plan, const char *boot_id, char **ret)
+{
+	_cleanup_(json_object_putp) struct json_object *document = json_object_new_object();
+	const char *text;
+	char *copy;
+	size_t size;
+
+	if (ledger->n > STATE_ENTRIES_MAX || (plan && plan->n > STATE_ENTRIES_MAX))
+		return -E2BIG;
+	if (!document || member_add(document, "version", json_object_new_int(STATE_VERSION)) < 0 ||
+	    member_add(document, "boot_id", json_object_new_string(boot_id)) < 0 ||
+	    member_add(document, "promises",
+		       array_compose(promise_fields, ARRAY_SIZE(promise_fields), ledger->promises, ledger->n,
+				     sizeof(*ledger->promises))) < 0 ||
+	    member_add(document, "plan",
+		       array_compose(step_fields, ARRAY_SIZE(step_fields), plan ? plan->steps : NULL,
+				     plan ? plan->n : 0, sizeof(struct step))) < 0)
+		return -ENOMEM;
+	text = json_object_to_json_string_length(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE,
+						 &size);
+	if (!text)
+		return -ENOMEM;
+	if (size > STATE_BYTES_MAX)
+		return -E2BIG;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
