@@ -1,1 +1,331 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Turns what the daemon knows (regime, ledger, foreign load, a request) into the analysis' question, and the analysis'
+ * numbers into sentences. Called by manager.c for Reserve, Check and Capacity. Never looks at the system, never logs.
+ *
+ * The order of the question is fixed: promises that stay, then foreign load, then the request. So an index of the
+ * analysis below the first two tells "somebody else would be hit" and the rest is the request's own item.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admit.h"
+
+struct question {
+	struct vrk_reservation *r;
+	size_t n;
+	size_t n_kept;		/* promises that stay */
+	size_t first;		/* where the request begins */
+	const struct promise **kept;
+};
+
+static void question_done(struct question *q)
+{
+	free(q->r);
+	free(q->kept);
+}
+
+void verdict_done(struct verdict *verdict)
+{
+	free(verdict->regime);
+	free(verdict->reason);
+	free(verdict->repair_text);
+	*verdict = (struct verdict) { 0 };
+}
+
+void admit_host(const struct regime *regime, struct vrk_host *ret)
+{
+	*ret = (struct vrk_host) {
+		.cpus = regime->n_cpus,
+		.fair_budget_ns = regime->fair_budget_ns,
+		.fair_period_ns = regime->fair_period_ns,
+		.tick_ns = regime->tick_ns,
+		.kernel_limit_bw = regime->rt_runtime_us < 0 ? VRK_BW_UNLIMITED
+				 : vrk_bw((nsec_t)regime->rt_runtime_us * NSEC_PER_USEC,
+					  regime->rt_period_us * NSEC_PER_USEC),
+		.period_min_ns = regime->period_min_ns,
+		.period_max_ns = regime->period_max_ns,
+	};
+}
+
+char *admit_regime_text(const struct regime *regime)
+{
+	char *text;
+
+	if (asprintf(&text, "%s, %u CPU%s, %s", regime_kind_name(regime->kind), regime->n_cpus,
+		     regime->n_cpus == 1 ? "" : "s", regime->n_cpus == 1 ? "EDF" : "global EDF") < 0)
+		return NULL;
+	return text;
+}
+
+static bool item_replaces(const struct promise *p, const char *domain, const struct request_item *items, size_t n)
+{
+	if (!domain || strcmp(p->domain, domain) != 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(p->thread, items[i].thread) == 0)
+			return true;
+	return false;
+}
+
+static int question_init(struct question *q, const struct ledger *ledger, const struct foreign *foreign,
+			 const char *domain, const struct request_item *items, size_t n)
+{
+	size_t n_foreign = foreign ? foreign->n : 0;
+
+	*q = (struct question) {
+		.r = calloc(ledger->n + n_foreign + n + 1, sizeof(*q->r)),
+		.kept = calloc(ledger->n + 1, sizeof(*q->kept)),
+	};
+	if (!q->r || !q->kept) {
+		question_done(q);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < ledger->n; i++) {
+		if (item_replaces(&ledger->promises[i], domain, items, n))
+			continue;
+		q->kept[q->n] = &ledger->promises[i];
+		q->r[q->n++] = ledger->promises[i].reservation;
+	}
+	q->n_kept = q->n;
+	for (size_t i = 0; i < n_foreign; i++)
+		q->r[q->n++] = foreign->loads[i].reservation;
+	q->first = q->n;
+	for (size_t i = 0; i < n; i++)
+		q->r[q->n++] = items[i].reservation;
+	return 0;
+}
+
+static void bw_format(char *buf, size_t size, uint64_t bw)
+{
+	/* per mille, rounded; an upper bound is printed as it is used */
+	uint64_t permille = (uint64_t)(((unsigned __int128)bw * 1000 + BW_UNIT / 2) >> BW_SHIFT);
+
+	snprintf(buf, size, "%" PRIu64 ".%03" PRIu64 " CPUs", permille / 1000, permille % 1000);
+}
+
+static void side_format(char *buf, size_t size, enum vrk_side_unit unit, uint64_t value)
+{
+	char text[VRK_NSEC_STRLEN];
+
+	if (unit == VRK_SIDE_BW)
+		bw_format(buf, size, value);
+	else
+		snprintf(buf, size, "%s", vrk_nsec_format(text, value));
+}
+
+/* Who is hit: "vcpu0", "vcpu1 of plc, which is promised already", "thread 123 (stress), not ours". */
+static int hit_name(const struct question *q, const struct foreign *foreign, const struct request_item *items,
+		    size_t index, char **ret)
+{
+	int r;
+
+	if (index < q->n_kept)
+		r = asprintf(ret, "%s of %s, promised already", q->kept[index]->thread, q->kept[index]->domain);
+	else if (index < q->first)
+		r = asprintf(ret, "thread %d (%s), not ours", foreign->loads[index - q->n_kept].tid,
+			     foreign->loads[index - q->n_kept].comm);
+	else
+		r = asprintf(ret, "%s", items[index - q->first].thread);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static const char *rule_text(enum vrk_rule rule)
+{
+	switch (rule) {
+	case VRK_RULE_BUDGET_ZERO:
+		return "the budget must be above zero";
+	case VRK_RULE_BUDGET_MIN:
+		return "the budget is below the kernel's least";
+	case VRK_RULE_BUDGET_DEADLINE:
+		return "the budget is larger than the deadline";
+	case VRK_RULE_DEADLINE_PERIOD:
+		return "the deadline is larger than the period";
+	case VRK_RULE_PERIOD_MIN:
+		return "the period is shorter than the kernel allows";
+	case VRK_RULE_PERIOD_MAX:
+		return "the period is longer than the kernel allows";
+	case VRK_RULE_TIME_MAX:
+		return "the time is too large for the kernel";
+	case VRK_RULE_NONE:
+		break;
+	}
+	return "the parameters break a rule of the kernel";
+}
+
+int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
+{
+	char lhs[48], rhs[48];
+
+	side_format(lhs, sizeof(lhs), v->unit, v->lhs);
+	side_format(rhs, sizeof(rhs), v->unit, v->rhs);
+	return asprintf(ret, "%s: %s (%s against %s)", thread, rule_text(v->rule), lhs, rhs) < 0 ? -ENOMEM : 0;
+}
+
+static int reason_write(const struct question *q, const struct foreign *foreign, const struct request_item *items,
+			const struct vrk_verdict *v, char **ret)
+{
+	_cleanup_(freep) char *who = NULL;
+	char lhs[48], rhs[48], at[VRK_NSEC_STRLEN];
+	int r;
+
+	side_format(lhs, sizeof(lhs), v->unit, v->lhs);
+	side_format(rhs, sizeof(rhs), v->unit, v->rhs);
+	if (v->index < q->n) {
+		r = hit_name(q, foreign, items, v->index, &who);
+		if (r < 0)
+			return r;
+	}
+	if (v->ok)
+		r = asprintf(ret, "all deadlines hold by test %s: %s <= %s", vrk_test_name(v->test), lhs, rhs);
+	else if (v->test == VRK_TEST_PARAMETERS)
+		return admit_rule_text(who ?: "a reservation", v, ret);
+	else if (v->test == VRK_TEST_KERNEL)
+		r = asprintf(ret, "the kernel would refuse: %s of bandwidth with its own servers, but its limit is %s",
+			     lhs, rhs);
+	else if (v->test == VRK_TEST_QPA)
+		r = asprintf(ret, "in a window of %s up to %s of CPU time would be due, which is too much",
+			     vrk_nsec_format(at, v->at_ns), lhs);
+	else
+		r = asprintf(ret, "%s could miss its deadline beside the others: test %s needs %s <= %s",
+			     who ?: "a reservation", vrk_test_name(v->test), lhs, rhs);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static int repair_write(const struct vrk_repair *repair, const struct request_item *item, char **ret)
+{
+	char value[VRK_NSEC_STRLEN], was[VRK_NSEC_STRLEN];
+	const char *name = item ? item->thread : "the reservation";
+	int r;
+
+	vrk_nsec_format(value, repair->value_ns);
+	switch (repair->kind) {
+	case VRK_REPAIR_BUDGET:
+		r = asprintf(ret, "%s would fit with a budget of %s instead of %s", name, value,
+			     vrk_nsec_format(was, item->reservation.budget_ns));
+		break;
+	case VRK_REPAIR_DEADLINE:
+		r = asprintf(ret, "%s would fit with a deadline of %s instead of %s", name, value,
+			     vrk_nsec_format(was, item->reservation.deadline_ns));
+		break;
+	case VRK_REPAIR_PERIOD:
+		r = asprintf(ret, "%s would fit with a period of %s instead of %s", name, value,
+			     vrk_nsec_format(was, item->reservation.period_ns));
+		break;
+	case VRK_REPAIR_TICK:
+		r = asprintf(ret, "it would fit if budgets were enforced exactly: "
+			     "echo HRTICK_DL > /sys/kernel/debug/sched/features");
+		break;
+	case VRK_REPAIR_NONE:
+	default:
+		r = asprintf(ret, "nothing smaller would fit either: release another reservation first");
+		break;
+	}
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* The yes of the analysis is believed only with a certificate that an independent checker accepts. */
+static int decide_certified(const struct vrk_host *host, const struct question *q, struct vrk_verdict *ret)
+{
+	_cleanup_(vrk_certificate_done) struct vrk_certificate cert = { 0 };
+	int r;
+
+	r = vrk_admit(host, q->r, q->n, ret, &cert);
+	if (r < 0 || !ret->ok)
+		return r;
+	r = vrk_certificate_check(host, q->r, q->n, &cert);
+	if (r == -EBADMSG) {
+		ret->ok = false;
+		return 0;
+	}
+	return r;
+}
+
+/* A single item that breaks a parameter rule is refused by that rule, whatever else is promised. */
+static int parameters_check(const struct vrk_host *host, const struct question *q, struct vrk_verdict *ret)
+{
+	for (size_t i = q->first; i < q->n; i++) {
+		int r = vrk_reservation_check(host, &q->r[i], ret);
+
+		if (r < 0)
+			return r;
+		if (!ret->ok) {
+			ret->index = i;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int decide(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
+		  const struct request_item *items, struct verdict *v)
+{
+	int r;
+
+	v->analysis = (struct vrk_verdict) { .ok = true, .index = SIZE_MAX };
+	r = parameters_check(host, q, &v->analysis);
+	if (r < 0)
+		return r;
+	if (v->analysis.ok) {
+		r = decide_certified(host, q, &v->analysis);
+		if (r < 0)
+			return r;
+	}
+	v->index = v->analysis.index >= q->first && v->analysis.index < q->n ? (uint32_t)(v->analysis.index - q->first)
+									    : VERDICT_NO_INDEX;
+	r = reason_write(q, foreign, items, &v->analysis, &v->reason);
+	if (r < 0)
+		return r;
+	if (v->analysis.ok || v->analysis.test == VRK_TEST_PARAMETERS) {
+		v->repair_text = strdup("");
+		return v->repair_text ? 0 : -ENOMEM;
+	}
+	r = vrk_admit_repair(host, q->r, q->n, q->first, &v->repair);
+	if (r < 0)
+		return r;
+	if (v->repair.index >= q->first && v->repair.index < q->n)
+		v->index = (uint32_t)(v->repair.index - q->first);
+	return repair_write(&v->repair, v->index == VERDICT_NO_INDEX ? &items[0] : &items[v->index], &v->repair_text);
+}
+
+int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret)
+{
+	_cleanup_(question_done) struct question q = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+	struct vrk_host host;
+	int r;
+
+	assert(n > 0);
+	r = question_init(&q, ledger, foreign, domain, items, n);
+	if (r < 0)
+		return r;
+	admit_host(regime, &host);
+	v.regime = admit_regime_text(regime);
+	if (!v.regime)
+		return -ENOMEM;
+	r = decide(&host, &q, foreign, items, &v);
+	if (r < 0)
+		return r;
+
+	*ret = v;
+	v = (struct verdict) { 0 };
+	return 0;
+}
+
+int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		  nsec_t period_ns, nsec_t *ret_budget_ns)
+{
+	_cleanup_(question_done) struct question q = { 0 };
+	struct vrk_host host;
+	int r;
+
+	r = question_init(&q, ledger, foreign, NULL, NULL, 0);
+	if (r < 0)
+		return r;
+	admit_host(regime, &host);
+	return vrk_admit_largest(&host, q.r, q.n, period_ns, ret_budget_ns);
+}

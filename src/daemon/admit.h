@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decision: does a request fit the promises already made? Pure: regime, ledger, foreign load and request in,
+ * verdict with words out. Everything that needs a number is asked of libvirtrk-analysis.
+ */
+#ifndef DAEMON_ADMIT_H
+#define DAEMON_ADMIT_H
+
+#include <virtrk/analysis.h>
+
+#include "ledger.h"
+#include "regime.h"
+
+/* What is asked for one thread of one domain. */
+struct request_item {
+	char thread[VM_THREAD_NAME_MAX];
+	struct vrk_reservation reservation;
+	bool soft;
+	bool replace;		/* the thread may be reserved already */
+};
+
+/* A SCHED_DEADLINE thread that is not ours, or bandwidth of ours on its way back: it counts like a promise. */
+struct foreign_load {
+	pid_t tid;
+	char comm[16];
+	struct vrk_reservation reservation;
+};
+
+struct foreign {
+	struct foreign_load *loads;
+	size_t n;
+};
+
+#define VERDICT_NO_INDEX UINT32_MAX
+
+struct verdict {
+	struct vrk_verdict analysis;
+	struct vrk_repair repair;
+	uint32_t index;		/* the item that is hit, or that the repair is about; VERDICT_NO_INDEX = none */
+	char *regime;		/* "root-domain, 2 CPUs, global EDF" */
+	char *reason;		/* one sentence with numbers */
+	char *repair_text;	/* one sentence; "" on yes */
+};
+
+void verdict_done(struct verdict *verdict);
+
+/* The analysis' view of this host. */
+void admit_host(const struct regime *regime, struct vrk_host *ret);
+
+/* "root-domain, 2 CPUs, global EDF": malloc()ed, NULL when memory ran out. */
+char *admit_regime_text(const struct regime *regime);
+
+/* The sentence for a broken rule of the parameters (VRK_TEST_PARAMETERS). */
+int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret);
+
+/*
+ * admit_decide() - would @items of @domain fit beside the @ledger and @foreign?
+ *
+ * Promises of the same domain and thread are left out: an item takes their place. A yes whose certificate does not
+ * check is turned into a no: nothing is applied on the word of one piece of code.
+ * Return: 0 with *ret filled (also for a refusal); -ENOMEM, -E2BIG, -ERANGE.
+ */
+int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret);
+
+/* The largest budget that one more reservation of @period_ns (= its deadline) would get. */
+int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		  nsec_t period_ns, nsec_t *ret_budget_ns);
+
+#endif

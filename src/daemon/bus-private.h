@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the bus share; nobody else includes this. */
+#ifndef DAEMON_BUS_PRIVATE_H
+#define DAEMON_BUS_PRIVATE_H
+
+#include <systemd/sd-bus.h>
+
+#include <virtrk/dbus.h>
+
+#include "bus.h"
+
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_domain_vtable[];
+extern const sd_bus_vtable bus_reservation_vtable[];
+
+/* bus.c */
+struct manager *bus_manager(struct bus *bus);
+/* -errno and words become the D-Bus error of the reason; without words the errno speaks. Returns negative. */
+int bus_fail(sd_bus_error *reterr, int r, const struct vr_error *err);
+/* Writers must be root. */
+int bus_check_root(sd_bus_message *msg, sd_bus_error *reterr);
+const char *bus_error_name(enum vr_reason reason);
+
+/* bus-manager.c */
+int bus_append_verdict(sd_bus_message *reply, const struct verdict *verdict);
+/* Reads a(stttt); the caller frees. A budget of 0 is left for admission to refuse; a deadline of 0 is the period. */
+int bus_read_items(sd_bus_message *msg, struct request_item **ret, size_t *ret_n, sd_bus_error *reterr);
+int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
+int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
+
+/* bus-domain.c */
+int bus_domain_path(const char *domain, char **ret);
+int bus_reservation_path(const char *domain, const char *thread, char **ret);
+int bus_domain_export(sd_bus *connection, struct bus *bus);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * SCHED_DEADLINE threads that somebody else made: chrt, a real-time application, an audio server. They live in the same
+ * root domain, so a promise that ignored them would be a wrong yes. manager.c scans before it decides; nothing is kept.
+ *
+ * Left out: schedutil's kernel threads (SCHED_FLAG_SUGOV), which the kernel gives no budget and does not count.
+ */
+#include <ctype.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "foreign.h"
+
+#define SCHED_DEADLINE_POLICY 6
+#define SCHED_FLAG_SUGOV_BIT  0x10000000ULL
+
+void foreign_done(struct foreign *foreign)
+{
+	free(foreign->loads);
+	*foreign = (struct foreign) { 0 };
+}
+
+int foreign_add(struct foreign *foreign, pid_t tid, const char *comm, const struct vrk_reservation *reservation)
+{
+	struct foreign_load *loads = reallocarray(foreign->loads, foreign->n + 1, sizeof(*loads));
+
+	if (!loads)
+		return -ENOMEM;
+	foreign->loads = loads;
+	loads[foreign->n] = (struct foreign_load) { .tid = tid, .reservation = *reservation };
+	snprintf(loads[foreign->n].comm, sizeof(loads[foreign->n].comm), "%s", comm);
+	foreign->n++;
+	return 0;
+}
+
+static bool ledger_owns(const struct ledger *ledger, pid_t tid)
+{
+	for (size_t i = 0; i < ledger->n; i++)
+		if (ledger->promises[i].tid == tid)
+			return true;
+	return false;
+}
+
+/* A positive decimal number, else 0: the names in /proc and /proc/PID/task that are threads. */
+static pid_t number_parse(const char *name)
+{
+	long n;
+	char *end;
+
+	if (!isdigit((unsigned char)name[0]))
+		return 0;
+	n = strtol(name, &end, 10);
+	return *end || n <= 0 || n > INT32_MAX ? 0 : (pid_t)n;
+}
+
+static int thread_look(const struct sysroot *root, pid_t tid, const struct ledger *ledger, struct foreign *foreign)
+{
+	_cleanup_(freep) char *comm = NULL;
+	struct vrk_reservation reservation;
+	struct sched_state s;
+
+	if (root->ops->sched_get(root, tid, &s) < 0 || s.policy != SCHED_DEADLINE_POLICY)
+		return 0;	/* gone, or not ours to read: then it is no DEADLINE thread that could hurt */
+	if ((s.flags & SCHED_FLAG_SUGOV_BIT) || ledger_owns(ledger, tid))
+		return 0;
+	if (sysroot_readf(root, &comm, "/proc/%d/comm", tid) < 0)
+		comm = NULL;
+	reservation = (struct vrk_reservation) {
+		.budget_ns = s.runtime_ns,
+		.deadline_ns = s.deadline_ns,
+		.period_ns = s.period_ns ? s.period_ns : s.deadline_ns,
+	};
+	return foreign_add(foreign, tid, comm ?: "?", &reservation);
+}
+
+static int process_look(const struct sysroot *root, pid_t pid, const struct ledger *ledger, struct foreign *foreign)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	char path[64];
+	struct dirent *entry;
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	if (sysroot_opendir(root, path, &dir) < 0)
+		return 0;	/* it has ended */
+	while ((entry = readdir(dir))) {
+		pid_t tid = number_parse(entry->d_name);
+
+		if (!tid)
+			continue;
+		r = thread_look(root, tid, ledger, foreign);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct foreign *ret)
+{
+	_cleanup_(foreign_done) struct foreign foreign = { 0 };
+	_cleanup_(closedirp) DIR *dir = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = sysroot_opendir(root, "/proc", &dir);
+	if (r < 0)
+		return r;
+	while ((entry = readdir(dir))) {
+		pid_t pid = number_parse(entry->d_name);
+
+		if (!pid)
+			continue;
+		r = process_look(root, pid, ledger, &foreign);
+		if (r < 0)
+			return r;
+	}
+	*ret = foreign;
+	foreign = (struct foreign) { 0 };
+	return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What loads the host beside the promises in force: other people's SCHED_DEADLINE threads, and bandwidth of ours that was
+ * given back but belongs to its old owner until the 0-lag time (at most one period later; the kernel keeps it too). From
+ * all of that, what is left. Called by the requests and for Capacity.
+ */
+#include <stdlib.h>
+
+#include "manager-private.h"
+
+#define RETURN_GRACE_NS (100 * NSEC_PER_MSEC)	/* timers are late; the kernel's 0-lag timer too */
+
+void returning_add(struct manager *m, const struct vrk_reservation *reservation)
+{
+	struct returning *list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
+
+	if (!list)
+		return;		/* the kernel's own count still holds it: at worst an EBUSY is not explained */
+	m->returning = list;
+	list[m->n_returning++] = (struct returning) { *reservation, manager_now() + reservation->period_ns + RETURN_GRACE_NS };
+}
+
+static void returning_expire(struct manager *m, nsec_t now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->n_returning; i++)
+		if (m->returning[i].until_ns > now)
+			m->returning[kept++] = m->returning[i];
+	m->n_returning = kept;
+}
+
+nsec_t returning_until(const struct manager *m)
+{
+	nsec_t until = 0;
+
+	for (size_t i = 0; i < m->n_returning; i++)
+		if (m->returning[i].until_ns > until)
+			until = m->returning[i].until_ns;
+	return until;
+}
+
+int manager_load_foreign(struct manager *m, bool with_returning, struct foreign *ret)
+{
+	_cleanup_(foreign_done) struct foreign foreign = { 0 };
+	int r;
+
+	r = foreign_scan(m->root, &m->ledger, &foreign);
+	if (r < 0)
+		return r;
+	returning_expire(m, manager_now());
+	for (size_t i = 0; with_returning && i < m->n_returning; i++) {
+		r = foreign_add(&foreign, 0, "given back", &m->returning[i].reservation);
+		if (r < 0)
+			return r;
+	}
+	*ret = foreign;
+	foreign = (struct foreign) { 0 };
+	return 0;
+}
+
+static bw_t reservations_bw(const struct ledger *ledger)
+{
+	bw_t sum = 0;
+
+	for (size_t i = 0; i < ledger->n; i++)
+		sum += vrk_bw(ledger->promises[i].reservation.budget_ns, ledger->promises[i].reservation.period_ns);
+	return sum;
+}
+
+int manager_capacity(struct manager *m, struct capacity *ret)
+{
+	static const nsec_t periods[CAPACITY_PERIODS] = {
+		1 * NSEC_PER_MSEC,  5 * NSEC_PER_MSEC,	10 * NSEC_PER_MSEC,
+		20 * NSEC_PER_MSEC, 50 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC,
+	};
+	_cleanup_(foreign_done) struct foreign foreign = { 0 };
+	struct capacity c = { 0 };
+	struct vrk_host host;
+	int r;
+
+	r = manager_load_foreign(m, false, &foreign);
+	if (r < 0)
+		return r;
+	admit_host(&m->regime, &host);
+	c.reserved_bw = reservations_bw(&m->ledger);
+	for (size_t i = 0; i < foreign.n; i++)
+		c.foreign_bw += vrk_bw(foreign.loads[i].reservation.budget_ns, foreign.loads[i].reservation.period_ns);
+	c.kernel_used_bw = c.reserved_bw + c.foreign_bw;
+	if (host.fair_budget_ns)
+		c.kernel_used_bw += host.cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);
+	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED
+								     : host.kernel_limit_bw * host.cpus;
+	for (size_t i = 0; i < CAPACITY_PERIODS; i++) {
+		c.period_ns[i] = periods[i];
+		r = admit_largest(&m->regime, &m->ledger, &foreign, periods[i], &c.largest_ns[i]);
+		if (r < 0)
+			return r;
+	}
+	*ret = c;
+	return 0;
+}

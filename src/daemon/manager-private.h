@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the manager share; nobody else includes this. */
+#ifndef DAEMON_MANAGER_PRIVATE_H
+#define DAEMON_MANAGER_PRIVATE_H
+
+#include "apply.h"
+#include "foreign.h"
+#include "manager.h"
+#include "source.h"
+#include "state.h"
+#include "sysroot.h"
+
+/* Bandwidth that was given back, and that the kernel still counts until the 0-lag time. */
+struct returning {
+	struct vrk_reservation reservation;
+	nsec_t until_ns;
+};
+
+/* A request that waits for returning bandwidth. */
+struct waiting {
+	struct manager *manager;
+	char *domain;
+	struct request_item *items;
+	size_t n;
+	manager_reserve_done done;
+	void *userdata;
+	sd_event_source *timer;
+	nsec_t delay_ns;
+	struct waiting *next;
+};
+
+/* What the watch knows of a promise beside the ledger; found by tid. */
+struct watched {
+	pid_t tid;
+	cpu_set_t affinity;	/* as it was when watching began */
+	bool affinity_known;
+	uint64_t missed;
+	char drift[160];	/* "" = none */
+};
+
+struct manager {
+	sd_event *event;
+	struct manager_options options;
+	struct sysroot *root;
+	struct regime regime;
+	struct state *state;
+	struct vm_table vms;
+	struct ledger ledger;
+	struct monitor *monitor;
+	struct source_proc *source_proc;
+	struct source_libvirt *source_libvirt;
+	struct returning *returning;
+	size_t n_returning;
+	struct waiting *waiting;
+	struct watched *watched;
+	size_t n_watched;
+	sd_event_source *watch_timer;
+	manager_listener listener;
+	void *listener_userdata;
+};
+
+nsec_t manager_now(void);
+void manager_tell(struct manager *m, const struct manager_event *event);
+
+/* manager-load.c */
+void returning_add(struct manager *m, const struct vrk_reservation *reservation);
+nsec_t returning_until(const struct manager *m);	/* 0 = nothing is on its way back */
+/* Returning bandwidth, when asked for, stands last: the last m->n_returning loads. */
+int manager_load_foreign(struct manager *m, bool with_returning, struct foreign *ret);
+
+/* manager-reserve.c */
+void manager_waiting_free(struct manager *m);
+
+/*
+ * manager_commit() - from the ledger in force to @want: written down, applied, written down again. Takes @want on success;
+ * on failure the ledger in force, the kernel and the state file are as before.
+ */
+int manager_commit(struct manager *m, struct ledger *want, struct vr_error **reterr);
+
+/* Promises of threads that have ended: forgotten, told, and their bandwidth remembered as returning. */
+void manager_forget(struct manager *m, const struct promise *promise, const char *why);
+
+/* manager-recover.c */
+int manager_recover(struct manager *m, struct vr_error **reterr);
+
+/* manager-watch.c: keeps the watch in step with the ledger; no promise, no timer. */
+int manager_watch_update(struct manager *m);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one who owns everything and decides: domains, ledger, requests, drift. bus.c translates to and from it, main.c starts
+ * it, sources and monitor report to it. One thread, one loop.
+ */
+#ifndef DAEMON_MANAGER_H
+#define DAEMON_MANAGER_H
+
+#include <systemd/sd-event.h>
+
+#include "admit.h"
+#include "error.h"
+#include "ledger.h"
+#include "monitor.h"
+#include "regime.h"
+#include "vm.h"
+
+struct manager;
+
+struct manager_options {
+	const char *root;		/* "/" or a directory that looks like a host */
+	const char *state_directory;	/* /run/virtrk */
+	const char *config_directory;	/* /etc/virtrk */
+	const char *libvirt_uri;	/* NULL = no libvirt */
+	bool dry_run;			/* decide, write nothing */
+	bool repair_drift;		/* else only report it */
+	bool release_on_exit;
+};
+
+int manager_new(struct manager **ret, sd_event *event, const struct manager_options *options, struct vr_error **reterr);
+/* Recovers what a predecessor left, then looks for domains. */
+int manager_start(struct manager *manager, struct vr_error **reterr);
+/* Reservations stay in force: the kernel holds them. Only with release_on_exit are they given back first. */
+struct manager *manager_free(struct manager *manager);
+DEFINE_CLEANUP(struct manager *, manager_free)
+
+/* What others may read. Valid until the next turn of the loop. */
+bool manager_dry_run(const struct manager *manager);
+const struct regime *manager_regime(const struct manager *manager);
+const struct vm_table *manager_vms(const struct manager *manager);
+const struct ledger *manager_ledger(const struct manager *manager);
+/* "" or what somebody else made of the thread, as found at the last look. */
+const char *manager_drift(const struct manager *manager, const struct promise *promise);
+
+/* Reads the host again, then tells what is wrong with it. */
+int manager_doctor(struct manager *manager, struct finding **ret, size_t *ret_n);
+
+/* Would it fit? Nothing is written. Refusal = 0 and a verdict; a bad request = negative errno and words. */
+int manager_check(struct manager *manager, const char *domain, const struct request_item *items, size_t n,
+		  struct verdict *ret, struct vr_error **reterr);
+
+/*
+ * manager_reserve() - admit and apply, all items or none
+ *
+ * May have to wait until bandwidth that was given back arrives (at most the longest period released lately), hence the
+ * callback, which is called exactly once, possibly before this function returns: @r 0 and the verdict, or negative errno
+ * and the words (VR_OVERLOAD for a refusal). Neither may be kept.
+ * Return: 0 the callback was or will be called; negative: it will not be.
+ */
+typedef void (*manager_reserve_done)(int r, const struct verdict *verdict, const struct vr_error *error,
+				     void *userdata);
+int manager_reserve(struct manager *manager, const char *domain, const struct request_item *items, size_t n,
+		    manager_reserve_done done, void *userdata);
+/* The caller is gone: its waiting requests are dropped, and their callback is called with -ECANCELED. */
+void manager_cancel(struct manager *manager, void *userdata);
+
+/* @n == 0: all of the domain. All are checked before one is given back. */
+int manager_release(struct manager *manager, const char *domain, const char *const *threads, size_t n,
+		    struct vr_error **reterr);
+
+int manager_sample(struct manager *manager, const struct promise *promise, struct monitor_sample *ret);
+
+#define CAPACITY_PERIODS 6
+
+struct capacity {
+	bw_t kernel_used_bw;	/* promises, fair servers and foreign threads, as the kernel adds them */
+	bw_t kernel_limit_bw;	/* of the whole root domain; VRK_BW_UNLIMITED */
+	bw_t reserved_bw;
+	bw_t foreign_bw;
+	nsec_t period_ns[CAPACITY_PERIODS];
+	nsec_t largest_ns[CAPACITY_PERIODS];	/* budget of one more vCPU with that period */
+};
+
+int manager_capacity(struct manager *manager, struct capacity *ret);
+
+/* What happened, for bus signals. Strings are valid during the call. */
+enum manager_event_kind {
+	MANAGER_DOMAIN_APPEARED,
+	MANAGER_DOMAIN_VANISHED,
+	MANAGER_THREADS_CHANGED,
+	MANAGER_STATE_CHANGED,
+	MANAGER_RESERVED,
+	MANAGER_RELEASED,	/* what: "asked", "ended", "foreign" */
+	MANAGER_DRIFT,		/* what, old, new, action */
+	MANAGER_MISSED,		/* count */
+};
+
+struct manager_event {
+	enum manager_event_kind kind;
+	const char *domain;
+	const char *thread;
+	pid_t pid;
+	const struct promise *promise;
+	const char *what;
+	const char *old_value;
+	const char *new_value;
+	const char *action;
+	uint64_t count;
+};
+
+typedef void (*manager_listener)(const struct manager_event *event, void *userdata);
+void manager_listen(struct manager *manager, manager_listener listener, void *userdata);
+
+#endif

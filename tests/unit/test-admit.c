@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decision in words: what is asked of the analysis (promises that stay, foreign load, the request) and what is said.
+ * The numbers themselves are the analysis' business and are tested there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "admit.h"
+
+#define MS(x) ((x) * NSEC_PER_MSEC)
+
+static int failures;
+
+#define CHECK(name, condition)                                                          \
+	do {                                                                            \
+		if (!(condition)) {                                                     \
+			printf("%s: failed: %s (line %d)\n", name, #condition, __LINE__); \
+			failures++;                                                     \
+		}                                                                       \
+	} while (0)
+
+static struct regime regime_make(uint32_t n_cpus)
+{
+	return (struct regime) {
+		.kind = REGIME_ROOT_DOMAIN, .n_cpus = n_cpus, .rt_runtime_us = 950000, .rt_period_us = 1000000,
+		.fair_budget_ns = MS(50), .fair_period_ns = MS(1000), .tick_ns = 0,
+	};
+}
+
+static struct request_item item_make(const char *thread, nsec_t budget, nsec_t period)
+{
+	struct request_item item = { .reservation = { budget, period, period } };
+
+	snprintf(item.thread, sizeof(item.thread), "%s", thread);
+	return item;
+}
+
+static void ledger_put(struct ledger *ledger, const char *domain, const char *thread, nsec_t budget, nsec_t period)
+{
+	struct promise p = { .domain = (char *)domain, .reservation = { budget, period, period } };
+
+	snprintf(p.thread, sizeof(p.thread), "%s", thread);
+	if (ledger_add(ledger, &p) < 0)
+		failures++;
+}
+
+/* What is promised, what is asked, and whether it fits. */
+static const struct {
+	const char *name;
+	uint32_t cpus;
+	nsec_t promised_ms;	/* budget of a.vcpu0 in 10 ms; 0 = nothing is promised */
+	nsec_t foreign_ms;	/* budget of a foreign thread in 10 ms */
+	const char *domain;
+	nsec_t asked_ms;
+	bool fits;
+} cases[] = {
+	{ "alone on one CPU",		   1, 0, 0, "a", 8, true },
+	{ "above the kernel's limit",	   1, 0, 0, "a", 10, false },
+	{ "beside a promise",		   1, 4, 0, "b", 4, true },
+	{ "too much beside a promise",	   1, 5, 0, "b", 5, false },
+	{ "foreign load counts",	   1, 0, 5, "a", 5, false },
+	{ "foreign load leaves room",	   1, 0, 5, "a", 4, true },
+	{ "its own promise is replaced",   1, 8, 0, "a", 8, true },
+	{ "the same thread of another",	   1, 8, 0, "b", 8, false },
+	{ "two CPUs hold one each",	   2, 4, 0, "b", 4, true },
+};
+
+static void test_fits(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct regime regime = regime_make(cases[i].cpus);
+		struct request_item item = item_make("vcpu0", MS(cases[i].asked_ms), MS(10));
+		struct foreign_load load = { .tid = 7, .comm = "other", .reservation = { MS(cases[i].foreign_ms), MS(10), MS(10) } };
+		struct foreign foreign = { &load, cases[i].foreign_ms ? 1 : 0 };
+		_cleanup_(ledger_done) struct ledger ledger = { 0 };
+		_cleanup_(verdict_done) struct verdict v = { 0 };
+
+		if (cases[i].promised_ms)
+			ledger_put(&ledger, "a", "vcpu0", MS(cases[i].promised_ms), MS(10));
+		CHECK(cases[i].name, admit_decide(&regime, &ledger, &foreign, cases[i].domain, &item, 1, &v) == 0);
+		CHECK(cases[i].name, v.analysis.ok == cases[i].fits);
+		CHECK(cases[i].name, v.reason && v.reason[0]);
+		CHECK(cases[i].name, (v.repair_text[0] == '\0') == cases[i].fits);
+	}
+}
+
+/* A repair is a promise too: asked for, it must fit. */
+static void test_repair_fits(void)
+{
+	for (nsec_t budget = 1; budget <= 10; budget++) {
+		struct regime regime = regime_make(1 + budget % 2);
+		struct request_item item = item_make("vcpu0", MS(budget), MS(10));
+		_cleanup_(ledger_done) struct ledger ledger = { 0 };
+		_cleanup_(verdict_done) struct verdict v = { 0 };
+		_cleanup_(verdict_done) struct verdict again = { 0 };
+
+		ledger_put(&ledger, "a", "vcpu0", MS(6), MS(10));
+		CHECK("repair", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0);
+		if (v.analysis.ok || v.repair.kind == VRK_REPAIR_NONE || v.repair.kind == VRK_REPAIR_TICK)
+			continue;
+		item.reservation = v.repair.fits;
+		CHECK("repair", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &again) == 0);
+		CHECK("repair", again.analysis.ok);
+	}
+}
+
+static void test_words(void)
+{
+	struct regime regime = regime_make(1);
+	struct request_item items[] = { item_make("vcpu0", MS(1), MS(10)), item_make("vcpu1", MS(9), MS(10)) };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+
+	CHECK("words", admit_decide(&regime, &ledger, NULL, "a", items, 2, &v) == 0);
+	CHECK("words", !v.analysis.ok);
+	CHECK("words", strcmp(v.regime, "root-domain, 1 CPU, EDF") == 0);
+	CHECK("words", strstr(v.repair_text, "would fit"));
+	verdict_done(&v);
+
+	items[0] = item_make("vcpu0", MS(11), MS(10));
+	CHECK("rule", admit_decide(&regime, &ledger, NULL, "a", items, 1, &v) == 0);
+	CHECK("rule", v.analysis.test == VRK_TEST_PARAMETERS && v.index == 0);
+	CHECK("rule", strstr(v.reason, "vcpu0: the budget is larger than the deadline (11ms against 10ms)"));
+}
+
+static void test_largest(void)
+{
+	struct regime regime = regime_make(1);
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	nsec_t before, after;
+
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(10), &before) == 0);
+	ledger_put(&ledger, "a", "vcpu0", MS(4), MS(10));
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(10), &after) == 0);
+	CHECK("largest", before > after && after > MS(4));
+}
+
+int main(void)
+{
+	test_fits();
+	test_repair_fits();
+	test_words();
+	test_largest();
+	return failures ? 1 : 0;
+}

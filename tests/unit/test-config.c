@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A domain's reservation file: what is read, and the one line for each thing that is wrong with it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+
+#define HEAD "{\"reservations\":["
+#define GOOD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}"
+
+static const struct {
+	const char *name;
+	const char *text;
+	const char *words;	/* NULL = it is good */
+} cases[] = {
+	{ "least",		 HEAD GOOD "]}", NULL },
+	{ "all keys",		 "{\"domain\":\"rt\",\"reservations\":[{\"thread\":\"vcpu0\",\"budget\":\"4ms\","
+				 "\"period\":\"10ms\",\"deadline\":\"8ms\",\"soft\":true}]}", NULL },
+	{ "white space after",	 HEAD GOOD "]}\n \n", NULL },
+	{ "empty",		 "", "no JSON" },
+	{ "cut off",		 HEAD GOOD, "no JSON" },
+	{ "something follows",	 HEAD GOOD "]} x", "follows the document" },
+	{ "array",		 "[]", "expected an object" },
+	{ "nothing in it",	 "{}", "reservations is missing" },
+	{ "no entries",		 HEAD "]}", "1 to 1024 entries" },
+	{ "unknown key",	 "{\"reservation\":[]}", "reservation: unknown key" },
+	{ "unknown key inside",	 HEAD "{\"thread\":\"vcpu0\",\"budgte\":\"4ms\"}]}", "reservations[0].budgte: unknown key" },
+	{ "doubled key",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"budget\":\"5ms\",\"period\":\"10ms\"}]}",
+				 "reservations[0].budget: the key stands twice" },
+	{ "doubled thread",	 HEAD GOOD "," GOOD "]}", "reservations[1].thread: vcpu0 stands twice" },
+	{ "no thread",		 HEAD "{\"budget\":\"4ms\",\"period\":\"10ms\"}]}", "thread is missing" },
+	{ "no budget",		 HEAD "{\"thread\":\"vcpu0\",\"period\":\"10ms\"}]}", "budget is missing" },
+	{ "no period",		 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\"}]}", "period is missing" },
+	{ "number for a time",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":4,\"period\":\"10ms\"}]}", "a time is a string with its unit" },
+	{ "no unit",		 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4\",\"period\":\"10ms\"}]}", "\"4\" is no time" },
+	{ "negative",		 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"-4ms\",\"period\":\"10ms\"}]}", "\"-4ms\" is no time" },
+	{ "too large",		 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"99999999999s\",\"period\":\"10ms\"}]}", "99999999999s is too large" },
+	{ "bad thread",		 HEAD "{\"thread\":\"cpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}]}", "expected vcpuN" },
+	{ "soft is no word",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\",\"soft\":\"yes\"}]}", "expected true or false" },
+	{ "deep",		 "{\"reservations\":[[[[[[[[[[]]]]]]]]]]}", "no JSON" },
+	{ "null entry",		 HEAD "null]}", "reservations[0]: expected an object" },
+};
+
+int main(void)
+{
+	int failures = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(domain_config_done) struct domain_config config = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		int r = domain_config_parse("rt.json", cases[i].text, strlen(cases[i].text), &config, &err);
+		bool good = cases[i].words ? r == -EBADMSG && err && err->reason == VR_BAD_CONFIG &&
+						     strstr(err->text, cases[i].words) && strstr(err->text, "rt.json: ")
+					   : r == 0 && config.n == 1 && config.items[0].reservation.budget_ns == 4 * NSEC_PER_MSEC;
+
+		if (!good) {
+			printf("%s: failed: r %d, words \"%s\"\n", cases[i].name, r, err && err->text ? err->text : "");
+			failures++;
+		}
+	}
+	return failures ? 1 : 0;
+}
