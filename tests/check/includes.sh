@@ -24,14 +24,16 @@ src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h vi
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |
 src/daemon/source-libvirt.*         | source.h source-libvirt.h vm.h sysroot.h                                         | event libvirt
-src/daemon/source-qmp.*             | source-qmp.h source.h vm.h sysroot.h virtrk/units.h                              | json
-src/daemon/source-*                 | source.h source-proc.h source-proc-scan.h source-qmp.h vm.h sysroot.h virtrk/units.h | event nl
+src/daemon/source-qmp.*             | source-qmp.h source.h vm.h sysroot.h virtrk/units.h                              | event json
+src/daemon/source-*                 | source.h source-cmdline.h source-proc.h source-proc-scan.h source-qmp.h vm.h sysroot.h virtrk/units.h | event nl
 src/daemon/source.h                 | vm.h                                                                             |
 src/daemon/apply*                   | apply.h apply-sched.h apply-private.h plan.h ledger.h state.h sysroot.h virtrk/units.h |
-src/daemon/config.*                 | config.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h                | json
-src/daemon/state.*                  | state.h ledger.h sysroot.h virtrk/units.h                                        | json id128
+src/daemon/config.*                 | config.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
+src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
+src/daemon/state-json.*             | state-json.h json-keys.h state.h ledger.h virtrk/units.h                         | json
+src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
-src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h log.h virtrk/dbus.h virtrk/units.h            | bus event
+src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event
 src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/client.*                    | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus

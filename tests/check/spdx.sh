@@ -13,7 +13,7 @@ while read -r file; do
 	src/analysis/*.[ch] | include/virtrk/*.h) licence=LGPL-2.1-or-later ;;
 	*) licence=GPL-2.0-or-later ;;
 	esac
-	if ! head -n 5 "$file" | grep -q "SPDX-License-Identifier: $licence\\( \\*/\\)\\?\$"; then
+	if ! head -n 5 "$file" | grep -q "SPDX-License-Identifier: $licence\\( \\*/\\| -->\\)\\?\$"; then
 		echo "$file: its first lines lack 'SPDX-License-Identifier: $licence'"
 		bad=1
 	fi
