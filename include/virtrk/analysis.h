@@ -24,6 +24,13 @@ struct vrk_reservation {
 	nsec_t budget_ns;	/* Q, 0 < Q <= D */
 	nsec_t deadline_ns;	/* D, Q <= D <= P */
 	nsec_t period_ns;	/* P */
+	/*
+	 * It never sleeps in the middle of a budget: one burst per period that does not block, or a guest that idles
+	 * by spinning. False is the safe answer, and right for a vCPU that halts: a thread that sleeps with budget
+	 * left comes back with its old deadline, so with D < P the demand it can pile up is not that of a sporadic
+	 * task, and processor demand alone would say yes to what the kernel then delivers late.
+	 */
+	bool gapless;
 };
 
 /* The part of a host in which one EDF queue rules: a root domain of the kernel. */
@@ -31,7 +38,8 @@ struct vrk_host {
 	uint32_t cpus;			/* m >= 1 */
 	nsec_t fair_budget_ns;		/* the kernel's own server on every CPU (fair_server); 0 = there is none */
 	nsec_t fair_period_ns;
-	nsec_t tick_ns;			/* enforcement grain: a budget may be overrun by so much, and is paid back */
+	nsec_t tick_ns;			/* enforcement grain: a budget may be overrun by so much, and is paid back; the
+					 * kernel compares budgets in units of 1024 ns, so 2048 is the least on a real host */
 	nsec_t switch_ns;		/* cost of one switch to and from a reservation */
 	nsec_t latency_ns;		/* replenishment timer and dispatch latency */
 	bw_t kernel_limit_bw;		/* per CPU, to_ratio(sched_rt_period, sched_rt_runtime); VRK_BW_UNLIMITED at -1 */
@@ -53,10 +61,11 @@ enum vrk_test {
 	VRK_TEST_BAK,
 	VRK_TEST_BCL,
 	VRK_TEST_BCL_ITER,
+	VRK_TEST_FAIR,		/* m CPUs: fair servers that reservations starved could take too many CPUs at once */
 	_VRK_TEST_MAX,
 };
 
-/* Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter". */
+/* Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair". */
 const char *vrk_test_name(enum vrk_test test);
 
 enum vrk_side_unit {
@@ -116,6 +125,22 @@ void vrk_certificate_done(struct vrk_certificate *cert);
  */
 int vrk_certificate_check(const struct vrk_host *host, const struct vrk_reservation *r, size_t n,
 			  const struct vrk_certificate *cert);
+
+/*
+ * The tests one by one, for tools and figures; vrk_admit() is the one to decide by. Each presumes reservations that
+ * pass vrk_reservation_check() and a host with at least one CPU, fills *@ret with its own yes or no, and says -EINVAL,
+ * -ERANGE, -E2BIG or -ENOMEM otherwise. What each proves, and from which paper, stands at the top of its file.
+ */
+int vrk_kernel_check(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret);
+/* One CPU, whatever host->cpus says. Exact when nothing sleeps, tick and switch cost nothing. O(n) per test point. */
+int vrk_edf_qpa(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret,
+		struct vrk_certificate *ret_cert);
+/* m CPUs, one queue. GFB also where threads sleep; the others only where all are gapless. O(n), O(n^2), O(n^2), O(n^3). */
+int vrk_gedf_gfb(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret);
+int vrk_gedf_bak(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret);
+int vrk_gedf_bcl(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret);
+int vrk_gedf_bcl_iter(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret,
+		      struct vrk_certificate *ret_cert);
 
 /**
  * vrk_admit() - do these reservations fit this root domain, all of them, always?

@@ -37,9 +37,10 @@ int vrk_nsec_parse(const char *text, nsec_t *ret);
 #define VRK_NSEC_STRLEN 32
 
 /**
- * vrk_nsec_format() - the shortest exact text of a time, in the largest unit that needs at most 6 decimals
+ * vrk_nsec_format() - the shortest exact text of a time, with at most 6 decimals
  * @buf: at least VRK_NSEC_STRLEN bytes
  *
+ * No unit larger than the time itself (500us, not 0.5ms); of two texts of one length the one in the larger unit.
  * Exact: vrk_nsec_parse() of the result gives @ns back. Examples: "4ms", "2.5ms", "1024ns", "0ns".
  * Return: @buf.
  */
