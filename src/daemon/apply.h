@@ -13,7 +13,10 @@
  * apply_plan() - every step in order, each read back; on failure the done ones are reverted, last one first
  *
  * A thread that has ended is an error when the step gives it something (-ESRCH, VR_THREAD_GONE) and fine when the step
- * takes something away. -EBUSY (VR_KERNEL_BUSY) may be passing: bandwidth that was given back arrives at the 0-lag time.
+ * takes something away. -EBUSY (VR_KERNEL_BUSY) may be passing: bandwidth that was given back arrives at the 0-lag
+ * time; the same plan may be tried again. A thread that is neither as the step supposes nor as it wants it has drifted:
+ * -ESTALE (VR_READ_BACK) when the step gives; nothing is done and nothing said when it takes away and the thread has no
+ * reservation any more.
  */
 int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **reterr);
 

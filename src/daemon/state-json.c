@@ -147,7 +147,7 @@ static int sched_read(const struct place *place, const struct field *field, stru
 {
 	struct place inside = { .reterr = place->reterr };
 
-	snprintf(inside.path, sizeof(inside.path), "%s.%s", place->path, field->key);
+	snprintf(inside.path, sizeof(inside.path), "%.60s.%s", place->path, field->key);
 	return object_read(&inside, value, sched_fields, ARRAY_SIZE(sched_fields), out);
 }
 
@@ -324,7 +324,7 @@ int state_parse(const char *text, size_t length, const char *boot_id, struct led
 	_cleanup_(json_object_putp) struct json_object *document = NULL;
 	_cleanup_(ledger_done) struct ledger ledger = { 0 };
 	_cleanup_(plan_done) struct plan plan = { 0 };
-	const char *written_in;
+	const char *written_in = NULL;
 	int r;
 
 	r = document_parse(&place, text, length, &document);

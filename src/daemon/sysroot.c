@@ -98,6 +98,28 @@ const char *sched_policy_name(uint32_t policy)
 	}
 }
 
+char *sched_state_format(char buf[SCHED_STATE_STRLEN], const struct sched_state *state)
+{
+	char budget[VRK_NSEC_STRLEN], deadline[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
+	const char *name = sched_policy_name(state->policy);
+
+	switch (state->policy) {
+	case SCHED_DEADLINE:
+		snprintf(buf, SCHED_STATE_STRLEN, "%s %s/%s/%s%s", name, vrk_nsec_format(budget, state->runtime_ns),
+			 vrk_nsec_format(deadline, state->deadline_ns),
+			 vrk_nsec_format(period, state->period_ns ?: state->deadline_ns),
+			 state->flags & SCHED_FLAG_RECLAIM ? " soft" : "");
+		break;
+	case SCHED_FIFO:
+	case SCHED_RR:
+		snprintf(buf, SCHED_STATE_STRLEN, "%s %" PRIu32, name, state->priority);
+		break;
+	default:
+		snprintf(buf, SCHED_STATE_STRLEN, "%s nice %" PRId32, name, state->nice);
+	}
+	return buf;
+}
+
 /* The real host's threads. */
 
 static int host_attr_get(pid_t tid, struct attr_v0 *ret)

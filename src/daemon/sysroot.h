@@ -30,6 +30,11 @@ struct sched_state {
 bool sched_state_equal(const struct sched_state *a, const struct sched_state *b);	/* what the policy makes matter */
 const char *sched_policy_name(uint32_t policy);						/* "other", "deadline", ... */
 
+#define SCHED_STATE_STRLEN 128
+
+/* For a person: "other nice 5", "fifo 50", "deadline 4ms/9ms/10ms soft" (budget/deadline/period). Return: @buf. */
+char *sched_state_format(char buf[SCHED_STATE_STRLEN], const struct sched_state *state);
+
 struct sysroot;
 
 /*

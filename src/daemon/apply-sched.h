@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * STEP_SCHED: policy and parameters of one thread. Only for apply.c.
+ */
+#ifndef DAEMON_APPLY_SCHED_H
+#define DAEMON_APPLY_SCHED_H
+
+#include "error.h"
+#include "ledger.h"
+#include "sysroot.h"
+
+/* What one step found and did, so that exactly that can be taken back. Filled also when the step failed. */
+struct step_done {
+	bool written;			/* false: the kernel was not asked, or refused */
+	struct sched_state found;	/* the thread's state just before the write */
+};
+
+enum step_look {
+	STEP_GONE,	/* the thread has ended; its number may be another's now */
+	STEP_OLD,
+	STEP_NEW,
+	STEP_FOREIGN,	/* neither: somebody else has written */
+};
+
+int apply_sched(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
+
+/* Back to @state, read back. Waits for bandwidth that was given back a moment ago. A thread that ended is fine. */
+int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state,
+			struct vr_error **reterr);
+
+int apply_sched_look(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);
+
+/* apply-diagnose.c: the words for sched_set() having answered @r to @state. Returns @r. */
+int apply_sched_diagnose(const struct sysroot *root, const struct step *step, const struct sched_state *state, int r,
+			 struct vr_error **reterr);
+
+#endif
