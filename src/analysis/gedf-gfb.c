@@ -34,7 +34,7 @@ int gedf_gfb(const struct gedf *g, struct vrk_verdict *ret)
 {
 	uint64_t m = g->host->cpus - g->lost_max;
 	uint64_t b = clamp64(blocking(g));
-	u128 sum = 0, worst = 0, lhs, rhs, full = (u128)m << FRAC_SHIFT;
+	u128 sum = 0, worst = 0, lhs = 0, rhs = 0, full = (u128)m << FRAC_SHIFT;
 	struct vrk_verdict v = { .ok = g->n == 0, .test = VRK_TEST_GFB, .unit = VRK_SIDE_BW, .index = SIZE_MAX };
 
 	for (size_t i = 0; i < g->n; i++) {

@@ -123,3 +123,36 @@ int vrk_gedf_gfb(const struct vrk_host *host, const struct vrk_reservation *r, s
 {
 	return gedf_alone(host, r, n, VRK_TEST_GFB, gedf_gfb, ret);
 }
+
+int vrk_gedf_bak(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret)
+{
+	return gedf_alone(host, r, n, VRK_TEST_BAK, gedf_bak, ret);
+}
+
+int vrk_gedf_bcl(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret)
+{
+	return gedf_alone(host, r, n, VRK_TEST_BCL, gedf_bcl, ret);
+}
+
+int vrk_gedf_bcl_iter(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret,
+		      struct vrk_certificate *ret_cert)
+{
+	struct vrk_certificate cert = { .test = VRK_TEST_BCL_ITER };
+	struct vrk_verdict v = { .ok = false };
+	struct gedf g;
+	bool ok;
+	int err = gedf_init(&g, host, r, n, &ok, &v);
+
+	if (err == 0 && ok)
+		err = gedf_bcl_iter(&g, &v, &cert);
+	else
+		v.test = VRK_TEST_BCL_ITER;
+	if (err == 0)
+		*ret = v;
+	if (err == 0 && v.ok && ret_cert)
+		*ret_cert = cert;
+	else
+		vrk_certificate_done(&cert);
+	gedf_done(&g);
+	return err;
+}

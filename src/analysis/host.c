@@ -31,26 +31,36 @@ static u128 distance(const struct vrk_verdict *v)
 	return ((u128)over << BW_SHIFT) / (v->rhs ? v->rhs : 1);
 }
 
+static void nearer(struct vrk_verdict *nearest, const struct vrk_verdict *v)
+{
+	if (nearest->test == VRK_TEST_NONE || distance(v) < distance(nearest))
+		*nearest = *v;
+}
+
+/* The first yes, or the nearest no. By growing cost. */
 static int union_of_tests(const struct gedf *g, struct vrk_verdict *ret, struct vrk_certificate *cert)
 {
-	static int (*const tests[])(const struct gedf *g, struct vrk_verdict *ret) = { gedf_gfb };
-	struct vrk_verdict v, nearest = { .ok = false };
+	static int (*const tests[])(const struct gedf *g, struct vrk_verdict *ret) = { gedf_gfb, gedf_bcl, gedf_bak };
+	struct vrk_verdict v, nearest = { .test = VRK_TEST_NONE };
 	int r;
 
-	cert->test = VRK_TEST_NONE;
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		r = tests[i](g, &v);
 		if (r < 0)
 			return r;
+		cert->test = v.test;
 		if (v.ok) {
 			*ret = v;
-			cert->test = v.test;
 			return 0;
 		}
-		if (i == 0 || distance(&v) < distance(&nearest))
-			nearest = v;
+		nearer(&nearest, &v);
 	}
-	*ret = nearest;
+	r = gedf_bcl_iter(g, &v, cert);
+	if (r < 0)
+		return r;
+	if (!v.ok)
+		nearer(&nearest, &v);
+	*ret = v.ok ? v : nearest;
 	return 0;
 }
 
