@@ -132,7 +132,10 @@ int vrk_certificate_check(const struct vrk_host *host, const struct vrk_reservat
  * -ERANGE, -E2BIG or -ENOMEM otherwise. What each proves, and from which paper, stands at the top of its file.
  */
 int vrk_kernel_check(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret);
-/* One CPU, whatever host->cpus says. Exact when nothing sleeps, tick and switch cost nothing. O(n) per test point. */
+/*
+ * One CPU, whatever host->cpus says. Exact when nothing sleeps and tick, switch and latency are 0. D > P is understood here
+ * too, for what is gapless. O(n) per test point, of which there are few, and never more than a million.
+ */
 int vrk_edf_qpa(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, struct vrk_verdict *ret,
 		struct vrk_certificate *ret_cert);
 /* m CPUs, one queue. GFB also where threads sleep; the others only where all are gapless. O(n), O(n^2), O(n^2), O(n^3). */

@@ -51,7 +51,8 @@ static bool item_sane(const struct view *w, size_t i)
 {
 	struct vrk_reservation r = item(w, i);
 
-	return r.period_ns <= NSEC_MAX && r.deadline_ns <= r.period_ns && r.deadline_ns > w->h->latency_ns &&
+	return r.period_ns <= NSEC_MAX && r.deadline_ns <= NSEC_MAX && r.deadline_ns > w->h->latency_ns &&
+	       (r.deadline_ns <= r.period_ns || (r.gapless && w->h->cpus == 1)) &&
 	       r.budget_ns > 0 && r.budget_ns <= NSEC_MAX / 2 && w->h->switch_ns <= NSEC_MAX / 8 &&
 	       w->h->tick_ns <= NSEC_MAX / 8 && cost(w, &r) <= due(w, &r);
 }
@@ -64,13 +65,12 @@ static wide demand(const struct view *w, size_t n, nsec_t t)
 
 	for (size_t i = 0; i < n; i++) {
 		struct vrk_reservation r = item(w, i);
-		nsec_t whole = t / r.period_ns, left = t - whole * r.period_ns;
+		nsec_t left = t % r.period_ns;
 		bool inside = t >= due(w, &r);
 
-		sum += (wide)whole * cost(w, &r);
-		if (left >= due(w, &r))
-			sum += cost(w, &r);
-		else if (!r.gapless)
+		if (inside)
+			sum += (wide)cost(w, &r) * ((t - due(w, &r)) / r.period_ns + 1);
+		if (!r.gapless && left < due(w, &r))
 			sum += up((wide)r.budget_ns * left, r.deadline_ns);
 		if (!r.gapless)
 			sum += 2 * w->h->switch_ns;
@@ -103,7 +103,9 @@ static bool horizon_proved(const struct view *w, size_t n, nsec_t horizon)
 		struct vrk_reservation r = item(w, i);
 		nsec_t c = cost(w, &r);
 
-		linear += up((wide)c * horizon, r.period_ns) + up((wide)c * (r.period_ns - due(w, &r)), r.period_ns);
+		linear += up((wide)c * horizon, r.period_ns);
+		if (r.period_ns > due(w, &r))
+			linear += up((wide)c * (r.period_ns - due(w, &r)), r.period_ns);
 		linear += w->h->tick_ns + (r.gapless ? 0 : 2 * w->h->switch_ns);
 		busy += up(horizon, r.period_ns) * c + w->h->tick_ns;
 		load += up((wide)c << 60, r.period_ns);

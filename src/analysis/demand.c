@@ -39,6 +39,7 @@
 
 #define STEPS_MAX 1000000	/* then the density bound, which has said no by then, stays the answer */
 #define BUSY_STEPS_MAX 100000
+#define WITNESS_STEPS_MAX 32
 
 struct demand {
 	const struct entity *e;
@@ -80,14 +81,19 @@ static u128 demand_at(const struct demand *w, uint64_t t)
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct entity *e = &w->e[i];
-		uint64_t k = t / e->p, x = t % e->p;
+		uint64_t k;
 
-		sum += k * e->c;	/* c <= p, so at most t */
-		if (x >= e->d)
-			sum += e->c;
-		else if (e->sleeps)
-			sum += ceil_mul_div(e->q, x, e->wake_d);
-		late += e->sleeps || t >= e->d;
+		if (e->sleeps) {
+			uint64_t x = t % e->p;
+
+			k = t / e->p + (x >= e->d);
+			if (x < e->d)
+				sum += ceil_mul_div(e->q, x, e->wake_d);
+		} else {
+			k = t >= e->d ? (t - e->d) / e->p + 1 : 0;
+		}
+		sum += (u128)k * e->c;
+		late += e->sleeps || k > 0;
 	}
 	if (late > 1)
 		sum += (u128)(late - 1) * w->tick_ns;
@@ -131,7 +137,8 @@ static bool horizon_linear(const struct demand *w, uint64_t *ret)
 		return false;
 	slack = FRAC_ONE - w->load;
 	for (size_t i = 0; i < w->n; i++)
-		a += ceil_mul_div(w->e[i].c, w->e[i].p - w->e[i].d, w->e[i].p);
+		if (w->e[i].p > w->e[i].d)
+			a += ceil_mul_div(w->e[i].c, w->e[i].p - w->e[i].d, w->e[i].p);
 	if (a >> 66)
 		return false;
 	t = ((a << FRAC_SHIFT) + slack - 1) / slack;
@@ -202,6 +209,46 @@ static bool is_at_most_one(const struct demand *w, u128 frac, bool by_deadline)
 	return fractions_fit_one(w->e, w->n, by_deadline) == 1;
 }
 
+static void verdict_at(struct vrk_verdict *v, const struct demand *w, uint64_t t, u128 h, size_t n_reservations)
+{
+	*v = (struct vrk_verdict){
+		.ok = h <= t,
+		.test = VRK_TEST_QPA,
+		.unit = VRK_SIDE_NS,
+		.lhs = clamp64(h),
+		.rhs = t,
+		.at_ns = t,
+		.index = point_owner(w, t, n_reservations),
+	};
+}
+
+/* The walk comes from above and fails at some late point; people understand the first one. Tries for a little while. */
+static void witness_first(struct vrk_verdict *v, const struct demand *w, size_t n_reservations)
+{
+	uint64_t t = 0;
+
+	for (unsigned int step = 0; step < WITNESS_STEPS_MAX; step++) {
+		uint64_t next = v->at_ns;
+		u128 h;
+
+		for (size_t i = 0; i < w->n; i++) {
+			const struct entity *e = &w->e[i];
+			uint64_t p = t < e->d ? e->d : t - (t - e->d) % e->p + e->p;
+
+			if (p < next)
+				next = p;
+		}
+		if (next >= v->at_ns)
+			return;
+		t = next;
+		h = demand_at(w, t);
+		if (h > t) {
+			verdict_at(v, w, t, h, n_reservations);
+			return;
+		}
+	}
+}
+
 static int qpa_walk(const struct demand *w, uint64_t horizon, size_t n_reservations, struct vrk_verdict *v,
 		    struct vrk_certificate *cert)
 {
@@ -218,17 +265,11 @@ static int qpa_walk(const struct demand *w, uint64_t horizon, size_t n_reservati
 		}
 		h = demand_at(w, t);
 		if (h > t || t - h < best_slack) {
-			*v = (struct vrk_verdict){
-				.ok = h <= t,
-				.test = VRK_TEST_QPA,
-				.unit = VRK_SIDE_NS,
-				.lhs = clamp64(h),
-				.rhs = t,
-				.at_ns = t,
-				.index = point_owner(w, t, n_reservations),
-			};
-			if (h > t)
+			verdict_at(v, w, t, h, n_reservations);
+			if (h > t) {
+				witness_first(v, w, n_reservations);
 				return 0;
+			}
 			best_slack = t - h;
 		}
 		r = points_push(cert, &cap, t);
