@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The same interface on a system bus: a dbus-daemon of our own with our policy file, reached by
+ * DBUS_SYSTEM_BUS_ADDRESS. Here the bus stands between client and daemon, so the policy, the owner of the name and the
+ * credentials of the caller are what is asked about.
+ */
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <virtrk/dbus.h>
+
+#include "expect.h"
+#include "harness.h"
+
+#define MS(x) ((uint64_t)(x) * 1000000)
+
+static const char *program;
+
+struct system_bus {
+	pid_t pid;
+	char *directory;
+	char *address;
+};
+
+static const char config_format[] =
+	"<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" "
+	"\"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
+	"<busconfig>\n<type>system</type>\n<listen>unix:path=%s/bus</listen>\n<auth>EXTERNAL</auth>\n"
+	"<policy context=\"default\">\n<allow user=\"*\"/>\n<deny own=\"*\"/>\n<deny send_type=\"method_call\"/>\n"
+	"<allow send_type=\"signal\"/>\n<allow send_requested_reply=\"true\" send_type=\"method_return\"/>\n"
+	"<allow send_requested_reply=\"true\" send_type=\"error\"/>\n<allow receive_type=\"method_call\"/>\n"
+	"<allow receive_type=\"method_return\"/>\n<allow receive_type=\"error\"/>\n<allow receive_type=\"signal\"/>\n"
+	"<allow send_destination=\"org.freedesktop.DBus\"/>\n</policy>\n<include>%s</include>\n</busconfig>\n";
+
+/* Ready when it has printed its address. */
+static void system_bus_start(struct system_bus *bus, const char *policy)
+{
+	_cleanup_(freep) char *config = NULL;
+	_cleanup_(freep) char *option = NULL;
+	char text[256] = "";
+	int fds[2];
+	FILE *f;
+
+	bus->directory = tree_new();
+	tree_must(chmod(bus->directory, 0755) == 0, "chmod");
+	tree_must(asprintf(&config, "%s/bus.conf", bus->directory) > 0, "asprintf");
+	tree_must(asprintf(&bus->address, "unix:path=%s/bus", bus->directory) > 0, "asprintf");
+	tree_must(asprintf(&option, "--config-file=%s", config) > 0, "asprintf");
+	f = fopen(config, "we");
+	tree_must(f != NULL, config);
+	fprintf(f, config_format, bus->directory, policy);
+	fclose(f);
+	tree_must(pipe(fds) == 0, "pipe");
+	bus->pid = fork();
+	if (bus->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)dup2(fds[1], STDOUT_FILENO);
+		execlp("dbus-daemon", "dbus-daemon", option, "--nofork", "--print-address", (char *)NULL);
+		_exit(127);
+	}
+	close(fds[1]);
+	EXPECT(read(fds[0], text, sizeof(text) - 1) > 0);
+	close(fds[0]);
+}
+
+static void system_bus_stop(struct system_bus *bus)
+{
+	(void)kill(bus->pid, SIGKILL);
+	(void)waitpid(bus->pid, NULL, 0);
+	free(bus->address);
+	(void)tree_free(bus->directory);
+}
+
+static void expect_error(const struct answer *a, const char *error)
+{
+	if (!EXPECT_STR(a->error, error))
+		fprintf(stderr, "    %s\n", a->message);
+}
+
+struct listed {
+	sd_bus *bus;
+	const char *domain;
+};
+
+static bool is_listed(void *userdata)
+{
+	const struct listed *l = userdata;
+
+	return sd_bus_call_method(l->bus, VIRTRK_BUS_NAME, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "GetDomain", NULL, NULL,
+				  "s", l->domain) >= 0;
+}
+
+struct vcpu {
+	sd_bus *bus;
+	const char *domain;
+};
+
+static bool fits_now(void *userdata)
+{
+	const struct vcpu *v = userdata;
+	struct answer a;
+
+	call_request(v->bus, VIRTRK_BUS_NAME, "Check", v->domain, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	return !a.error[0];
+}
+
+static void test_root(sd_bus *bus, const struct guest *g)
+{
+	struct answer a;
+
+	CASE("root on the system bus");
+	EXPECT(harness_wait(bus, is_listed, &(struct listed) { bus, g->name }));
+	EXPECT(harness_wait(bus, fits_now, &(struct vcpu) { bus, g->name }));
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", g->name, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	expect_error(&a, "");
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", g->name, &(struct request) { "vcpu1", MS(100), MS(100) }, 1, &a);
+	expect_error(&a, VIRTRK_ERROR_OVERLOAD);
+	call_release(bus, VIRTRK_BUS_NAME, g->name, (const char *[]) { NULL }, &a);
+	expect_error(&a, "");
+}
+
+/* Runs as nobody; its exit code is the number of the first thing that was not so. */
+static int nobody(const char *domain)
+{
+	sd_bus *bus = NULL;
+	struct answer a;
+
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		return 1;
+	if (sd_bus_open_system(&bus) < 0)
+		return 2;
+	call_request(bus, VIRTRK_BUS_NAME, "Check", domain, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	if (a.error[0] || !a.fits)
+		return 3;
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", domain, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	if (strcmp(a.error, VIRTRK_ERROR_NOT_PERMITTED) != 0)
+		return 4;
+	call_release(bus, VIRTRK_BUS_NAME, domain, (const char *[]) { NULL }, &a);
+	if (strcmp(a.error, VIRTRK_ERROR_NOT_PERMITTED) != 0)
+		return 5;
+	if (sd_bus_request_name(bus, "org.virtrk1", SD_BUS_NAME_REPLACE_EXISTING) >= 0)
+		return 6;
+	sd_bus_flush_close_unref(bus);
+	return 0;
+}
+
+static void test_nobody(const struct guest *g)
+{
+	int status = -1;
+	pid_t pid;
+
+	CASE("nobody may ask, may not change, and may not be org.virtrk1");
+	pid = fork();
+	if (pid == 0)
+		_exit(nobody(g->name));
+	EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	EXPECT_INT(WEXITSTATUS(status), 0);
+}
+
+static void test_second(const struct system_bus *bus)
+{
+	_cleanup_(freep) char *log = NULL;
+	struct daemon second;
+	int status = -1;
+
+	CASE("a second virtrkd on the same bus, with a directory of its own");
+	EXPECT(!daemon_start(&second, &(struct daemon_options) { .program = program, .bus_address = bus->address }, &status));
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	log = daemon_log(&second);
+	EXPECT(strstr(log, "another virtrkd owns org.virtrk1"));
+	daemon_remove(&second);
+}
+
+int main(int argc, char **argv)
+{
+	struct system_bus system_bus;
+	struct guest g;
+	struct daemon d;
+	sd_bus *bus = NULL;
+	int status;
+
+	if (argc != 3)
+		return EXIT_FAILURE;
+	program = argv[1];
+	harness_need_deadline();
+	harness_need_program("dbus-daemon");
+	system_bus_start(&system_bus, argv[2]);
+	if (setenv("DBUS_SYSTEM_BUS_ADDRESS", system_bus.address, 1) < 0)
+		return EXIT_FAILURE;
+	guest_start(&g, "system", 2, NULL);
+	EXPECT(daemon_start(&d, &(struct daemon_options) { .program = program, .bus_address = system_bus.address }, &status));
+	if (EXPECT(sd_bus_open_system(&bus) >= 0)) {
+		test_root(bus, &g);
+		test_nobody(&g);
+		test_second(&system_bus);
+		sd_bus_flush_close_unref(bus);
+	}
+	EXPECT_INT(daemon_stop(&d, SIGTERM), 0);
+	if (expect_failed) {
+		_cleanup_(freep) char *log = daemon_log(&d);
+
+		fprintf(stderr, "--- virtrkd wrote:\n%s", log);
+	}
+	daemon_remove(&d);
+	guest_stop(&g);
+	system_bus_stop(&system_bus);
+	return expect_result();
+}
