@@ -34,8 +34,19 @@ struct walk {
 	size_t depth;
 };
 
+char *json_key_show(char buf[JSON_KEY_STRLEN], const char *key, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length && i + 1 < JSON_KEY_STRLEN; i++)
+		buf[i] = key[i] >= ' ' && key[i] <= '~' ? key[i] : '?';
+	buf[i] = '\0';
+	return buf;
+}
+
 static char *walk_path(const struct walk *walk)
 {
+	char shown[JSON_KEY_STRLEN];
 	_cleanup_(freep) char *text = NULL;
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
@@ -49,8 +60,8 @@ static char *walk_path(const struct walk *walk)
 		if (!level->object)
 			fprintf(f, "[%zu]", level->n);
 		else if (level->n > 0)
-			fprintf(f, "%s%.*s", i > 0 ? "." : "", (int)level->keys[level->n - 1].length,
-				level->keys[level->n - 1].text);
+			fprintf(f, "%s%s", i > 0 ? "." : "",
+				json_key_show(shown, level->keys[level->n - 1].text, level->keys[level->n - 1].length));
 	}
 	return fclose(f) == 0 ? TAKE_PTR(text) : NULL;
 }

@@ -180,6 +180,7 @@ static int field_read(const struct place *place, const struct field *field, stru
 static int object_read(const struct place *place, struct json_object *object, const struct field *fields, size_t n,
 		       void *out)
 {
+	char shown[JSON_KEY_STRLEN];
 	struct json_object *value;
 	size_t i;
 	int r;
@@ -191,7 +192,7 @@ static int object_read(const struct place *place, struct json_object *object, co
 		for (i = 0; i < n && strcmp(fields[i].key, key) != 0; i++)
 			;
 		if (i == n)
-			return bad(place, "%s.%.40s: unknown key", place->path, key);
+			return bad(place, "%s.%s: unknown key", place->path, json_key_show(shown, key, strlen(key)));
 	}
 	for (i = 0; i < n; i++) {
 		if (!json_object_object_get_ex(object, fields[i].key, &value))
@@ -262,6 +263,7 @@ static int document_read(const struct place *place, struct json_object *document
 			 struct ledger *ledger, struct plan *plan)
 {
 	static const char *const keys[] = { "version", "boot_id", "promises", "plan" };
+	char shown[JSON_KEY_STRLEN];
 	struct json_object *version;
 	size_t i;
 	int r;
@@ -273,7 +275,7 @@ static int document_read(const struct place *place, struct json_object *document
 		for (i = 0; i < ARRAY_SIZE(keys) && strcmp(keys[i], key) != 0; i++)
 			;
 		if (i == ARRAY_SIZE(keys))
-			return bad(place, "%.40s: unknown key", key);
+			return bad(place, "%s: unknown key", json_key_show(shown, key, strlen(key)));
 	}
 	version = json_object_object_get(document, "version");
 	if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != STATE_VERSION)
