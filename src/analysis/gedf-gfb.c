@@ -43,7 +43,7 @@ int gedf_gfb(const struct gedf *g, struct vrk_verdict *ret)
 		u128 takes = block + (m > 1 ? (m - 1) * dens : 0);
 
 		sum += dens;
-		if (takes < worst || (takes == 0 && i > 0))
+		if (i > 0 && takes <= worst)
 			continue;
 		worst = takes;
 		v.index = i;

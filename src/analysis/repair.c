@@ -92,10 +92,11 @@ static int repair_budget(struct trial *t, uint64_t *ret_scale)
 	return 0;
 }
 
-/* The least value in (lo, hi] that fits, put into r[index] by @set; 0 = not even hi does. */
-static int repair_value(struct trial *t, size_t index, nsec_t lo, nsec_t hi,
+/* The least value in (lo, limit] that fits, on the grid, put into r[index] by @set; 0 = not even the limit does. */
+static int repair_value(struct trial *t, size_t index, nsec_t lo, nsec_t limit,
 			void (*set)(struct vrk_reservation *r, const struct vrk_reservation *was, nsec_t value), nsec_t *ret)
 {
+	nsec_t hi = limit;
 	bool fits;
 	int err;
 
@@ -105,10 +106,12 @@ static int repair_value(struct trial *t, size_t index, nsec_t lo, nsec_t hi,
 	err = trial_fits(t, &fits);
 	if (err < 0 || !fits)
 		return err;
-	while (hi - lo > GRID_NS) {
+	lo /= GRID_NS;		/* in steps of the grid from here: lo does not fit, hi does */
+	hi = hi / GRID_NS + (hi % GRID_NS != 0);
+	while (hi - lo > 1) {
 		nsec_t mid = lo + (hi - lo) / 2;
 
-		set(&t->r[index], &t->was[index], mid);
+		set(&t->r[index], &t->was[index], mid * GRID_NS);
 		err = trial_fits(t, &fits);
 		if (err < 0)
 			return err;
@@ -117,7 +120,7 @@ static int repair_value(struct trial *t, size_t index, nsec_t lo, nsec_t hi,
 		else
 			lo = mid;
 	}
-	*ret = hi;
+	*ret = hi * GRID_NS < limit ? hi * GRID_NS : limit;
 	return 0;
 }
 
