@@ -14,6 +14,9 @@
 
 #include "admit.h"
 
+#define MEND_TICK     "echo HRTICK_DL > /sys/kernel/debug/sched/features"
+#define TICK_EXACT_NS (10 * NSEC_PER_USEC)	/* what topology.c assumes where the kernel enforces exactly */
+
 struct question {
 	struct vrk_reservation *r;
 	size_t n;
@@ -117,16 +120,16 @@ static void side_format(char *buf, size_t size, enum vrk_side_unit unit, uint64_
 		snprintf(buf, size, "%s", vrk_nsec_format(text, value));
 }
 
-/* Who is hit: "vcpu0", "vcpu1 of plc, which is promised already", "thread 123 (stress), not ours". */
+/* Who is hit: "vcpu0", "vcpu1 of plc (promised already)", "thread 123 (stress, not ours)". */
 static int hit_name(const struct question *q, const struct foreign *foreign, const struct request_item *items,
 		    size_t index, char **ret)
 {
 	int r;
 
 	if (index < q->n_kept)
-		r = asprintf(ret, "%s of %s, promised already", q->kept[index]->thread, q->kept[index]->domain);
+		r = asprintf(ret, "%s of %s (promised already)", q->kept[index]->thread, q->kept[index]->domain);
 	else if (index < q->first)
-		r = asprintf(ret, "thread %d (%s), not ours", foreign->loads[index - q->n_kept].tid,
+		r = asprintf(ret, "thread %d (%s, not ours)", foreign->loads[index - q->n_kept].tid,
 			     foreign->loads[index - q->n_kept].comm);
 	else
 		r = asprintf(ret, "%s", items[index - q->first].thread);
@@ -165,11 +168,11 @@ int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
 	return asprintf(ret, "%s: %s (%s against %s)", thread, rule_text(v->rule), lhs, rhs) < 0 ? -ENOMEM : 0;
 }
 
-static int reason_write(const struct question *q, const struct foreign *foreign, const struct request_item *items,
-			const struct vrk_verdict *v, char **ret)
+static int reason_write(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
+			const struct request_item *items, const struct vrk_verdict *v, char **ret)
 {
 	_cleanup_(freep) char *who = NULL;
-	char lhs[48], rhs[48], at[VRK_NSEC_STRLEN];
+	char lhs[48], rhs[48], at[VRK_NSEC_STRLEN], tick[96];
 	int r;
 
 	side_format(lhs, sizeof(lhs), v->unit, v->lhs);
@@ -179,6 +182,10 @@ static int reason_write(const struct question *q, const struct foreign *foreign,
 		if (r < 0)
 			return r;
 	}
+	tick[0] = '\0';
+	if (!v->ok && host->tick_ns > TICK_EXACT_NS)
+		snprintf(tick, sizeof(tick), " (counting that budgets are cut at the %s tick)",
+			 vrk_nsec_format(at, host->tick_ns));
 	if (v->ok)
 		r = asprintf(ret, "all deadlines hold by test %s: %s <= %s", vrk_test_name(v->test), lhs, rhs);
 	else if (v->test == VRK_TEST_PARAMETERS)
@@ -187,11 +194,11 @@ static int reason_write(const struct question *q, const struct foreign *foreign,
 		r = asprintf(ret, "the kernel would refuse: %s of bandwidth with its own servers, but its limit is %s",
 			     lhs, rhs);
 	else if (v->test == VRK_TEST_QPA)
-		r = asprintf(ret, "in a window of %s up to %s of CPU time would be due, which is too much",
-			     vrk_nsec_format(at, v->at_ns), lhs);
+		r = asprintf(ret, "in a window of %s up to %s of CPU time would be due, which is too much%s",
+			     vrk_nsec_format(at, v->at_ns), lhs, tick);
 	else
-		r = asprintf(ret, "%s could miss its deadline beside the others: test %s needs %s <= %s",
-			     who ?: "a reservation", vrk_test_name(v->test), lhs, rhs);
+		r = asprintf(ret, "%s could miss its deadline beside the others: test %s needs %s <= %s%s",
+			     who ?: "a reservation", vrk_test_name(v->test), lhs, rhs, tick);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -216,8 +223,7 @@ static int repair_write(const struct vrk_repair *repair, const struct request_it
 			     vrk_nsec_format(was, item->reservation.period_ns));
 		break;
 	case VRK_REPAIR_TICK:
-		r = asprintf(ret, "it would fit if budgets were enforced exactly: "
-			     "echo HRTICK_DL > /sys/kernel/debug/sched/features");
+		r = asprintf(ret, "it would fit if budgets were enforced exactly: " MEND_TICK);
 		break;
 	case VRK_REPAIR_NONE:
 	default:
@@ -260,6 +266,55 @@ static int parameters_check(const struct vrk_host *host, const struct question *
 	return 0;
 }
 
+/* Where nothing helps with budgets cut at a coarse tick: would it, or something smaller, fit with exact enforcement? */
+static int tick_repair(const struct vrk_host *host, const struct question *q, struct vrk_repair *repair, bool *ret_as_is)
+{
+	struct vrk_host exact = *host;
+	struct vrk_verdict v;
+	int r;
+
+	*ret_as_is = false;
+	if (host->tick_ns <= TICK_EXACT_NS)
+		return 0;
+	exact.tick_ns = TICK_EXACT_NS;
+	r = vrk_admit(&exact, q->r, q->n, &v, NULL);
+	if (r < 0)
+		return r;
+	*ret_as_is = v.ok;
+	return v.ok ? 0 : vrk_admit_repair(&exact, q->r, q->n, q->first, repair);
+}
+
+static int repair_find(const struct vrk_host *host, const struct question *q, const struct request_item *items,
+		       struct verdict *v)
+{
+	_cleanup_(freep) char *with_tick = NULL;
+	struct vrk_repair exact = { 0 };
+	bool as_is;
+	int r;
+
+	r = vrk_admit_repair(host, q->r, q->n, q->first, &v->repair);
+	if (r < 0)
+		return r;
+	if (v->repair.index >= q->first && v->repair.index < q->n)
+		v->index = (uint32_t)(v->repair.index - q->first);
+	if (v->repair.kind != VRK_REPAIR_NONE)
+		return repair_write(&v->repair, &items[v->repair.index - q->first], &v->repair_text);
+	r = tick_repair(host, q, &exact, &as_is);
+	if (r < 0)
+		return r;
+	if (as_is) {
+		v->repair.kind = VRK_REPAIR_TICK;
+		return repair_write(&v->repair, NULL, &v->repair_text);
+	}
+	if (exact.kind == VRK_REPAIR_NONE)
+		return repair_write(&exact, NULL, &v->repair_text);
+	r = repair_write(&exact, &items[exact.index - q->first], &with_tick);
+	if (r < 0)
+		return r;
+	return asprintf(&v->repair_text, "nothing smaller would fit while budgets are cut at the tick; with "
+			"exact enforcement (" MEND_TICK ") %s", with_tick) < 0 ? -ENOMEM : 0;
+}
+
 static int decide(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
 		  const struct request_item *items, struct verdict *v)
 {
@@ -276,19 +331,14 @@ static int decide(const struct vrk_host *host, const struct question *q, const s
 	}
 	v->index = v->analysis.index >= q->first && v->analysis.index < q->n ? (uint32_t)(v->analysis.index - q->first)
 									    : VERDICT_NO_INDEX;
-	r = reason_write(q, foreign, items, &v->analysis, &v->reason);
+	r = reason_write(host, q, foreign, items, &v->analysis, &v->reason);
 	if (r < 0)
 		return r;
 	if (v->analysis.ok || v->analysis.test == VRK_TEST_PARAMETERS) {
 		v->repair_text = strdup("");
 		return v->repair_text ? 0 : -ENOMEM;
 	}
-	r = vrk_admit_repair(host, q->r, q->n, q->first, &v->repair);
-	if (r < 0)
-		return r;
-	if (v->repair.index >= q->first && v->repair.index < q->n)
-		v->index = (uint32_t)(v->repair.index - q->first);
-	return repair_write(&v->repair, v->index == VERDICT_NO_INDEX ? &items[0] : &items[v->index], &v->repair_text);
+	return repair_find(host, q, items, v);
 }
 
 int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,

@@ -157,9 +157,8 @@ static void vm_changed(struct manager *m, struct vm *vm, enum vm_change change)
 	struct manager_event event = { .domain = vm->name, .pid = vm->pid, .what = vm_state_name(vm->state) };
 
 	if (change & VM_CHANGE_NEW) {
-		log_line(LOG_INFO, &(struct log_about) { NULL, vm->name, NULL }, "domain %s: process %d, %zu vCPUs%s",
-			 vm->name, vm->pid, vm_count(vm, VM_THREAD_VCPU),
-			 vm->vcpus_unknown ? " (its vCPU threads cannot be told apart)" : "");
+		log_line(LOG_INFO, &(struct log_about) { NULL, vm->name, NULL }, "domain %s: process %d", vm->name,
+			 vm->pid);
 		event.kind = MANAGER_DOMAIN_APPEARED;
 		manager_tell(m, &event);
 	}
