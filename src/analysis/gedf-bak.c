@@ -62,7 +62,7 @@ int gedf_bak(const struct gedf *g, struct vrk_verdict *ret)
 	struct vrk_verdict v = { .ok = g->n == 0, .test = VRK_TEST_BAK, .unit = VRK_SIDE_BW, .index = SIZE_MAX };
 
 	if (g->n > 0 && !bak_applies(g)) {
-		v.lhs = 1;	/* nothing could be said: the farthest of all noes */
+		v.lhs = UINT64_MAX;	/* nothing could be said: the farthest of all noes */
 		*ret = v;
 		return 0;
 	}

@@ -82,7 +82,7 @@ int gedf_bcl_iter(const struct gedf *g, struct vrk_verdict *ret, struct vrk_cert
 	nsec_t *slack;
 
 	if (g->sleepers) {
-		v.lhs = 1;
+		v.lhs = UINT64_MAX;
 		*ret = v;
 		return 0;
 	}

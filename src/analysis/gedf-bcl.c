@@ -66,7 +66,7 @@ int gedf_bcl(const struct gedf *g, struct vrk_verdict *ret)
 	};
 
 	if (!v.ok && g->sleepers) {
-		v.lhs = 1;
+		v.lhs = UINT64_MAX;
 		v.rhs = 0;
 	} else if (!v.ok) {
 		for (size_t k = 0; k < g->n; k++)
