@@ -1,5 +1,226 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-int main(void)
+/*
+ * virtrk: the command of those who run virtual machines with reservations. A table of verbs; this file reads the command
+ * line, finds the verb, and prints the help, which is made of the same tables. Each verb lives in a verb-*.c, asks
+ * virtrkd through client.c and decides nothing: what fits is virtrkd's to say.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.
+ */
+#include <ctype.h>
+#include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+
+#include "cli.h"
+#include "suggest.h"
+#include "text.h"
+
+#define COMMON  (OPTION_BIT(OPTION_BUS) | OPTION_BIT(OPTION_HELP))
+#define READING (COMMON | OPTION_BIT(OPTION_JSON))
+#define RESERVE_OPTIONS                                                                               \
+	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
+	 OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_FILE))
+
+static int verb_help(const struct arguments *arguments);
+
+static const struct verb {
+	const char *name;
+	const char *args;
+	size_t least, most;	/* operands behind the verb */
+	unsigned int options;
+	verb_fn fn;
+	const char *help;
+	const char *example;
+} verbs[] = {
+	{ "list", "", 0, 0, READING, verb_list, "the domains that run, and how many reservations each has", "list" },
+	{ "show", "DOMAIN", 1, 1, READING, verb_show, "one domain: its threads and what they are promised", "show rt" },
+	{ "reserve", "[DOMAIN]", 0, 1, READING | RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE), verb_reserve,
+	  "promise CPU time to threads of a domain, all of them or none", "reserve rt --vcpu 0 --budget 4ms --period 10ms" },
+	{ "check", "[DOMAIN]", 0, 1, READING | RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE), verb_check,
+	  "would it fit, and why; changes nothing", "check rt --vcpu 0-1 --budget 4ms --period 10ms" },
+	{ "release", "DOMAIN", 1, 1, COMMON | OPTIONS_THREADS, verb_release,
+	  "give reservations back: of the named threads, or of the whole domain", "release rt --vcpu 0" },
+	{ "capacity", "", 0, 0, READING, verb_capacity, "what is left, per partition of the host's CPUs", "capacity" },
+	{ "top", "", 0, 0, READING | OPTION_BIT(OPTION_INTERVAL), verb_top,
+	  "live: what each reservation uses, is throttled and misses; q quits", "top" },
+	{ "doctor", "", 0, 0, READING, verb_doctor, "is this host fit, and the commands that mend it", "doctor" },
+	{ "monitor", "", 0, 0, READING, verb_monitor, "print events as they come", "monitor --json" },
+	{ "help", "[VERB]", 0, 1, COMMON, verb_help, "print this help, or that of one verb", "help reserve" },
+};
+
+static const struct verb *verb_find(const char *name)
 {
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static int verb_unknown(const char *name)
+{
+	const char *names[ARRAY_SIZE(verbs)], *near;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		names[i] = verbs[i].name;
+	near = suggest(name, names, ARRAY_SIZE(verbs));
+	if (near)
+		return cli_say(CLI_USAGE, "unknown verb \"%s\", did you mean %s?", name, near);
+	return cli_say(CLI_USAGE, "unknown verb \"%s\", see: virtrk help", name);
+}
+
+/* ---- help ---- */
+
+static void options_help(unsigned int options)
+{
+	for (enum option_id id = 0; id < _OPTION_MAX; id++) {
+		const struct option_def *def = &option_defs[id];
+		char left[64], letter[8] = "";
+
+		if (!(options & OPTION_BIT(id)))
+			continue;
+		if (def->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", def->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, def->name, def->arg ? "=" : "", def->arg ?: "");
+		printf("  %-18s %s\n", left, def->help);
+	}
+}
+
+static int help_all(void)
+{
+	puts("virtrk [OPTION...] VERB [ARGUMENT...]\n"
+	     "\n"
+	     "Guaranteed CPU time for virtual machines, enforced by the kernel.\n"
+	     "\n"
+	     "Verbs:");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s%s%s", verbs[i].name, *verbs[i].args ? " " : "", verbs[i].args);
+		printf("  %-18s %s\n", left, verbs[i].help);
+	}
+	puts("\nOptions:");
+	options_help(READING | OPTION_BIT(OPTION_VERSION));
+	puts("\nOptions of reserve, check and release:");
+	options_help(OPTIONS_THREADS);
+	puts("\nOptions of reserve and check:");
+	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
+	puts("\nOptions of top:");
+	options_help(OPTION_BIT(OPTION_INTERVAL));
+	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
+	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.\n"
+	     "More: man virtrk, and virtrk help VERB.");
+	return CLI_DONE;
+}
+
+static int help_one(const struct verb *verb)
+{
+	printf("virtrk %s [OPTION...]%s%s\n\n", verb->name, *verb->args ? " " : "", verb->args);
+	printf("%c%s.\n\nOptions:\n", toupper((unsigned char)*verb->help), verb->help + 1);
+	options_help(verb->options);
+	printf("\nExample:\n  virtrk %s\n", verb->example);
+	return CLI_DONE;
+}
+
+static int verb_help(const struct arguments *arguments)
+{
+	const struct verb *verb;
+
+	if (arguments->n_operands < 2)
+		return help_all();
+	verb = verb_find(arguments->operands[1]);
+	return verb ? help_one(verb) : verb_unknown(arguments->operands[1]);
+}
+
+/* ---- running ---- */
+
+static int operands_check(const struct arguments *arguments, const struct verb *verb)
+{
+	size_t n = arguments->n_operands - 1;
+
+	if (n < verb->least)
+		return cli_say(CLI_USAGE, "%s needs a %s", verb->name, verb->args);
+	if (n > verb->most)
+		return cli_say(CLI_USAGE, "%s: one argument too many: %s", verb->name,
+			       arguments->operands[verb->most + 1]);
+	for (size_t i = 1; i <= n; i++)
+		if (*arguments->operands[i] == '\0' || !text_is_utf8(arguments->operands[i]))
+			return cli_say(CLI_USAGE, "%s: a name must be UTF-8 and not empty", verb->name);
+	return CLI_DONE;
+}
+
+static int verb_run(const struct arguments *arguments)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const struct verb *verb;
+	int code;
+
+	if (arguments->n_operands == 0)
+		return cli_say(CLI_USAGE, "no verb given, see: virtrk help");
+	verb = verb_find(arguments->operands[0]);
+	if (!verb)
+		return verb_unknown(arguments->operands[0]);
+	if (arguments->given[OPTION_HELP])
+		return help_one(verb);
+	if (arguments_allow(arguments, verb->options, verb->name, &err) < 0)
+		return cli_say(CLI_USAGE, "%s", err ? err->text : "out of memory");
+	code = operands_check(arguments, verb);
+	return code == CLI_DONE ? verb->fn(arguments) : code;
+}
+
+static int arguments_run(int argc, char *const *argv)
+{
+	_cleanup_(arguments_done) struct arguments arguments = { 0 };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+
+	if (arguments_parse(&arguments, argc, argv, &err) < 0)
+		return cli_say(CLI_USAGE, "%s", err && err->text ? err->text : "out of memory");
+	if (arguments.given[OPTION_VERSION]) {
+		puts("virtrk " VIRTRK_VERSION);
+		return CLI_DONE;
+	}
+	if (arguments.given[OPTION_HELP] && arguments.n_operands == 0)
+		return help_all();
+	return verb_run(&arguments);
+}
+
+/*
+ * With stdout closed the next descriptor opened would become it, and the answer would be written into the socket to
+ * virtrkd. Read-only, so that writing to it still fails as it should.
+ */
+static void descriptors_keep(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+			return;
+}
+
+/* Names are UTF-8 whatever the user's language is: without a UTF-8 locale, take C.UTF-8 for the widths. */
+static void locale_set(void)
+{
+	if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		(void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+/* An answer that did not arrive is no answer. */
+static int stdout_finish(int code)
+{
+	bool now = fflush(stdout) != 0;
+
+	if (!now && !ferror(stdout))
+		return code;
+	return cli_say(code == CLI_DONE ? CLI_FAILED : (enum exit_code)code, "cannot write to stdout%s%s", now ? ": " : "",
+		       now ? strerror(errno) : "");
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	descriptors_keep();
+	locale_set();
+	(void)signal(SIGPIPE, SIG_IGN);		/* a reader that went away is told like any other failed write */
+	code = arguments_run(argc, argv);
+	return stdout_finish(code);
 }

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The line to virtrkd: with client-message.c the only file of virtrk that knows D-Bus. It finds the daemon (an explicit socket, the system
+ * bus, the private socket of a host without bus), asks, and translates: arguments into messages, replies into JSON
+ * trees, error names into reasons with one line of text.
+ *
+ * On a private socket there is no bus in between: no Hello, no names, messages without destination. Called by the
+ * verbs. Never prints, never decides what an answer means.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-bus.h>
+
+#include <virtrk/dbus.h>
+
+#include "client-message.h"
+#include "client.h"
+
+#define HANDSHAKE_USEC (5 * 1000000ULL)
+#define SYSTEM_BUS_SOCKET "/run/dbus/system_bus_socket"
+#define NOT_RUNNING                                                                                     \
+	"virtrkd is not running (no " VIRTRK_BUS_NAME " on the system bus and no socket "               \
+	VIRTRK_PRIVATE_SOCKET "); start it with: systemctl start virtrkd"
+
+struct client {
+	sd_bus *bus;
+	const char *destination;	/* NULL on a private socket */
+};
+
+
+/* ---- connecting ---- */
+
+static int socket_connect(const char *path, struct vr_error **reterr)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_(closep) int fd = -EBADF;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return vr_error_set(reterr, -ENAMETOOLONG, VR_FAILED, "cannot connect to %s: the path of a socket has at most %zu bytes",
+				    path, sizeof(address.sun_path) - 1);
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int r = -errno;
+
+		return vr_error_set(reterr, r, VR_FAILED, "cannot connect to virtrkd at %s: %s", path,
+				    r == -ECONNREFUSED ? "nobody listens on that socket any more" : strerror(-r));
+	}
+	return TAKE_FD(fd);
+}
+
+/* sd-bus itself would wait a minute and a half for a server that says nothing. */
+static int handshake_wait(sd_bus *bus)
+{
+	int r;
+
+	while ((r = sd_bus_is_ready(bus)) == 0) {
+		r = sd_bus_process(bus, NULL);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		r = sd_bus_wait(bus, HANDSHAKE_USEC);
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+	return r;
+}
+
+static int private_open(sd_bus **ret, const char *path, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(closep) int fd = socket_connect(path, reterr);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = sd_bus_new(&bus);
+	if (r < 0)
+		return r;
+	r = sd_bus_set_fd(bus, fd, fd);
+	if (r < 0)
+		return r;
+	TAKE_FD(fd);		/* the bus closes it from now on */
+	r = sd_bus_start(bus);
+	if (r >= 0)
+		r = handshake_wait(bus);
+	if (r == -ETIMEDOUT)
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd at %s does not answer", path);
+	if (r == -EPIPE || r == -ECONNRESET || r == -ENOTCONN)
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd at %s closed the connection", path);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot talk to virtrkd at %s: %s", path, strerror(-r));
+
+	*ret = TAKE_PTR(bus);
+	return 0;
+}
+
+static bool name_activatable(sd_bus *bus)
+{
+	char **names = NULL;
+	bool found = false;
+
+	if (sd_bus_list_names(bus, NULL, &names) < 0)
+		return false;
+	for (size_t i = 0; names && names[i]; i++) {
+		found |= strcmp(names[i], VIRTRK_BUS_NAME) == 0;
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+/* 1 = connected, virtrkd is there or the bus will start it; 0 = no such bus, or nothing of ours on it. */
+static int system_open(sd_bus **ret)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+
+	if (!getenv("DBUS_SYSTEM_BUS_ADDRESS") && access(SYSTEM_BUS_SOCKET, F_OK) < 0)
+		return 0;
+	if (sd_bus_open_system(&bus) < 0)
+		return 0;
+	if (sd_bus_get_name_creds(bus, VIRTRK_BUS_NAME, 0, NULL) < 0 && !name_activatable(bus))
+		return 0;
+
+	*ret = TAKE_PTR(bus);
+	return 1;
+}
+
+static int somewhere_open(sd_bus **ret, const char **ret_destination, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+	int r = system_open(ret);
+
+	if (r > 0) {
+		*ret_destination = VIRTRK_BUS_NAME;
+		return 0;
+	}
+	r = private_open(ret, VIRTRK_PRIVATE_SOCKET, &why);
+	if (r == -ENOENT || r == -ECONNREFUSED)
+		return vr_error_set(reterr, r, VR_FAILED, "%s", NOT_RUNNING);
+	if (r == -EACCES || r == -EPERM)
+		return vr_error_set(reterr, r, VR_NOT_PERMITTED, "you may not connect to virtrkd at %s: be root",
+				    VIRTRK_PRIVATE_SOCKET);
+	if (r < 0 && why)
+		return vr_error_set(reterr, r, why->reason, "%s", why->text ?: strerror(-r));
+	return r;
+}
+
+int client_open(struct client **ret, const char *path, struct vr_error **reterr)
+{
+	_cleanup_(client_closep) struct client *client = calloc(1, sizeof(*client));
+	int r;
+
+	if (!client)
+		return -ENOMEM;
+	if (!path)
+		path = getenv("VIRTRK_BUS");
+	if (path && *path)
+		r = private_open(&client->bus, path, reterr);
+	else
+		r = somewhere_open(&client->bus, &client->destination, reterr);
+	if (r < 0)
+		return r;
+
+	*ret = TAKE_PTR(client);
+	return 0;
+}
+
+struct client *client_close(struct client *client)
+{
+	if (!client)
+		return NULL;
+	sd_bus_flush_close_unref(client->bus);
+	free(client);
+	return NULL;
+}
+
+/* ---- errors into reasons ---- */
+
+static const struct {
+	const char *name;
+	enum vr_reason reason;
+} errors[] = {
+	{ VIRTRK_ERROR_FAILED, VR_FAILED },
+	{ VIRTRK_ERROR_NO_MEMORY, VR_NO_MEMORY },
+	{ VIRTRK_ERROR_OVERLOAD, VR_OVERLOAD },
+	{ VIRTRK_ERROR_KERNEL_BUSY, VR_KERNEL_BUSY },
+	{ VIRTRK_ERROR_BAD_BUDGET, VR_BAD_BUDGET },
+	{ VIRTRK_ERROR_BAD_DEADLINE, VR_BAD_DEADLINE },
+	{ VIRTRK_ERROR_BAD_PERIOD, VR_BAD_PERIOD },
+	{ VIRTRK_ERROR_BAD_THREAD, VR_BAD_THREAD },
+	{ VIRTRK_ERROR_NO_DOMAIN, VR_NO_DOMAIN },
+	{ VIRTRK_ERROR_NO_THREAD, VR_NO_THREAD },
+	{ VIRTRK_ERROR_DUPLICATE, VR_DUPLICATE },
+	{ VIRTRK_ERROR_NOT_RESERVED, VR_NOT_RESERVED },
+	{ VIRTRK_ERROR_THREAD_GONE, VR_THREAD_GONE },
+	{ VIRTRK_ERROR_NOT_PERMITTED, VR_NOT_PERMITTED },
+	{ VIRTRK_ERROR_AFFINITY, VR_AFFINITY },
+	{ VIRTRK_ERROR_UNSUPPORTED, VR_UNSUPPORTED },
+	{ VIRTRK_ERROR_BAD_CONFIG, VR_BAD_CONFIG },
+	{ VIRTRK_ERROR_BAD_STATE, VR_BAD_STATE },
+	{ VIRTRK_ERROR_RUNNING, VR_RUNNING },
+	{ VIRTRK_ERROR_READ_BACK, VR_READ_BACK },
+	{ VIRTRK_ERROR_DRY_RUN, VR_DRY_RUN },
+};
+
+static bool error_is(const sd_bus_error *error, const char *name)
+{
+	return sd_bus_error_has_name(error, name) > 0;
+}
+
+/* What went wrong between us and virtrkd rather than in it. */
+static int transport_failed(const sd_bus_error *error, int r, const char *what, struct vr_error **reterr)
+{
+	if (error_is(error, SD_BUS_ERROR_SERVICE_UNKNOWN) || error_is(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+		return vr_error_set(reterr, r, VR_FAILED, "%s", NOT_RUNNING);
+	if (r == -ETIMEDOUT)
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd does not answer (%s, no reply in time)", what);
+	if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE || error_is(error, SD_BUS_ERROR_NO_REPLY) ||
+	    error_is(error, SD_BUS_ERROR_DISCONNECTED))
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd closed the connection before it answered (%s)", what);
+	if (error_is(error, SD_BUS_ERROR_ACCESS_DENIED))
+		return vr_error_set(reterr, r, VR_NOT_PERMITTED, "the bus does not let you do that (%s): be root", what);
+	if (error_is(error, SD_BUS_ERROR_UNKNOWN_METHOD) || error_is(error, SD_BUS_ERROR_UNKNOWN_INTERFACE) ||
+	    error_is(error, SD_BUS_ERROR_UNKNOWN_OBJECT) || error_is(error, SD_BUS_ERROR_INVALID_ARGS))
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd does not know %s: virtrk and virtrkd are of different versions",
+				    what);
+	return vr_error_set(reterr, r, VR_FAILED, "%s: %s", what, error->message ?: strerror(-r));
+}
+
+static int call_failed(const sd_bus_error *error, int r, const char *what, struct vr_error **reterr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		if (error_is(error, errors[i].name))
+			return vr_error_set(reterr, r, errors[i].reason, "%s",
+					    error->message && *error->message ? error->message : errors[i].name);
+	return transport_failed(error, r, what, reterr);
+}
+
+/* ---- asking ---- */
+
+static int call_new(struct client *client, sd_bus_message **ret, const char *path, const char *interface,
+		    const char *member)
+{
+	return sd_bus_message_new_method_call(client->bus, ret, client->destination, path, interface, member);
+}
+
+/* Sends @call and translates the reply, which must be of @signature. @ret NULL: the reply is empty. */
+static int call_send(struct client *client, sd_bus_message *call, const char *signature, struct json_object **ret,
+		     struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *what = sd_bus_message_get_member(call);
+	int r = sd_bus_call(client->bus, call, 0, &error, &reply);
+
+	if (r < 0)
+		return call_failed(&error, r, what, reterr);
+	r = sd_bus_message_has_signature(reply, signature);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return vr_error_set(reterr, -EBADMSG, VR_FAILED,
+				    "virtrkd's answer to %s is of another type: virtrk and virtrkd are of different versions",
+				    what);
+	if (!ret)
+		return 0;
+	r = client_message_read(reply, ret);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd's answer to %s is damaged: %s", what, strerror(-r));
+	return 0;
+}
+
+static int manager_ask(struct client *client, const char *member, const char *signature, struct json_object **ret,
+		       struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
+
+	return r < 0 ? r : call_send(client, call, signature, ret, reterr);
+}
+
+/* All properties of one interface of one object. */
+static int properties_ask(struct client *client, const char *path, const char *interface, struct json_object **ret,
+			  struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, path, "org.freedesktop.DBus.Properties", "GetAll");
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "s", interface);
+	return r < 0 ? r : call_send(client, call, "a{sv}", ret, reterr);
+}
+
+static int rows_check(struct json_object *rows, const char *what, const struct answer_key *keys, size_t n,
+		      struct vr_error **reterr)
+{
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		int r = answer_check(json_object_array_get_idx(rows, i), what, keys, n, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int client_version(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = { { "version", 's' }, { "dry_run", 'b' } };
+	_cleanup_(json_object_putp) struct json_object *answer = NULL;
+	int r = properties_ask(client, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, &answer, reterr);
+
+	if (r < 0)
+		return r;
+	r = answer_check(answer, "Version", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+int client_domains(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "name", 's' }, { "pid", 't' }, { "origin", 's' }, { "state", 's' }, { "accelerator", 's' },
+		{ "reservations", 't' }, { "path", 's' },
+	};
+	_cleanup_(json_object_putp) struct json_object *rows = NULL;
+	int r = manager_ask(client, "ListDomains", "a(susssuo)", &rows, reterr);
+
+	return r < 0 ? r : answer_name_members(rows, "ListDomains", keys, ARRAY_SIZE(keys), ret, reterr);
+}
+
+int client_capacity(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "name", 's' }, { "cpus", 's' }, { "ncpus", 't' }, { "regime", 's' }, { "test", 's' },
+		{ "kernel_used", 't' }, { "kernel_limit", 't' }, { "reserved", 't' }, { "foreign", 't' },
+		{ "reservations", 't' }, { "largest", 'a' },
+	};
+	static const struct answer_key largest_keys[] = { { "period_ns", 't' }, { "budget_ns", 't' } };
+	_cleanup_(json_object_putp) struct json_object *rows = NULL;
+	int r = manager_ask(client, "Capacity", "aa{sv}", &rows, reterr);
+
+	if (r < 0)
+		return r;
+	r = rows_check(rows, "Capacity", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		struct json_object *row = json_object_array_get_idx(rows, i), *largest;
+
+		r = answer_name_members(answer_member(row, "largest"), "Capacity", largest_keys, ARRAY_SIZE(largest_keys),
+					&largest, reterr);
+		if (r < 0)
+			return r;
+		json_object_object_add(row, "largest", largest);
+		answer_null_if(row, "kernel_limit", UINT64_MAX);
+	}
+	*ret = TAKE_PTR(rows);
+	return 0;
+}
+
+int client_statistics(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "domain", 's' }, { "thread", 's' }, { "tid", 't' }, { "budget_ns", 't' }, { "period_ns", 't' },
+		{ "deadline_ns", 't' }, { "soft", 'b' }, { "time_ns", 't' }, { "since_ns", 't' }, { "used_ns", 't' },
+		{ "ready_ns", 't' }, { "throttled_ns", 't' }, { "throttled", 't' }, { "missed", 't' },
+		{ "worst_late_ns", 't' }, { "lost", 't' }, { "metered", 'b' }, { "drift", 's' },
+	};
+	_cleanup_(json_object_putp) struct json_object *rows = NULL;
+	int r = manager_ask(client, "Statistics", "aa{sv}", &rows, reterr);
+
+	if (r < 0)
+		return r;
+	r = rows_check(rows, "Statistics", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(rows);
+	return 0;
+}
+
+int client_doctor(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = { { "level", 's' }, { "check", 's' }, { "text", 's' }, { "mend", 's' } };
+	_cleanup_(json_object_putp) struct json_object *rows = NULL;
+	int r = manager_ask(client, "Doctor", "a(ssss)", &rows, reterr);
+
+	return r < 0 ? r : answer_name_members(rows, "Doctor", keys, ARRAY_SIZE(keys), ret, reterr);
+}
+
+/* ---- one domain, with its threads and what they have ---- */
+
+static int reservation_ask(struct client *client, const char *path, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "tid", 't' }, { "budget_ns", 't' }, { "period_ns", 't' }, { "deadline_ns", 't' }, { "soft", 'b' },
+		{ "cpus", 's' }, { "used_ns", 't' }, { "throttled", 't' }, { "missed", 't' }, { "lost", 't' },
+		{ "metered", 'b' }, { "drift", 's' },
+	};
+	_cleanup_(json_object_putp) struct json_object *answer = NULL;
+	int r = properties_ask(client, path, VIRTRK_INTERFACE_RESERVATION, &answer, reterr);
+
+	if (r < 0)
+		return r;
+	r = answer_check(answer, "Reservation", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+/* The path in each thread's row becomes the reservation itself; null when there is none, or it went in this moment. */
+static int threads_fill(struct client *client, struct json_object *threads, struct vr_error **reterr)
+{
+	for (size_t i = 0; i < json_object_array_length(threads); i++) {
+		struct json_object *thread = json_object_array_get_idx(threads, i), *reservation = NULL;
+		const char *path = answer_text(thread, "reservation");
+		_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+		int r = *path ? reservation_ask(client, path, &reservation, &why) : 0;
+
+		if (r == -EBADR || r == -ENOENT)	/* UnknownObject: released in between */
+			reservation = NULL;
+		else if (r < 0)
+			return why ? vr_error_set(reterr, r, why->reason, "%s", why->text ?: strerror(-r)) : r;
+		if (json_object_object_add(thread, "reservation", reservation) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int domain_find(struct client *client, const char *name, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "GetDomain");
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "s", name);
+	return r < 0 ? r : call_send(client, call, "o", ret, reterr);
+}
+
+int client_domain(struct client *client, const char *name, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "name", 's' }, { "pid", 't' }, { "uuid", 's' }, { "origin", 's' }, { "state", 's' },
+		{ "accelerator", 's' }, { "threads", 'a' }, { "vcpus_unknown", 'b' },
+	};
+	static const struct answer_key thread_keys[] = {
+		{ "name", 's' }, { "tid", 't' }, { "comm", 's' }, { "reservation", 's' },
+	};
+	_cleanup_(json_object_putp) struct json_object *path = NULL, *domain = NULL;
+	struct json_object *threads;
+	int r = domain_find(client, name, &path, reterr);
+
+	if (r < 0)
+		return r;
+	r = properties_ask(client, json_object_get_string(path), VIRTRK_INTERFACE_DOMAIN, &domain, reterr);
+	if (r < 0)
+		return r;
+	r = answer_check(domain, "GetDomain", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	r = answer_name_members(answer_member(domain, "threads"), "GetDomain", thread_keys, ARRAY_SIZE(thread_keys), &threads,
+				reterr);
+	if (r < 0)
+		return r;
+	json_object_object_add(domain, "threads", threads);
+	r = threads_fill(client, threads, reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(domain);
+	return 0;
+}
+
+/* ---- reservations ---- */
+
+static int requests_append(sd_bus_message *call, const struct request_list *list)
+{
+	int r = sd_bus_message_open_container(call, 'a', "(stttt)");
+
+	for (size_t i = 0; r >= 0 && i < list->n; i++) {
+		const struct request *item = &list->items[i];
+
+		r = sd_bus_message_append(call, "(stttt)", item->thread, item->budget_ns, item->period_ns,
+					  item->deadline_ns, item->flags);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+static int verdict_ask(struct client *client, const char *member, const char *domain, const struct request_list *list,
+		       struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "fits", 'b' }, { "test", 's' }, { "regime", 's' }, { "reason", 's' }, { "repair", 's' },
+		{ "lhs", 't' }, { "rhs", 't' }, { "unit", 's' }, { "at_ns", 't' }, { "index", 't' },
+		{ "repair_budget_ns", 't' }, { "repair_period_ns", 't' }, { "repair_deadline_ns", 't' },
+	};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	_cleanup_(json_object_putp) struct json_object *verdict = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "s", domain);
+	if (r < 0)
+		return r;
+	r = requests_append(call, list);
+	if (r < 0)
+		return r;
+	r = call_send(client, call, "a{sv}", &verdict, reterr);
+	if (r < 0)
+		return r;
+	r = answer_check(verdict, member, keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	answer_null_if(verdict, "index", UINT32_MAX);
+	*ret = TAKE_PTR(verdict);
+	return 0;
+}
+
+int client_reserve(struct client *client, const char *domain, const struct request_list *list, struct json_object **ret,
+		   struct vr_error **reterr)
+{
+	return verdict_ask(client, "Reserve", domain, list, ret, reterr);
+}
+
+int client_check(struct client *client, const char *domain, const struct request_list *list, struct json_object **ret,
+		 struct vr_error **reterr)
+{
+	return verdict_ask(client, "Check", domain, list, ret, reterr);
+}
+
+int client_release(struct client *client, const char *domain, const struct thread_list *threads,
+		   struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Release");
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_append(call, "s", domain);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_open_container(call, 'a', "s");
+	for (size_t i = 0; r >= 0 && i < threads->n; i++)
+		r = sd_bus_message_append(call, "s", threads->names[i]);
+	if (r < 0)
+		return r;
+	r = sd_bus_message_close_container(call);
+	return r < 0 ? r : call_send(client, call, "", NULL, reterr);
+}
+
+/* ---- watching ---- */
+
+static const struct signal_def {
+	const char *member;
+	const char *signature;
+	const char *args[6];
+} signals[] = {
+	{ "DomainAppeared", "su", { "domain", "pid" } },
+	{ "DomainVanished", "su", { "domain", "pid" } },
+	{ "ThreadsChanged", "s", { "domain" } },
+	{ "StateChanged", "ss", { "domain", "state" } },
+	{ "Reserved", "ssttt", { "domain", "thread", "budget_ns", "period_ns", "deadline_ns" } },
+	{ "Released", "sss", { "domain", "thread", "why" } },
+	{ "Drift", "ssssss", { "domain", "thread", "what", "old", "new", "action" } },
+	{ "Missed", "sst", { "domain", "thread", "count" } },
+};
+
+struct watch {
+	client_handler handler;
+	void *userdata;
+	int result;		/* < 0: the loop ends */
+};
+
+static int signal_read(sd_bus_message *message, const struct signal_def *def, struct json_object *event)
+{
+	for (size_t i = 0; def->signature[i]; i++) {
+		struct json_object *value = NULL;
+		int r = client_message_read(message, &value);
+
+		if (r < 0)
+			return r;
+		if (json_object_object_add(event, def->args[i], value) < 0) {
+			json_object_put(value);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int signal_translate(sd_bus_message *message, struct json_object **ret)
+{
+	_cleanup_(json_object_putp) struct json_object *event = json_object_new_object();
+	const char *member = sd_bus_message_get_member(message);
+
+	if (!event)
+		return -ENOMEM;
+	json_object_object_add(event, "event", json_object_new_string(member));
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		int r;
+
+		if (strcmp(member, signals[i].member) != 0)
+			continue;
+		if (sd_bus_message_has_signature(message, signals[i].signature) <= 0)
+			return -EBADMSG;
+		r = signal_read(message, &signals[i], event);
+		if (r < 0)
+			return r;
+	}
+	*ret = TAKE_PTR(event);		/* a signal we do not know shows by its name alone */
+	return 0;
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(json_object_putp) struct json_object *event = NULL;
+	struct watch *watch = userdata;
+	int r = signal_translate(message, &event);
+
+	watch->result = r < 0 ? r : watch->handler(event, watch->userdata);
+	return 0;
+}
+
+/* On a bus, the connection outlives virtrkd: its name losing the owner is the end. */
+static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *reterr)
+{
+	const char *name, *old, *new;
+	struct watch *watch = userdata;
+	int r = sd_bus_message_read(message, "sss", &name, &old, &new);
+
+	if (r < 0)
+		watch->result = r;
+	else if (*new == '\0')
+		watch->result = -ECONNRESET;
+	return 0;
+}
+
+static int watch_start(struct client *client, struct watch *watch)
+{
+	int r = sd_bus_match_signal(client->bus, NULL, client->destination, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, NULL,
+				    on_signal, watch);
+
+	if (r < 0 || !client->destination)
+		return r;
+	return sd_bus_add_match(client->bus, NULL,
+				"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+				"member='NameOwnerChanged',arg0='" VIRTRK_BUS_NAME "'",
+				on_owner, watch);
+}
+
+int client_watch(struct client *client, client_handler handler, void *userdata, struct vr_error **reterr)
+{
+	struct watch watch = { .handler = handler, .userdata = userdata };
+	int r = watch_start(client, &watch);
+
+	while (r >= 0 && watch.result >= 0) {
+		r = sd_bus_process(client->bus, NULL);
+		if (r == 0)
+			r = sd_bus_wait(client->bus, UINT64_MAX);
+		if (r == -EINTR)
+			r = 0;
+	}
+	if (watch.result < 0)
+		r = watch.result;
+	if (r == -ECONNRESET || r == -ENOTCONN)
+		return vr_error_set(reterr, r, VR_FAILED, "virtrkd has ended");
+	return r;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The options of virtrk: one table, from which the parser, the help and the tests of the man page and the completion
+ * live. An own parser rather than getopt_long(): whole names only (an abbreviation that a script relies on would change
+ * its meaning with the next option), and an unknown one is answered with the nearest known one.
+ *
+ * Options may stand before or behind the verb. What a verb does with them is the verb's business; here is checked what
+ * can be said of each alone. Called by main.c. Pure but for memory.
+ */
+#include <string.h>
+
+#include "options.h"
+#include "suggest.h"
+
+const struct option_def option_defs[_OPTION_MAX] = {
+	[OPTION_BUS] = { "bus", 0, "PATH", NULL, "talk to virtrkd on this socket" },
+	[OPTION_JSON] = { "json", 0, NULL, NULL, "print JSON (all verbs but release)" },
+	[OPTION_HELP] = { "help", 'h', NULL, NULL, "print this help" },
+	[OPTION_VERSION] = { "version", 0, NULL, NULL, "print the version" },
+	[OPTION_VCPU] = { "vcpu", 0, "LIST", "vcpu", "these vCPUs, such as 0 or 0-3,5" },
+	[OPTION_EMULATOR] = { "emulator", 0, NULL, "emulator", "QEMU's main thread" },
+	[OPTION_IOTHREAD] = { "iothread", 0, "LIST", "iothread", "these iothreads" },
+	[OPTION_VHOST] = { "vhost", 0, "LIST", "vhost", "these vhost kernel threads" },
+	[OPTION_BUDGET] = { "budget", 0, "TIME", NULL, "CPU time in every period, such as 4ms" },
+	[OPTION_PERIOD] = { "period", 0, "TIME", NULL, "the period, such as 10ms" },
+	[OPTION_DEADLINE] = { "deadline", 0, "TIME", NULL, "budget is given within this; left out: the period" },
+	[OPTION_SOFT] = { "soft", 0, NULL, NULL, "may also use what others leave over" },
+	[OPTION_REPLACE] = { "replace", 0, NULL, NULL, "change what is reserved already" },
+	[OPTION_FILE] = { "file", 0, "FILE", NULL, "a reservation document (JSON), - is standard input" },
+	[OPTION_INTERVAL] = { "interval", 0, "TIME", NULL, "time between two samples, 1s if left out" },
+};
+
+void arguments_done(struct arguments *arguments)
+{
+	thread_list_done(&arguments->threads);
+	free(arguments->operands);
+	*arguments = (struct arguments){ 0 };
+}
+
+static int option_unknown(const char *name, size_t length, struct vr_error **reterr)
+{
+	const char *names[_OPTION_MAX], *near;
+	char word[64];
+
+	for (size_t i = 0; i < _OPTION_MAX; i++)
+		names[i] = option_defs[i].name;
+	snprintf(word, sizeof(word), "%.*s", length < sizeof(word) ? (int)length : (int)sizeof(word) - 1, name);
+	near = suggest(word, names, _OPTION_MAX);
+	return vr_error_set(reterr, -EINVAL, VR_FAILED, "unknown option --%s%s%s%s", word, near ? ", did you mean --" : "",
+			    near ?: "", near ? "?" : "");
+}
+
+static int option_find(const char *text, enum option_id *ret, struct vr_error **reterr)
+{
+	size_t length;
+
+	if (text[1] != '-') {		/* one letter, never bundled */
+		for (enum option_id id = 0; id < _OPTION_MAX; id++)
+			if (option_defs[id].letter && option_defs[id].letter == text[1] && text[2] == '\0') {
+				*ret = id;
+				return 0;
+			}
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "unknown option %s", text);
+	}
+	text += 2;
+	length = strcspn(text, "=");
+	for (enum option_id id = 0; id < _OPTION_MAX; id++)
+		if (strlen(option_defs[id].name) == length && memcmp(text, option_defs[id].name, length) == 0) {
+			*ret = id;
+			return 0;
+		}
+	return option_unknown(text, length, reterr);
+}
+
+/* Thread options add up; of any other option the second one would silently win. */
+static int option_take(struct arguments *arguments, enum option_id id, const char *value, struct vr_error **reterr)
+{
+	const struct option_def *def = &option_defs[id];
+
+	if (arguments->given[id] && def->arg && !def->kind)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s is given twice", def->name);
+	if (def->arg && *value == '\0')
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s: empty, it needs a %s", def->name, def->arg);
+	if (def->kind && def->arg) {
+		int r = thread_list_parse(&arguments->threads, def->kind, value, reterr);
+
+		if (r < 0)
+			return r;
+	} else if (def->kind && !arguments->given[id]) {
+		int r = thread_list_add(&arguments->threads, def->kind, reterr);
+
+		if (r < 0)
+			return r;
+	}
+	arguments->given[id] = true;
+	arguments->value[id] = value;
+	return 0;
+}
+
+/* argv[*i] is an option; *i moves on when its argument is the next word. */
+static int option_parse(struct arguments *arguments, int argc, char *const *argv, int *i, struct vr_error **reterr)
+{
+	const char *text = argv[*i], *value = strchr(text, '=');
+	enum option_id id = _OPTION_MAX;
+	int r = option_find(text, &id, reterr);
+
+	if (r < 0)
+		return r;
+	if (value)
+		value++;
+	if (value && !option_defs[id].arg)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s takes no argument", option_defs[id].name);
+	if (!value && option_defs[id].arg) {
+		if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)	/* forgotten, and the next option follows */
+			return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s needs a %s", option_defs[id].name,
+					    option_defs[id].arg);
+		value = argv[++*i];
+	}
+	return option_take(arguments, id, value, reterr);
+}
+
+int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct vr_error **reterr)
+{
+	_cleanup_(arguments_done) struct arguments arguments = { 0 };
+	bool options = true;
+
+	arguments.operands = calloc((size_t)argc + 1, sizeof(*arguments.operands));
+	if (!arguments.operands)
+		return -ENOMEM;
+	for (int i = 1; i < argc; i++) {
+		int r = 0;
+
+		if (options && strcmp(argv[i], "--") == 0)
+			options = false;
+		else if (options && argv[i][0] == '-' && argv[i][1] != '\0')
+			r = option_parse(&arguments, argc, argv, &i, reterr);
+		else
+			arguments.operands[arguments.n_operands++] = argv[i];
+		if (r < 0)
+			return r;
+	}
+	*ret = arguments;
+	arguments = (struct arguments){ 0 };
+	return 0;
+}
+
+int arguments_allow(const struct arguments *arguments, unsigned int allowed, const char *verb, struct vr_error **reterr)
+{
+	for (enum option_id id = 0; id < _OPTION_MAX; id++)
+		if (arguments->given[id] && !(allowed & OPTION_BIT(id)))
+			return vr_error_set(reterr, -EINVAL, VR_FAILED, "%s does not take --%s, see: virtrk help %s", verb,
+					    option_defs[id].name, verb);
+	return 0;
+}

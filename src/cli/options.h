@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "error.h"
+#include "request.h"
+
+enum option_id {
+	OPTION_BUS,
+	OPTION_JSON,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_VCPU,
+	OPTION_EMULATOR,
+	OPTION_IOTHREAD,
+	OPTION_VHOST,
+	OPTION_BUDGET,
+	OPTION_PERIOD,
+	OPTION_DEADLINE,
+	OPTION_SOFT,
+	OPTION_REPLACE,
+	OPTION_FILE,
+	OPTION_INTERVAL,
+	_OPTION_MAX,
+};
+
+#define OPTION_BIT(id) (1U << (id))
+#define OPTIONS_THREADS                                                                                   \
+	(OPTION_BIT(OPTION_VCPU) | OPTION_BIT(OPTION_EMULATOR) | OPTION_BIT(OPTION_IOTHREAD) | OPTION_BIT(OPTION_VHOST))
+
+struct option_def {
+	const char *name;	/* without the two hyphens */
+	char letter;		/* '\0' = none */
+	const char *arg;	/* what stands behind it; NULL = nothing */
+	const char *kind;	/* thread options: what their thread is called, "vcpu" */
+	const char *help;
+};
+
+extern const struct option_def option_defs[_OPTION_MAX];
+
+/* The command line as values. Strings belong to argv. */
+struct arguments {
+	const char *value[_OPTION_MAX];
+	bool given[_OPTION_MAX];
+	struct thread_list threads;	/* all thread options, in their order */
+	const char **operands;		/* the verb first */
+	size_t n_operands;
+};
+
+void arguments_done(struct arguments *arguments);
+
+/* Options and operands in any order; "--" ends the options. -EINVAL and one line: unknown, twice, argument missing. */
+int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct vr_error **reterr);
+
+/* -EINVAL when an option was given that is not in @allowed (bits of option_id). */
+int arguments_allow(const struct arguments *arguments, unsigned int allowed, const char *verb, struct vr_error **reterr);
+
+#endif
