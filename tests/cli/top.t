@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# top: into a pipe, as JSON, and on a terminal (script(1) makes one), which must look afterwards as before.
+# shellcheck disable=SC2317 # functions are called by name, through check
+# shellcheck source=lib.sh
+. "$SOURCE/tests/cli/lib.sh"
+fast="top --interval 10ms"
+
+fake normal
+check "a table" "virtrk $fast" 0 "^rt      vcpu1   10ms/20ms soft  50\.0%   500\.00     100\.0%         50\.0       2      4  1\.23ms  -$"
+check "the greatest share first" "virtrk $fast | awk 'NR > 1 { print \$2 }' | paste -sd ' '" 0 "^vcpu1 vcpu0$"
+check "--json: one sample" "virtrk top --json | jq -c '[.[0] | .domain, .thread, .budget_ns, .soft, .metered]'" 0 '^\["rt","vcpu0",4000000,false,true\]$'
+check "--json: counters" "virtrk top --json | jq -c '.[0] | keys'" 0 '"since_ns","soft","thread","throttled","throttled_ns","tid","time_ns","used_ns","worst_late_ns"'
+
+fake empty
+check "no reservation" "virtrk $fast" 0 "^DOMAIN  THREAD  RESERVATION  CPU"
+check "no reservation: one line" "virtrk $fast | wc -l" 0 "^1$"
+check "--json: no reservation" "virtrk top --json | jq -c ." 0 '^\[\]$'
+
+fake odd
+check "not metered is ?" "virtrk $fast" 0 "1024ns/100us +0\.0% +0\.00 +0\.0% +\? +\? +\? +\? +policy$"
+check "records lost are told" "virtrk $fast" 0 "emulator  1ms/4s +0\.1% +1\.00 +400\.0% +50\.0\+ +2\+ +[0-9]+\+ "
+check_not "names are harmless" "virtrk $fast" 0 $'\e'
+
+# terminal KEYS ROWS COLUMNS COMMAND: runs it on a terminal of that size and types KEYS; prints what the screen was sent
+terminal() {
+	local keys=$1 size="rows $2 cols $3"
+	shift 3
+	(sleep 0.7; printf '%s' "$keys"; sleep 0.5) |
+		script -qec "trap : INT; stty $size; $*; echo exit \$?; stty -a | tr ' ' '\\n' | grep -xE '(-)?(icanon|echo)[; ]*' | paste -sd ' '" /dev/null
+}
+
+if ! command -v script >/dev/null; then
+	echo "skipped on a terminal: script(1) is not installed"
+	done_testing
+fi
+fake many
+check "on a terminal: q quits" "terminal q 24 120 $VIRTRK $fast" 0 "exit 0"
+check "on a terminal: the mode is as before" "terminal q 24 120 $VIRTRK $fast" 0 "^(icanon echo|echo icanon)"
+check "on a terminal: it enters and leaves the screen" "terminal q 24 120 $VIRTRK $fast | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
+check "on a terminal: the cursor comes back" "terminal q 24 120 $VIRTRK $fast | grep -o $'\\e\\[?25[hl]' | tail -n 1 | cut -c 3-" 0 '^\?25h$'
+check "on a terminal: one screen, no more" "terminal q 24 120 $VIRTRK $fast" 0 "^\.\.\. and 43 more"
+check "on a terminal: head" "terminal q 24 120 $VIRTRK $fast" 0 "virtrk top  [0-9:]{8}  62 reservations  promised [0-9.]+ CPUs, used [0-9.]+ CPUs"
+check "on a terminal: one size suits a small one" "terminal q 6 40 $VIRTRK $fast" 0 "and 61 more"
+check "on a terminal: no line is too long" "terminal q 24 40 $VIRTRK $fast | sed $'s/\\e\\[[?0-9]*[a-zA-Z]//g' | tr -d '\\r' | grep -v '^exit\|echo' | wc -L" 0 "^40$"
+check "^C ends it and restores" "terminal $'\\x03' 24 120 $VIRTRK $fast | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
+check "^C: the mode is as before" "terminal $'\\x03' 24 120 $VIRTRK $fast" 0 "^(icanon echo|echo icanon)"
+check "a signal ends it and restores" "terminal '' 24 120 'timeout --foreground -s TERM 0.5 $VIRTRK $fast' | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
+fake end
+check "virtrkd ends in the middle" "terminal '' 24 120 $VIRTRK $fast" 0 "virtrk: virtrkd closed the connection before it answered \(Statistics\)"
+fake end
+check "virtrkd ends in the middle: exit 1, the mode is as before" "terminal '' 24 120 $VIRTRK $fast | grep -A1 'exit 1'" 0 "^(icanon echo|echo icanon)"
+
+done_testing
