@@ -24,6 +24,7 @@
 
 #define DEPTH_MAX 8		/* a good document has 3 */
 #define PLACE_MAX 200
+#define NO_OBJECT "must be an object: { \"reservations\": [ ... ] }"
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 DEFINE_CLEANUP(struct json_object *, json_object_put)
@@ -96,7 +97,7 @@ static bool scan_take(struct scan *scan, char c)
 static int scan_string(struct scan *scan, const struct place *place)
 {
 	if (!scan_take(scan, '"'))
-		return broken(place, scan->reterr, "a string was expected");
+		return broken(place, scan->reterr, "a string in double quotes was expected");
 	while (scan->at < scan->end && *scan->at != '"') {
 		if (*scan->at == '\\') {
 			if (scan->end - scan->at >= 6 && memcmp(scan->at, "\\u0000", 6) == 0)
@@ -198,6 +199,20 @@ static int document_scan(const char *text, size_t length, struct vr_error **rete
 	return scan_value(&scan, &(struct place){ "" }, 0);
 }
 
+/* json-c would like more: of what? */
+static int unfinished(const char *text, size_t length, size_t line, struct vr_error **reterr)
+{
+	size_t start = 0;
+
+	while (start < length && strchr(" \t\r\n", text[start]))
+		start++;
+	if (start == length)
+		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "empty");
+	if (text[start] != '{' && text[start] != '[')
+		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, NO_OBJECT);
+	return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "it ends in the middle, in line %zu", line);
+}
+
 /* The words of json-c are for programmers; people want line and column. */
 static int syntax_error(struct json_tokener *tokener, const char *text, size_t length, struct vr_error **reterr)
 {
@@ -211,7 +226,7 @@ static int syntax_error(struct json_tokener *tokener, const char *text, size_t l
 		line += text[i] == '\n';
 	}
 	if (error == json_tokener_continue)
-		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "it ends in the middle, in line %zu", line);
+		return unfinished(text, length, line, reterr);
 	if (error == json_tokener_error_depth)
 		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "line %zu: nested more than %d deep", line, DEPTH_MAX);
 	return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "line %zu, column %zu: not JSON (%s)", line, column,
@@ -227,7 +242,7 @@ static int syntax_parse(const char *text, size_t length, struct json_object **re
 		return -ENOMEM;
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	json = json_tokener_parse_ex(tokener, text, (int)length);
-	if (!json)
+	if (!json && json_tokener_get_error(tokener) != json_tokener_success)	/* null is no error */
 		return syntax_error(tokener, text, length, reterr);
 	*ret = json;
 	return 0;
@@ -383,7 +398,7 @@ int document_parse(const char *text, size_t length, struct document *ret, struct
 	if (r < 0)
 		return r;
 	if (!json_object_is_type(top, json_type_object))
-		return broken(&root, reterr, "must be an object: { \"reservations\": [ ... ] }");
+		return broken(&root, reterr, NO_OBJECT);
 	r = document_scan(text, length, reterr);
 	if (r < 0)
 		return r;

@@ -44,7 +44,7 @@ check "no such file" "one_line virtrk reserve --file $tmp/none" 1 "cannot open .
 check "a directory" "one_line virtrk reserve --file $tmp" 1 "cannot read .*: Is a directory"
 check "not readable" "if [ \$(id -u) = 0 ]; then one_line virtrk reserve --file /proc/self/mem; else touch $tmp/x; chmod 0 $tmp/x; one_line virtrk reserve --file $tmp/x; fi" 1 "cannot (read|open)"
 check "endless" "one_line virtrk reserve --file /dev/zero" 2 "/dev/zero: larger than 1048576 bytes"
-check "empty" "doc ''" 2 "doc.json: it ends in the middle"
+check "empty" "doc ''" 2 "doc.json: empty$"
 check "cut off" "doc '{\"reservations\": ['" 2 "it ends in the middle, in line 1"
 check "not JSON" "doc 'rt: 4ms'" 2 "line 1, column 1: not JSON"
 check "trailing garbage" "doc '{\"reservations\":[]} x'" 2 "not JSON"

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reservation documents: what is read, and the place and rule that each wrong one is told. */
+#include "document.h"
+#include "expect.h"
+
+#define ONE "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}"
+#define DOC(entries) "{\"reservations\":[" entries "]}"
+#define ENTRY(more) DOC("{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"," more "}")
+
+static const struct {
+	const char *name;
+	const char *text;
+	const char *error;	/* a part of it; NULL = it is read */
+} cases[] = {
+	{ "least",			DOC(ONE),			NULL },
+	{ "blanks around it",		" \n\t" DOC(ONE) "\r\n ",	NULL },
+	{ "escaped key, still known",	DOC("{\"\\u0074hread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
+	{ "brackets in a string",	DOC("{\"thread\":\"]}\\\",{\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
+	{ "backslash at a string's end", DOC("{\"thread\":\"a\\\\\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
+
+	{ "empty",			"",				"empty" },
+	{ "blanks",			"  \n ",			"empty" },
+	{ "cut",			"{\"reservations\":[" ONE,	"it ends in the middle, in line 1" },
+	{ "cut in a string",		"{\"reser",			"it ends in the middle" },
+	{ "garbage",			"reserve!",			"line 1, column 1: not JSON" },
+	{ "a comma too many",		"{\"reservations\":[" ONE ",]}", "not JSON" },
+	{ "single quotes",		"{'reservations':[]}",		"a string in double quotes was expected" },
+	{ "single quotes, a value",	"{\"domain\":'rt'}",		"line 1, column 11: not JSON" },
+	{ "a comment",			"{\n/* x */}",			"line 2, column 1: not JSON" },
+	{ "two documents",		DOC(ONE) DOC(ONE),		"not JSON" },
+	{ "something behind it",	DOC(ONE) " x",			"not JSON" },
+	{ "no UTF-8",			"{\"domain\":\"\xff\",\"reservations\":[" ONE "]}", "not JSON" },
+	{ "a string",			"\"rt\"",			"must be an object" },
+	{ "null",			"null",				"must be an object" },
+	{ "null and a newline",		"null\n",			"must be an object" },
+	{ "a number",			"5",				"must be an object" },
+
+	{ "no reservations",		"{}",				"reservations: missing" },
+	{ "reservations: an object",	"{\"reservations\":{}}",	"reservations: must be an array, not object" },
+	{ "reservations: null",		"{\"reservations\":null}",	"reservations: must be an array, not null" },
+	{ "reservations: none",		DOC(""),			"reservations: empty, there is nothing to reserve" },
+	{ "an entry that is none",	DOC(ONE ",7"),			"reservations[1]: must be an object, not int" },
+	{ "domain: a number",		"{\"domain\":1,\"reservations\":[" ONE "]}", "domain: must be a string, not int" },
+	{ "domain: empty",		"{\"domain\":\"\",\"reservations\":[" ONE "]}", "domain: empty" },
+
+	{ "unknown, near",		ENTRY("\"perod\":\"1ms\""),	"reservations[0].perod: unknown key, did you mean period?" },
+	{ "unknown, far",		ENTRY("\"colour\":1"),		"reservations[0].colour: unknown key" },
+	{ "unknown on top",		"{\"Domain\":\"rt\",\"reservations\":[" ONE "]}", "Domain: unknown key, did you mean domain?" },
+	{ "twice",			ENTRY("\"budget\":\"4ms\""),	"reservations[0].budget: given twice" },
+	{ "twice, once escaped",	ENTRY("\"b\\u0075dget\":\"4ms\""), "reservations[0].budget: given twice" },
+	{ "twice on top",		"{\"reservations\":[],\"reservations\":[" ONE "]}", "reservations: given twice" },
+	{ "twice, deep in the unknown",	"{\"x\":[{\"y\":{\"z\":1,\"z\":2}}],\"reservations\":[" ONE "]}", "x[0].y.z: given twice" },
+	{ "a zero character in a key",	ENTRY("\"soft\\u0000x\":true"),	"a string has a zero character in it" },
+	{ "a zero character in a value", "{\"domain\":\"rt\\u0000x\",\"reservations\":[" ONE "]}", "domain: a string has a zero character" },
+
+	{ "no thread",			DOC("{\"budget\":\"4ms\",\"period\":\"10ms\"}"), "reservations[0].thread: missing" },
+	{ "no budget",			DOC("{\"thread\":\"vcpu0\",\"period\":\"10ms\"}"), "reservations[0].budget: missing" },
+	{ "no period",			DOC(ONE ",{\"thread\":\"vcpu0\",\"budget\":\"4ms\"}"), "reservations[1].period: missing" },
+	{ "thread: a number",		DOC("{\"thread\":0,\"budget\":\"4ms\",\"period\":\"10ms\"}"), "reservations[0].thread: must be a string, not int" },
+	{ "thread: empty",		DOC("{\"thread\":\"\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), "reservations[0].thread: empty" },
+	{ "budget: a number",		DOC("{\"thread\":\"vcpu0\",\"budget\":4,\"period\":\"10ms\"}"), "reservations[0].budget: must be a string, not int" },
+	{ "budget: no unit",		DOC("{\"thread\":\"vcpu0\",\"budget\":\"4\",\"period\":\"10ms\"}"), "reservations[0].budget: 4: the unit is missing" },
+	{ "budget: negative",		DOC("{\"thread\":\"vcpu0\",\"budget\":\"-4ms\",\"period\":\"10ms\"}"), "reservations[0].budget: -4ms: a time has no sign" },
+	{ "budget: overflow",		DOC("{\"thread\":\"vcpu0\",\"budget\":\"99999999999s\",\"period\":\"10ms\"}"), "reservations[0].budget: 99999999999s: too long" },
+	{ "deadline: zero",		ENTRY("\"deadline\":\"0ms\""),	"reservations[0].deadline: 0ms: a deadline cannot be zero" },
+	{ "deadline: null",		ENTRY("\"deadline\":null"),	"reservations[0].deadline: must be a string, not null" },
+	{ "soft: a string",		ENTRY("\"soft\":\"true\""),	"reservations[0].soft: must be true or false, not string" },
+	{ "soft: a number",		ENTRY("\"soft\":1"),		"reservations[0].soft: must be true or false, not int" },
+};
+
+static void test_cases(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(document_done) struct document document = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		int r;
+
+		CASE(cases[i].name);
+		r = document_parse(cases[i].text, strlen(cases[i].text), &document, &err);
+		EXPECT_INT(r, cases[i].error ? -EBADMSG : 0);
+		if (!cases[i].error)
+			continue;
+		EXPECT(document.requests.n == 0 && !document.domain);
+		if (!EXPECT(err && strstr(err->text, cases[i].error)))
+			fprintf(stderr, "    it says: %s\n", err ? err->text : "nothing");
+		EXPECT(err && !strchr(err->text, '\n'));
+	}
+}
+
+static void test_content(void)
+{
+	static const char text[] =
+		"{\"domain\": \"rt\", \"reservations\": ["
+		"{\"thread\": \"vcpu0\", \"budget\": \"4ms\", \"period\": \"10ms\", \"deadline\": \"8ms\", \"soft\": true},"
+		"{\"soft\": false, \"period\": \"0.02s\", \"budget\": \"2.5ms\", \"thread\": \"emulator\"}]}";
+	_cleanup_(document_done) struct document document = { 0 };
+
+	CASE("what was read");
+	if (!EXPECT(document_parse(text, strlen(text), &document, NULL) == 0) || !EXPECT(document.requests.n == 2))
+		return;
+	EXPECT_STR(document.domain, "rt");
+	EXPECT_STR(document.requests.items[0].thread, "vcpu0");
+	EXPECT_INT(document.requests.items[0].budget_ns, 4000000);
+	EXPECT_INT(document.requests.items[0].period_ns, 10000000);
+	EXPECT_INT(document.requests.items[0].deadline_ns, 8000000);
+	EXPECT_INT(document.requests.items[0].flags, 1);
+	EXPECT_STR(document.requests.items[1].thread, "emulator");
+	EXPECT_INT(document.requests.items[1].budget_ns, 2500000);
+	EXPECT_INT(document.requests.items[1].period_ns, 20000000);
+	EXPECT_INT(document.requests.items[1].deadline_ns, 0);
+	EXPECT_INT(document.requests.items[1].flags, 0);
+}
+
+/* Too large, too deep, too many, a zero byte. */
+static void test_excess(void)
+{
+	_cleanup_(freep) char *text = malloc(DOCUMENT_SIZE_MAX + 1);
+	_cleanup_(vr_error_freep) struct vr_error *large = NULL, *deep = NULL, *zero = NULL, *many = NULL;
+	_cleanup_(document_done) struct document document = { 0 };
+	size_t n;
+
+	if (!EXPECT(text))
+		return;
+	CASE("too large");
+	memset(text, ' ', DOCUMENT_SIZE_MAX + 1);
+	EXPECT_INT(document_parse(text, DOCUMENT_SIZE_MAX + 1, &document, &large), -EBADMSG);
+	EXPECT(large && strstr(large->text, "larger than 1048576 bytes"));
+	CASE("too deep");
+	memset(text, '[', DOCUMENT_SIZE_MAX);
+	EXPECT_INT(document_parse(text, DOCUMENT_SIZE_MAX, &document, &deep), -EBADMSG);
+	EXPECT(deep && strstr(deep->text, "nested more than 8 deep"));
+	CASE("a zero byte");
+	EXPECT_INT(document_parse(DOC(ONE) "\0x", strlen(DOC(ONE)) + 2, &document, &zero), -EBADMSG);
+	EXPECT(zero && strstr(zero->text, "a zero byte in it"));
+	CASE("too many");
+	n = (size_t)sprintf(text, "{\"reservations\":[0");
+	for (size_t i = 0; i < REQUEST_THREADS_MAX; i++)
+		n += (size_t)sprintf(text + n, ",0");
+	n += (size_t)sprintf(text + n, "]}");
+	EXPECT_INT(document_parse(text, n, &document, &many), -EBADMSG);
+	EXPECT(many && strstr(many->text, "reservations: more than 4096 threads"));
+}
+
+int main(void)
+{
+	test_cases();
+	test_content();
+	test_excess();
+	return expect_result();
+}
