@@ -255,8 +255,8 @@ static int call_send(struct client *client, sd_bus_message *call, const char *si
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	const char *what = sd_bus_message_get_member(call);
 	int r = sd_bus_call(client->bus, call, 0, &error, &reply);
+	const char *what = sd_bus_message_get_member(call);	/* only now: sending may move the header */
 
 	if (r < 0)
 		return call_failed(&error, r, what, reterr);
