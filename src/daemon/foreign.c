@@ -80,9 +80,14 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 	_cleanup_(closedirp) DIR *dir = NULL;
 	char path[64];
 	struct dirent *entry;
+	uint64_t links;
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	if (sysroot_links(root, path, &links) < 0)
+		return 0;	/* it has ended */
+	if (links == 3)		/* most processes have one thread: no need to open a directory to find it */
+		return thread_look(root, pid, ledger, foreign);
 	if (sysroot_opendir(root, path, &dir) < 0)
 		return 0;	/* it has ended */
 	while ((entry = readdir(dir))) {

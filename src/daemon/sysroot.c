@@ -587,6 +587,25 @@ bool sysroot_exists(const struct sysroot *root, const char *path)
 	return fd >= 0;
 }
 
+int sysroot_links(const struct sysroot *root, const char *path, uint64_t *ret)
+{
+	_cleanup_(closep) int fd = -EBADF;
+	struct stat st;
+
+	if (sysroot_is_host(root)) {	/* one system call instead of three */
+		if (stat(path, &st) < 0)
+			return -errno;
+	} else {
+		fd = sysroot_open(root, path, O_PATH);
+		if (fd < 0)
+			return fd;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+	}
+	*ret = st.st_nlink;
+	return 0;
+}
+
 int sysroot_readlink(const struct sysroot *root, const char *path, char **ret)
 {
 	_cleanup_(closep) int fd = -EBADF;

@@ -69,6 +69,8 @@ int sysroot_write(const struct sysroot *root, const char *path, const char *text
 int sysroot_open(const struct sysroot *root, const char *path, int flags);	/* fd or -errno */
 int sysroot_opendir(const struct sysroot *root, const char *path, DIR **ret);
 bool sysroot_exists(const struct sysroot *root, const char *path);
+/* The link count of a directory: in /proc/PID/task two more than the process has threads. */
+int sysroot_links(const struct sysroot *root, const char *path, uint64_t *ret);
 int sysroot_readlink(const struct sysroot *root, const char *path, char **ret);
 
 /* Field 22 of /proc/TID/stat. -ESRCH when the thread is gone. */
