@@ -22,6 +22,7 @@ struct source_event {
 	pid_t pid;
 };
 
+/* May ask for another look at once (source_proc_rescan), may not free its source. */
 typedef void (*source_handler)(struct source_event *event, void *userdata);
 
 /*
@@ -31,7 +32,13 @@ typedef void (*source_handler)(struct source_event *event, void *userdata);
 struct source_proc;
 int source_proc_new(struct source_proc **ret, struct sysroot *root, sd_event *event,
 		    source_handler handler, void *userdata);
-int source_proc_start(struct source_proc *source);	/* subscribe first, then scan: nothing is missed */
+/*
+ * Subscribes first, then scans: nothing is missed. A domain with a QMP socket is told when QMP has answered, 2 s later at
+ * most; the others before this returns.
+ * Return: 0; > 0 scanned, but new domains and threads will not be seen, and this errno says why (EPERM, EOPNOTSUPP in a
+ * container ...); -errno nothing works.
+ */
+int source_proc_start(struct source_proc *source);
 int source_proc_rescan(struct source_proc *source, pid_t pid);	/* look at one domain again; -ESRCH it is no QEMU */
 struct source_proc *source_proc_free(struct source_proc *source);
 DEFINE_CLEANUP(struct source_proc *, source_proc_free)

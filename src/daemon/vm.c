@@ -142,6 +142,7 @@ struct vm *vm_free(struct vm *vm)
 		return NULL;
 	free(vm->name);
 	free(vm->uuid);
+	free(vm->vcpus_reason);
 	free(vm->threads);
 	free(vm);
 	return NULL;
@@ -343,11 +344,13 @@ static enum vm_change merge_threads(struct vm *old, struct vm *given)
 	bool same = threads_equal(old, given);
 	struct vm_thread *threads = old->threads;
 
-	/* taken even when the same: a comm may have changed */
+	/* taken even when the same: a comm may have changed, or the reason */
 	old->threads = given->threads;
 	old->n_threads = given->n_threads;
 	old->vcpus_unknown = given->vcpus_unknown;
 	old->vcpus_shared = given->vcpus_shared;
+	free(old->vcpus_reason);
+	old->vcpus_reason = TAKE_PTR(given->vcpus_reason);
 	given->threads = threads;
 	return same ? VM_CHANGE_NONE : VM_CHANGE_THREADS;
 }

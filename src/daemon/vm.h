@@ -48,6 +48,7 @@ struct vm {
 	enum vm_state state;
 	bool vcpus_unknown;		/* QEMU names no threads and has no QMP socket: say so, reserve nothing */
 	bool vcpus_shared;		/* single-threaded TCG: the thread of vcpu0 runs all vCPUs */
+	char *vcpus_reason;		/* why they are unknown, or why QMP could not say; NULL = nothing to tell */
 	struct vm_thread *threads;	/* sorted by (kind, index); none in a snapshot of source-libvirt */
 	size_t n_threads;
 };

@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 
 table='
-src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/units.h                                  | pure
+src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/simulate.h virtrk/units.h                | pure
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
@@ -24,8 +24,12 @@ src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h vi
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |
 src/daemon/source-libvirt.*         | source.h source-libvirt.h vm.h sysroot.h                                         | event libvirt
-src/daemon/source-qmp.*             | source.h source-qmp.h vm.h sysroot.h virtrk/units.h                              | event json
-src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event nl
+src/daemon/source-cmdline.*         | source-cmdline.h vm.h                                                            |
+src/daemon/source-connector.*       | source-connector.h                                                               | event nl
+src/daemon/source-proc-judge.*      | source-proc-judge.h source-proc-scan.h source-cmdline.h source-qmp.h vm.h        |
+src/daemon/source-proc-scan.*       | source-proc-scan.h source-cmdline.h vm.h sysroot.h                               |
+src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h                                                      | event json
+src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
 src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h virtrk/units.h            |
 src/daemon/config.*                 | config.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
@@ -41,6 +45,7 @@ src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h    
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
+include/virtrk/simulate.h           | virtrk/analysis.h                                                                |
 include/virtrk/*                    | virtrk/units.h                                                                   |
 tests/*                             | *                                                                                | *
 '
