@@ -25,8 +25,8 @@ struct vrk_reservation {
 	nsec_t deadline_ns;	/* D, Q <= D <= P */
 	nsec_t period_ns;	/* P */
 	/*
-	 * It never sleeps in the middle of a budget: one burst per period that does not block, or a guest that idles
-	 * by spinning. False is the safe answer, and right for a vCPU that halts: a thread that sleeps with budget
+	 * It never sleeps in the middle of a budget: a guest that idles by spinning, or one burst per period that does
+	 * not block and is shorter than the budget. False is the safe answer, and right for a vCPU that halts: a thread that sleeps with budget
 	 * left comes back with its old deadline, so with D < P the demand it can pile up is not that of a sporadic
 	 * task, and processor demand alone would say yes to what the kernel then delivers late.
 	 */

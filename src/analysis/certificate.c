@@ -248,7 +248,7 @@ static bool bak_proved(const struct view *w)
 		for (size_t i = 0; i < w->n; i++) {
 			nsec_t c = cost(w, &w->r[i]), p = w->r[i].period_ns, d = due(w, &w->r[i]);
 			wide keeps = (wide)ck * p / dk;
-			wide b = up((wide)c << 60, p) + up(up((wide)c * (p - d), p) << 60, dk);
+			wide b = up((wide)c << 60, p) + up(up((wide)c << 60, p) * (p - d), dk);
 
 			b += c > keeps ? up(((wide)c - keeps) << 60, dk) : 0;
 			sum += b < one ? b : one;

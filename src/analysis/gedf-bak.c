@@ -16,14 +16,13 @@
 
 #include "gedf.h"
 
-static u128 beta(const struct entity *i, const struct entity *k, u128 lambda_down)
+static u128 beta(const struct entity *i, const struct entity *k)
 {
-	u128 b = frac_up(i->c, i->p);
-	u128 kept = (lambda_down * i->p) >> FRAC_SHIFT;
+	u128 u = frac_up(i->c, i->p), b = u;
+	u128 kept = (u128)k->c * i->p / k->d;
 
-	/* u (P - D) / D_k = (C (P - D) / P) / D_k: the inner quotient first, so that 128 bits hold it */
 	if (i->p > i->d)
-		b += frac_up(ceil_mul_div(i->c, i->p - i->d, i->p), k->d);
+		b += (u * (i->p - i->d) + k->d - 1) / k->d;
 	if (i->c > kept)
 		b += frac_up((uint64_t)(i->c - kept), k->d);
 	return b > FRAC_ONE ? FRAC_ONE : b;
@@ -40,11 +39,10 @@ static bool bak_holds(const struct gedf *g, size_t k, struct vrk_verdict *v)
 	const struct entity *e = &g->e[k];
 	uint64_t m = g->host->cpus;
 	u128 lambda = frac_up(e->c, e->d);
-	u128 lambda_down = ((u128)e->c << FRAC_SHIFT) / e->d;
 	u128 sum = 0, limit = (u128)m * FRAC_ONE - (m - 1) * lambda;
 
 	for (size_t i = 0; i < g->n; i++)
-		sum += beta(&g->e[i], e, lambda_down);
+		sum += beta(&g->e[i], e);
 	*v = (struct vrk_verdict){
 		.ok = sum <= limit,
 		.test = VRK_TEST_BAK,

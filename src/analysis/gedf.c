@@ -23,6 +23,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <virtrk/analysis.h>
 
@@ -66,6 +67,24 @@ static void lost_init(struct gedf *g)
 			g->lost_index = i;
 		}
 	}
+}
+
+void gedf_without_fair(struct gedf *g, struct vrk_verdict *ret)
+{
+	nsec_t qf = g->host->fair_budget_ns, pf = g->host->fair_period_ns, d = g->e[g->lost_index].wake_d;
+
+	*ret = (struct vrk_verdict){ .test = VRK_TEST_FAIR, .unit = VRK_SIDE_NS, .index = g->lost_index };
+	if (d >= pf || pf - d <= qf) {
+		ret->lhs = d;
+		ret->rhs = pf - qf - (pf > qf);
+		ret->at_ns = d;
+	} else {
+		ret->lhs = clamp64(workload(g, pf - d));
+		ret->rhs = pf - d - qf - 1;
+		ret->at_ns = pf - d;
+	}
+	memset(g->lost, 0, g->n * sizeof(*g->lost));
+	g->lost_max = 0;
 }
 
 void gedf_done(struct gedf *g)

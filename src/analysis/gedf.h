@@ -22,6 +22,12 @@ int gedf_init(struct gedf *g, const struct vrk_host *host, const struct vrk_rese
 	      bool *ret_ok, struct vrk_verdict *ret_no);
 void gedf_done(struct gedf *g);
 
+/*
+ * As if there were no fair servers. *ret is what would have to hold for that: the work that reservations can do in the time
+ * in which one fair server starves must not be enough, or the deadline must leave that time.
+ */
+void gedf_without_fair(struct gedf *g, struct vrk_verdict *ret);
+
 int gedf_gfb(const struct gedf *g, struct vrk_verdict *ret);
 int gedf_bak(const struct gedf *g, struct vrk_verdict *ret);
 int gedf_bcl(const struct gedf *g, struct vrk_verdict *ret);

@@ -64,6 +64,23 @@ static int union_of_tests(const struct gedf *g, struct vrk_verdict *ret, struct 
 	return 0;
 }
 
+/* No because of the fair servers alone? Then that is the inequality to show, not one that holds without them. */
+static int blame_fair(struct gedf *g, struct vrk_verdict *v)
+{
+	struct vrk_certificate cert = { .test = VRK_TEST_NONE };
+	struct vrk_verdict fair, without;
+	int err;
+
+	if (v->ok || g->lost_max == 0)
+		return 0;
+	gedf_without_fair(g, &fair);
+	err = union_of_tests(g, &without, &cert);
+	if (err == 0 && without.ok)
+		*v = fair;
+	vrk_certificate_done(&cert);
+	return err;
+}
+
 static int gedf_union(const struct vrk_host *host, const struct vrk_reservation *r, size_t n,
 		      struct vrk_verdict *ret, struct vrk_certificate *ret_cert)
 {
@@ -81,6 +98,8 @@ static int gedf_union(const struct vrk_host *host, const struct vrk_reservation 
 		return 0;
 	}
 	err = union_of_tests(&g, &v, &cert);
+	if (err == 0)
+		err = blame_fair(&g, &v);
 	gedf_done(&g);
 	if (err == 0)
 		*ret = v;

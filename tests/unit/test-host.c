@@ -32,6 +32,8 @@ static const struct {
 	{ "two CPUs, density", { 2, LIMIT }, 3, { S(4, 10, 10), S(4, 10, 10), S(4, 10, 10) }, 0, true, VRK_TEST_GFB, 0 },
 	{ "two CPUs, as many as CPUs", { 2, LIMIT }, 2, { S(9, 10, 10), S(9, 10, 10) }, 0, true, VRK_TEST_BCL, SIZE_MAX },
 	{ "two CPUs, windows", { 2, LIMIT }, 3, { G(20, 30, 30), G(20, 30, 30), G(5, 30, 30) }, 0, true, VRK_TEST_BCL, 2 },
+	{ "fair servers alone say no", { 2, FAIR, LIMIT }, 2, { S(6, 10, 10), S(6, 10, 10) }, 0, false, VRK_TEST_FAIR, 0 },
+	{ "fair servers: a deadline they cannot wait for", { 2, FAIR, LIMIT }, 1, { S(6, 990, 990) }, 0, false, VRK_TEST_FAIR, 0 },
 	{ "Dhall", { 2, LIMIT }, 3, { S(2, 10, 10), S(2, 10, 10), S(9, 11, 11) }, 0, false, VRK_TEST_GFB, 2 },
 };
 

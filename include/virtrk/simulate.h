@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A host in which time is a number: reservations under the kernel's CBS rules, EDF over one or several CPUs, fair servers,
+ * guests with tasks inside. Pure and seeded: the same question gives the same answer, bit for bit. It can refute a bound,
+ * never prove one; what it observed worst is what it tells.
+ */
+#ifndef VIRTRK_SIMULATE_H
+#define VIRTRK_SIMULATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <virtrk/analysis.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum vrk_sim_flags {
+	VRK_SIM_SYNC = 1 << 0,		/* everything starts at 0 and repeats exactly; else phases and pauses are drawn */
+	VRK_SIM_FULL = 1 << 1,		/* every job takes its whole wcet and every suspension its whole length; else also less */
+	VRK_SIM_GRAIN = 1 << 2,		/* the kernel's comparison of budgets in units of 1024 ns; else exact */
+	VRK_SIM_PACK = 1 << 3,		/* a thread without CPU takes the first free one; else any free one */
+	VRK_SIM_OVERRUN = 1 << 4,	/* every budget is overrun by the whole tick; else by as much as is drawn */
+};
+
+struct vrk_sim_host {
+	uint32_t cpus;
+	nsec_t tick_ns;			/* a budget is cut up to so late */
+	uint32_t flags;			/* enum vrk_sim_flags */
+	uint64_t seed;
+};
+
+/* One activity inside a server. Jobs arrive at least period_ns apart; several of one task queue up. */
+struct vrk_sim_task {
+	nsec_t wcet_ns;
+	nsec_t period_ns;
+	nsec_t deadline_ns;		/* 0 = none */
+	nsec_t jitter_ns;		/* a job may become ready so much after its arrival */
+	nsec_t suspension_ns;		/* all suspensions of a job together */
+	uint32_t suspensions;		/* at most so many */
+};
+
+struct vrk_sim_server {
+	struct vrk_reservation reservation;
+	int32_t cpu;			/* -1 = may run anywhere */
+	bool fair;			/* the kernel's fair server: pinned, deferred to zero laxity */
+	bool idling;			/* spins when it has no job, instead of sleeping */
+	bool edf;			/* its tasks by EDF; else the earlier in the array goes first */
+	size_t first_task;		/* tasks[first_task .. first_task + n_tasks) */
+	size_t n_tasks;
+};
+
+struct vrk_sim_server_result {
+	nsec_t served_ns;
+	uint64_t budgets;		/* whole budgets that were used up */
+	nsec_t late_whole_ns;		/* worst: a whole budget wanted since its start, not delivered by its deadline */
+	nsec_t late_rest_ns;		/* worst: the rest of a budget after a sleep */
+	nsec_t at_ns;			/* when the first whole budget was late; NSEC_MAX = never */
+};
+
+struct vrk_sim_task_result {
+	uint64_t jobs;			/* finished */
+	uint64_t missed;		/* finished late, or unfinished at the end after their deadline */
+	nsec_t worst_ns;		/* response, from arrival */
+};
+
+/**
+ * vrk_simulate() - run the host from 0 to @until_ns
+ * @ret_servers: @n_servers results
+ * @ret_tasks:   @n_tasks results
+ *
+ * Times up to 2^60. Costs O(n_servers + n_tasks) per event and memory O(n_servers + n_tasks).
+ * Return: number of events; -EINVAL a reservation out of order, a task range out of bounds, a CPU that is not there, a task
+ * without period; -ERANGE; -ENOMEM.
+ */
+int64_t vrk_simulate(const struct vrk_sim_host *host, const struct vrk_sim_server *servers, size_t n_servers,
+		     const struct vrk_sim_task *tasks, size_t n_tasks, nsec_t until_ns,
+		     struct vrk_sim_server_result *ret_servers, struct vrk_sim_task_result *ret_tasks);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host of the simulator: one EDF queue over all CPUs (as of a root domain), reservations that may run on any of them or
+ * on one, and time that jumps from event to event. Global EDF as the kernel's push and pull leave it: a thread waits only
+ * while every CPU it may use runs one with an earlier (or equal) deadline; where more than one CPU would do, which one it
+ * gets is drawn, since no bound may depend on it.
+ *
+ * Called by the oracles, which hold what it observed against what the tests promised, and by the simulate verb. It shares
+ * no code with any test.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+#define TIME_MAX ((nsec_t)1 << 60)
+
+struct node {
+	struct cbs cbs;
+	struct guest guest;
+	struct guest_task *current;
+	const struct vrk_sim_server *spec;
+	struct vrk_sim_server_result *result;
+	int32_t cpu;		/* where it runs now; -1 = it does not */
+	int32_t cpu_before;
+	bool wants;
+	bool background;	/* fair server: its threads run, but not on its account's behalf */
+};
+
+struct sim {
+	const struct vrk_sim_host *host;
+	struct node *nodes;
+	struct guest_task *tasks;
+	size_t *order;		/* of nodes, by deadline; kept nearly sorted from one dispatch to the next */
+	int32_t *owner;		/* per CPU: who runs there now, -1 = nobody */
+	int32_t *owner_before;
+	size_t n;
+	size_t n_tasks;
+	sim_time now;
+	struct rng rng;
+};
+
+static void note_late(struct node *s, sim_time now)
+{
+	nsec_t late = now > s->cbs.d ? (nsec_t)(now - s->cbs.d) : 0;
+
+	if (s->cbs.whole && late > s->result->late_whole_ns) {
+		if (s->result->late_whole_ns == 0)
+			s->result->at_ns = (nsec_t)now;
+		s->result->late_whole_ns = late;
+	}
+	if (!s->cbs.whole && late > s->result->late_rest_ns)
+		s->result->late_rest_ns = late;
+}
+
+static void node_settle(struct sim *sim, struct node *s)
+{
+	bool wants;
+
+	guest_advance(&s->guest, sim->now, &sim->rng, sim->host->flags);
+	s->current = guest_current(&s->guest);
+	wants = s->current || s->spec->idling;
+	if (wants && !s->wants)
+		cbs_wake(&s->cbs, sim->now);
+	if (!wants && s->wants) {
+		if (!s->cbs.throttled && !s->cbs.exhausted)
+			note_late(s, sim->now);
+		cbs_sleep(&s->cbs, sim->now);
+	}
+	s->wants = wants;
+	while (s->cbs.replenish_at <= sim->now) {
+		cbs_timer(&s->cbs, sim->now);
+		if (!s->wants)
+			s->cbs.whole = false;
+	}
+}
+
+static bool ready(const struct node *s)
+{
+	return s->wants && !s->cbs.throttled;
+}
+
+static void sort_order(struct sim *sim)
+{
+	for (size_t i = 1; i < sim->n; i++) {
+		size_t x = sim->order[i], j = i;
+
+		for (; j > 0 && sim->nodes[sim->order[j - 1]].cbs.d > sim->nodes[x].cbs.d; j--)
+			sim->order[j] = sim->order[j - 1];
+		sim->order[j] = x;
+	}
+}
+
+/* A CPU for one that may run anywhere: where it was, else one that was idle, else one whose owner must go. */
+static int32_t pick_cpu(struct sim *sim, const struct node *s)
+{
+	uint32_t m = sim->host->cpus;
+	uint32_t from = sim->host->flags & VRK_SIM_PACK ? 0 : (uint32_t)(rng_next(&sim->rng) % m);
+	int32_t second = -1;
+
+	if (s->cpu_before >= 0 && sim->owner[s->cpu_before] < 0)
+		return s->cpu_before;
+	for (uint32_t i = 0; i < m; i++) {
+		uint32_t cpu = (from + i) % m;
+
+		if (sim->owner[cpu] >= 0)
+			continue;
+		if (sim->owner_before[cpu] < 0)
+			return (int32_t)cpu;
+		if (second < 0)
+			second = (int32_t)cpu;
+	}
+	return second;
+}
+
+static void assign(struct sim *sim)
+{
+	size_t bytes = sim->host->cpus * sizeof(*sim->owner);
+
+	memcpy(sim->owner_before, sim->owner, bytes);
+	memset(sim->owner, -1, bytes);
+	for (size_t i = 0; i < sim->n; i++) {
+		sim->nodes[i].cpu_before = sim->nodes[i].cpu;
+		sim->nodes[i].cpu = -1;
+	}
+	sort_order(sim);
+	for (size_t i = 0; i < sim->n; i++) {
+		struct node *s = &sim->nodes[sim->order[i]];
+		int32_t cpu = s->spec->cpu;
+
+		if (!ready(s))
+			continue;
+		if (cpu < 0)
+			cpu = pick_cpu(sim, s);
+		if (cpu < 0 || sim->owner[cpu] >= 0)
+			continue;
+		sim->owner[cpu] = (int32_t)sim->order[i];
+		s->cpu = cpu;
+	}
+}
+
+/* Ordinary threads run where no reservation does; that uses up the fair server's budget, too. */
+static void background(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->n; i++) {
+		struct node *s = &sim->nodes[i];
+
+		s->background = s->spec->fair && s->wants && s->cpu < 0 && sim->owner[s->spec->cpu] < 0;
+		if (s->background && s->cbs.q <= 0)
+			cbs_background(&s->cbs, sim->now);
+	}
+}
+
+static void dispatch(struct sim *sim)
+{
+	bool again;
+
+	do {
+		again = false;
+		assign(sim);
+		/* to be switched out is to be looked at: an overrun ends there */
+		for (size_t i = 0; i < sim->n; i++) {
+			struct node *s = &sim->nodes[i];
+
+			if (ready(s) && s->cpu < 0 && s->cbs.q <= 0) {
+				cbs_cut(&s->cbs, sim->now);
+				again = true;
+			}
+		}
+	} while (again);
+	background(sim);
+}
+
+static sim_time next_event(const struct sim *sim, sim_time until)
+{
+	sim_time next = until;
+
+	for (size_t i = 0; i < sim->n; i++) {
+		const struct node *s = &sim->nodes[i];
+		sim_time t = guest_next_event(&s->guest);
+
+		if (t < next)
+			next = t;
+		if (s->cbs.replenish_at < next)
+			next = s->cbs.replenish_at;
+		if (s->cpu < 0 && !s->background)
+			continue;
+		if (s->current && sim->now + s->current->segment < next)
+			next = sim->now + s->current->segment;
+		t = sim->now + (s->cbs.exhausted ? s->cbs.q + s->cbs.over : s->cbs.q);
+		if (t < next)
+			next = t;
+	}
+	return next;
+}
+
+static void node_ran(struct sim *sim, struct node *s, sim_time ran)
+{
+	s->cbs.q -= ran;
+	if (s->cpu >= 0)
+		s->result->served_ns += (nsec_t)ran;
+	if (s->current)
+		guest_ran(&s->guest, s->current, ran, sim->now, &sim->rng, sim->host->flags);
+	if (s->cpu < 0) {
+		if (s->cbs.q <= 0)
+			cbs_background(&s->cbs, sim->now);
+		return;
+	}
+	if (!s->cbs.exhausted && s->cbs.q <= 0) {
+		note_late(s, sim->now);
+		s->result->budgets += s->cbs.whole;
+		s->cbs.exhausted = true;
+		s->cbs.over = sim->host->flags & VRK_SIM_OVERRUN ? (sim_time)sim->host->tick_ns
+			: rng_upto(&sim->rng, (sim_time)sim->host->tick_ns);
+	}
+	if (s->cbs.exhausted && s->cbs.q + s->cbs.over <= 0)
+		cbs_cut(&s->cbs, sim->now);
+}
+
+static int64_t run(struct sim *sim, sim_time until)
+{
+	int64_t events = 0;
+
+	for (;;) {
+		sim_time next;
+
+		for (size_t i = 0; i < sim->n; i++)
+			node_settle(sim, &sim->nodes[i]);
+		dispatch(sim);
+		next = next_event(sim, until);
+		events++;
+		for (size_t i = 0; i < sim->n; i++) {
+			struct node *s = &sim->nodes[i];
+
+			if (s->cpu >= 0 || s->background) {
+				sim_time ran = next - sim->now;
+				sim_time keep = sim->now;
+
+				sim->now = next;	/* what ends, ends at the end of the step */
+				node_ran(sim, s, ran);
+				sim->now = keep;
+			}
+		}
+		sim->now = next;
+		if (next >= until)
+			break;
+	}
+	for (size_t i = 0; i < sim->n; i++) {
+		struct node *s = &sim->nodes[i];
+
+		if (ready(s) && !s->cbs.exhausted && !s->spec->fair)
+			note_late(s, until);
+		guest_done(&s->guest, until);
+	}
+	return events;
+}
+
+static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *servers, size_t n_servers,
+		 const struct vrk_sim_task *tasks, size_t n_tasks, nsec_t until_ns)
+{
+	if (host->cpus == 0 || host->cpus > INT32_MAX || n_servers > INT32_MAX)
+		return -EINVAL;
+	if (until_ns > TIME_MAX || host->tick_ns > TIME_MAX)
+		return -ERANGE;
+	for (size_t i = 0; i < n_servers; i++) {
+		const struct vrk_sim_server *s = &servers[i];
+		const struct vrk_reservation *r = &s->reservation;
+
+		if (r->budget_ns == 0 || r->budget_ns > r->deadline_ns || r->deadline_ns > r->period_ns ||
+		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || (s->fair && s->cpu < 0) ||
+		    s->first_task > n_tasks || s->n_tasks > n_tasks - s->first_task)
+			return -EINVAL;
+		if (r->period_ns > TIME_MAX)
+			return -ERANGE;
+	}
+	for (size_t i = 0; i < n_tasks; i++) {
+		if (tasks[i].period_ns == 0 || tasks[i].wcet_ns == 0)
+			return -EINVAL;
+		if (tasks[i].period_ns > TIME_MAX || tasks[i].wcet_ns > TIME_MAX || tasks[i].deadline_ns > TIME_MAX ||
+		    tasks[i].jitter_ns > TIME_MAX || tasks[i].suspension_ns > TIME_MAX)
+			return -ERANGE;
+	}
+	return 0;
+}
+
+static void sim_done(struct sim *sim)
+{
+	free(sim->nodes);
+	free(sim->tasks);
+	free(sim->order);
+	free(sim->owner);
+	free(sim->owner_before);
+}
+
+static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const struct vrk_sim_task *tasks,
+		    struct vrk_sim_server_result *ret_servers, struct vrk_sim_task_result *ret_tasks)
+{
+	uint32_t flags = sim->host->flags;
+
+	sim->rng.state = sim->host->seed;
+	sim->nodes = calloc(sim->n + 1, sizeof(*sim->nodes));
+	sim->tasks = calloc(sim->n_tasks + 1, sizeof(*sim->tasks));
+	sim->order = calloc(sim->n + 1, sizeof(*sim->order));
+	sim->owner = malloc(sim->host->cpus * sizeof(*sim->owner));
+	sim->owner_before = malloc(sim->host->cpus * sizeof(*sim->owner));
+	if (!sim->nodes || !sim->tasks || !sim->order || !sim->owner || !sim->owner_before)
+		return -ENOMEM;
+	memset(sim->owner, -1, sim->host->cpus * sizeof(*sim->owner));
+	for (size_t i = 0; i < sim->n_tasks; i++) {
+		ret_tasks[i] = (struct vrk_sim_task_result){ .jobs = 0 };
+		sim->tasks[i] = (struct guest_task){ .spec = &tasks[i], .result = &ret_tasks[i] };
+	}
+	for (size_t i = 0; i < sim->n; i++) {
+		struct node *s = &sim->nodes[i];
+
+		ret_servers[i] = (struct vrk_sim_server_result){ .at_ns = NSEC_MAX };
+		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .cpu_before = -1 };
+		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
+					   servers[i].idling };
+		cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
+		guest_init(&s->guest, &sim->rng, flags);
+		sim->order[i] = i;
+	}
+	return 0;
+}
+
+int64_t vrk_simulate(const struct vrk_sim_host *host, const struct vrk_sim_server *servers, size_t n_servers,
+		     const struct vrk_sim_task *tasks, size_t n_tasks, nsec_t until_ns,
+		     struct vrk_sim_server_result *ret_servers, struct vrk_sim_task_result *ret_tasks)
+{
+	struct sim sim = { .host = host, .n = n_servers, .n_tasks = n_tasks };
+	int64_t r = check(host, servers, n_servers, tasks, n_tasks, until_ns);
+
+	if (r < 0)
+		return r;
+	r = sim_init(&sim, servers, tasks, ret_servers, ret_tasks);
+	if (r == 0)
+		r = run(&sim, (sim_time)until_ns);
+	sim_done(&sim);
+	return r;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How long a decision takes. Each line: what, the median, the fastest and the 90th percentile of many runs, per decision,
+ * in microseconds, and the aim where there is one. A benchmark reports; it never fails because a machine is slow.
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <virtrk/analysis.h>
+
+#define MS(x) ((nsec_t)(x) * NSEC_PER_MSEC)
+#define RUNS 201
+#define N_MAX 256
+
+struct bench {
+	const char *name;
+	struct vrk_host host;
+	struct vrk_reservation r[N_MAX];
+	size_t n;
+	double aim_us;
+	bool ok;		/* what the decision was */
+	int (*decide)(struct bench *b);
+};
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void bench_run(struct bench *b)
+{
+	double us[RUNS];
+	unsigned int repeat = 1;
+
+	/* one run lasts at least 50 us, so that the clock does not count */
+	for (double took = 0; took < 50 && repeat < 1U << 20; repeat *= 2) {
+		double start = now_us();
+
+		for (unsigned int i = 0; i < repeat; i++)
+			(void)b->decide(b);
+		took = now_us() - start;
+	}
+	for (size_t run = 0; run < RUNS; run++) {
+		double start = now_us();
+
+		for (unsigned int i = 0; i < repeat; i++)
+			(void)b->decide(b);
+		us[run] = (now_us() - start) / repeat;
+	}
+	qsort(us, RUNS, sizeof(us[0]), by_value);
+	printf("%-44s %-3s median %9.3f us  min %9.3f  p90 %9.3f", b->name, b->ok ? "yes" : "no", us[RUNS / 2], us[0], us[RUNS * 9 / 10]);
+	if (b->aim_us > 0)
+		printf("  aim %g", b->aim_us);
+	printf("\n");
+}
+
+static int decide_admit(struct bench *b)
+{
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_admit(&b->host, b->r, b->n, &v, NULL);
+
+	b->ok = v.ok;
+	return r;
+}
+
+static int decide_qpa(struct bench *b)
+{
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_edf_qpa(&b->host, b->r, b->n, &v, NULL);
+
+	b->ok = v.ok;
+	return r;
+}
+
+static int decide_gfb(struct bench *b)
+{
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_gedf_gfb(&b->host, b->r, b->n, &v);
+
+	b->ok = v.ok;
+	return r;
+}
+
+static int decide_bcl_iter(struct bench *b)
+{
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_gedf_bcl_iter(&b->host, b->r, b->n, &v, NULL);
+
+	b->ok = v.ok;
+	return r;
+}
+
+static int decide_repair(struct bench *b)
+{
+	struct vrk_repair p = { .kind = VRK_REPAIR_NONE };
+	int r = vrk_admit_repair(&b->host, b->r, b->n, b->n - 1, &p);
+
+	b->ok = p.kind != VRK_REPAIR_NONE;
+	return r;
+}
+
+/* @n reservations with periods of 5 to 100 ms that together take @percent of @cpus CPUs, deadlines @deadline % of the period. */
+static void fill(struct bench *b, size_t n, uint32_t cpus, unsigned int percent, unsigned int deadline, bool gapless)
+{
+	static const nsec_t periods[] = { MS(5), MS(8), MS(10), MS(20), MS(25), MS(33), MS(40), MS(50), MS(75), MS(100) };
+
+	b->host.cpus = cpus;
+	b->n = n;
+	for (size_t i = 0; i < n; i++) {
+		nsec_t p = periods[i * 7 % 10] + i * 1000;
+
+		b->r[i] = (struct vrk_reservation){ p * cpus / n * percent / 100, p / 100 * deadline, p, gapless };
+	}
+}
+
+int main(void)
+{
+	static struct bench b;
+	const struct vrk_host host = { .cpus = 1, .fair_budget_ns = MS(50), .fair_period_ns = MS(1000), .kernel_limit_bw = 996147 };
+	const struct vrk_host ideal = { .cpus = 1, .kernel_limit_bw = VRK_BW_UNLIMITED };
+
+#define BENCH(text, h, fn, aim, ...) do {				\
+	b = (struct bench){ .name = (text), .host = (h), .aim_us = (aim), .decide = (fn) }; \
+	fill(&b, __VA_ARGS__);						\
+	bench_run(&b);							\
+} while (0)
+	BENCH("admit, 20 on 1 CPU, D = P", host, decide_admit, 20, 20, 1, 85, 100, false);
+	BENCH("admit, 20 on 1 CPU, tick 4 ms", ((struct vrk_host){ 1, MS(50), MS(1000), .tick_ns = MS(4), .kernel_limit_bw = 996147 }),
+	      decide_admit, 20, 20, 1, 85, 100, false);
+	BENCH("admit, 20 on 1 CPU, D = 0.9 P, gapless", host, decide_admit, 20, 20, 1, 75, 90, true);
+	BENCH("admit, 256 on 64 CPUs", host, decide_admit, 10000, 256, 64, 30, 100, false);
+	BENCH("admit, 256 on 64 CPUs, refused", host, decide_admit, 10000, 256, 64, 80, 100, false);
+	BENCH("admit, 256 on 64 CPUs, gapless, refused", host, decide_admit, 10000, 256, 64, 88, 100, true);
+	BENCH("qpa, 20, D = 0.7 P", ideal, decide_qpa, 4, 20, 1, 75, 70, true);
+	BENCH("qpa, 20, D = 0.9 P, load 0.9", ideal, decide_qpa, 4, 20, 1, 90, 90, true);
+	BENCH("gfb, 20 on 4 CPUs", ideal, decide_gfb, 0.5, 20, 4, 60, 100, true);
+	BENCH("bcl-iter, 20 on 4 CPUs", ideal, decide_bcl_iter, 6, 20, 4, 50, 100, true);
+	BENCH("bcl-iter, 20 on 4 CPUs, refused", ideal, decide_bcl_iter, 0, 20, 4, 80, 100, true);
+	BENCH("repair, 20 on 1 CPU", host, decide_repair, 0, 20, 1, 93, 100, false);
+	BENCH("repair, 256 on 64 CPUs", host, decide_repair, 0, 256, 64, 60, 100, false);
+	return EXIT_SUCCESS;
+}
