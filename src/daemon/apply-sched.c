@@ -7,9 +7,12 @@
  *   write, read back            success without effect is a failure
  *   refused?                    say which rule was broken (apply-diagnose.c)
  *
- * Bandwidth that a thread gives back is booked by the kernel until its 0-lag time, at most one period later. Taking
- * may therefore fail with EBUSY for a moment: the caller of apply_plan() may try again. Only restoring waits here,
- * since there is nobody else who could: what was given back must come back for all-or-nothing to hold.
+ * Leaving SCHED_DEADLINE takes two writes. The kernel returns the bandwidth of a thread that leaves at its 0-lag time,
+ * which a thread in debt reaches only after several periods; and the bandwidth of one that sleeps just then it loses,
+ * for good (seen on 6.1, 6.12 and 6.18: switched_from_dl() starts the timer for queued threads only). A change of
+ * parameters it books at once. So the thread is first shrunk to the least reservation there is, whose bandwidth rounds
+ * to 0 ("parked"), and then it leaves. Who dies between the two leaves a parked thread, all but frozen:
+ * apply_sched_look() knows it as ours.
  *
  * Called by apply.c through its table of step kinds. Decides nothing about what is promised.
  */
@@ -21,6 +24,10 @@
 
 #define PERIOD_MAX_NS ((1ULL << 22) * NSEC_PER_USEC)	/* the kernel's default upper limit */
 #define WAIT_MIN_NS   (NSEC_PER_MSEC / 4)
+
+/* 1024 ns is the kernel's least budget; in anything above 2^30 ns it is a bandwidth of 0 (floor of 2^20ths). */
+#define PARK_BUDGET_NS 1024
+#define PARK_PERIOD_NS (2 * NSEC_PER_SEC)
 
 static int thread_gone(const struct step *step, struct vr_error **reterr)
 {
@@ -67,12 +74,54 @@ static int read_back_differs(const struct step *step, const struct sched_state *
 			    step->label, step->tid, sched_state_format(want, wanted), sched_state_format(now, found));
 }
 
-static int state_write(struct sysroot *root, const struct step *step, const struct sched_state *state,
-		       struct vr_error **reterr)
+static bool is_deadline(const struct sched_state *state)
 {
-	int r = root->ops->sched_set(root, step->tid, state);
+	return state->policy == SCHED_DEADLINE;
+}
 
-	return r < 0 && r != -ESRCH ? apply_sched_diagnose(root, step, state, r, reterr) : r;
+static bool is_parked(const struct sched_state *state)
+{
+	return is_deadline(state) && state->runtime_ns == PARK_BUDGET_NS;
+}
+
+/* No harm done when it fails: then the bandwidth comes back later, or is lost. */
+static void thread_park(struct sysroot *root, const struct step *step, const struct sched_state *now)
+{
+	struct sched_state parked = *now;
+
+	parked.runtime_ns = PARK_BUDGET_NS;
+	parked.deadline_ns = parked.period_ns = PARK_PERIOD_NS;
+	if (root->ops->sched_set(root, step->tid, &parked) != -EINVAL)
+		return;
+	parked.deadline_ns = now->deadline_ns;	/* this host has a lower limit on periods: at least most of it */
+	parked.period_ns = now->period_ns;
+	(void)root->ops->sched_set(root, step->tid, &parked);
+}
+
+/*
+ * Of a thread that is @now. When it may not become @state, it gets its reservation back, or failing that none at all:
+ * anything but parked, which would stop a guest.
+ */
+static int state_leave(struct sysroot *root, const struct step *step, const struct sched_state *now,
+		       const struct sched_state *state)
+{
+	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
+	int r;
+
+	thread_park(root, step, now);
+	r = root->ops->sched_set(root, step->tid, state);
+	if (r < 0 && (is_parked(now) || root->ops->sched_set(root, step->tid, now) < 0))
+		(void)root->ops->sched_set(root, step->tid, &plain);
+	return r;
+}
+
+/* @now is what the thread is. Without words for -EBUSY and -ESRCH. */
+static int state_set(struct sysroot *root, const struct step *step, const struct sched_state *now,
+		     const struct sched_state *state)
+{
+	if (is_deadline(now) && !is_deadline(state))
+		return state_leave(root, step, now, state);
+	return root->ops->sched_set(root, step->tid, state);
 }
 
 static int state_read_back(struct sysroot *root, const struct step *step, const struct sched_state *state,
@@ -99,14 +148,15 @@ static int step_carry_out(struct sysroot *root, const struct step *step, struct 
 	if (sched_state_equal(&done->found, &step->new))
 		return 0;
 	if (!sched_state_equal(&done->found, &step->old)) {
-		if (step->new.policy == SCHED_DEADLINE)
+		if (is_deadline(&step->new))
 			return drifted(step, &done->found, reterr);
-		if (done->found.policy != SCHED_DEADLINE)
+		if (!is_deadline(&done->found))
 			return 0;	/* nothing of ours is left to take away */
 	}
-	r = state_write(root, step, &step->new, reterr);
+	done->written = is_deadline(&done->found);	/* of several writes the first ones may have taken */
+	r = state_set(root, step, &done->found, &step->new);
 	if (r < 0)
-		return r;
+		return r == -ESRCH ? r : apply_sched_diagnose(root, step, &step->new, r, reterr);
 	done->written = true;
 	return state_read_back(root, step, &step->new, reterr);
 }
@@ -119,7 +169,7 @@ int apply_sched(struct sysroot *root, const struct step *step, struct step_done 
 	r = step_carry_out(root, step, ret, reterr);
 	if (r != -ESRCH)
 		return r;
-	return step->new.policy == SCHED_DEADLINE ? thread_gone(step, reterr) : 0;
+	return is_deadline(&step->new) ? thread_gone(step, reterr) : 0;
 }
 
 static void wait_ns(nsec_t ns)
@@ -144,8 +194,8 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 		return r == -ESRCH ? 0 : r;
 	if (sched_state_equal(&now, state))
 		return 0;
-	/* A whole period and a quarter: the booking ends within one, and the timer that ends it may be late. */
-	while ((r = root->ops->sched_set(root, step->tid, state)) == -EBUSY && waited < period + period / 4) {
+	/* A whole period and a quarter: a booking ends within one mostly, and the timer that ends it may be late. */
+	while ((r = state_set(root, step, &now, state)) == -EBUSY && waited < period + period / 4) {
 		wait_ns(wait);
 		waited += wait;
 	}
@@ -170,7 +220,9 @@ int apply_sched_look(struct sysroot *root, const struct step *step, enum step_lo
 		return r;
 	if (sched_state_equal(&now, &step->old))
 		*ret = STEP_OLD;
-	else
-		*ret = sched_state_equal(&now, &step->new) ? STEP_NEW : STEP_FOREIGN;
+	else if (sched_state_equal(&now, &step->new))
+		*ret = STEP_NEW;
+	else	/* parked on its way out: of a step that takes away, or of the revert of one that gives */
+		*ret = is_parked(&now) && is_deadline(&step->old) != is_deadline(&step->new) ? STEP_NEW : STEP_FOREIGN;
 	return 0;
 }

@@ -11,20 +11,20 @@
 
 /* What one step found and did, so that exactly that can be taken back. Filled also when the step failed. */
 struct step_done {
-	bool written;			/* false: the kernel was not asked, or refused */
+	bool written;			/* false: the kernel was not asked to change anything */
 	struct sched_state found;	/* the thread's state just before the write */
 };
 
 enum step_look {
 	STEP_GONE,	/* the thread has ended; its number may be another's now */
 	STEP_OLD,
-	STEP_NEW,
+	STEP_NEW,	/* or on its way there, or back */
 	STEP_FOREIGN,	/* neither: somebody else has written */
 };
 
 int apply_sched(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
 
-/* Back to @state, read back. Waits for bandwidth that was given back a moment ago. A thread that ended is fine. */
+/* Back to @state, read back. Waits a little for bandwidth that is booked still. A thread that has ended is fine. */
 int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state,
 			struct vr_error **reterr);
 

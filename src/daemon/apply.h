@@ -13,8 +13,9 @@
  * apply_plan() - every step in order, each read back; on failure the done ones are reverted, last one first
  *
  * A thread that has ended is an error when the step gives it something (-ESRCH, VR_THREAD_GONE) and fine when the step
- * takes something away. -EBUSY (VR_KERNEL_BUSY) may be passing: bandwidth that was given back arrives at the 0-lag
- * time; the same plan may be tried again. A thread that is neither as the step supposes nor as it wants it has drifted:
+ * takes something away. -EBUSY (VR_KERNEL_BUSY) may be passing: others' bandwidth comes back at their 0-lag time; the
+ * same plan may be tried again. What we take away is free at once, earlier than its 0-lag time: admission has to wait
+ * for that by itself where it matters. A thread that is neither as the step supposes nor as it wants it has drifted:
  * -ESTALE (VR_READ_BACK) when the step gives; nothing is done and nothing said when it takes away and the thread has no
  * reservation any more.
  */

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All or nothing, on a kernel made of variables: eight threads in a directory that looks like /proc, and operations
+ * that can fail at any call, for once or from then on, or take something else than was written. Whatever happens, the
+ * threads are afterwards all as before or all as wanted; or, when even the way back is barred, the message names each
+ * thread that is not.
+ */
+#include "apply.h"
+#include "expect.h"
+
+#define MS	NSEC_PER_MSEC
+#define THREADS 8
+
+static struct {
+	struct sched_state now[THREADS + 1];	/* by tid; 0 is unused */
+	unsigned int calls;
+	unsigned int fail_at;		/* the number of the call that fails; 0 = none */
+	bool fail_on;			/* and all after it */
+	int fail_with;
+	bool fail_takes;		/* sched_set(): takes another budget, and says that all is well */
+	unsigned int busy;		/* so many sched_set() to SCHED_DEADLINE answer -EBUSY */
+	bool no_nice;			/* sched_set() with a nice value answers -EPERM */
+	bool no_budget;			/* sched_set() with more than the least budget answers -EBUSY */
+} model;
+
+static bool model_fails(void)
+{
+	model.calls++;
+	return model.fail_at > 0 && (model.calls == model.fail_at || (model.fail_on && model.calls > model.fail_at));
+}
+
+static int model_get(const struct sysroot *root, pid_t tid, struct sched_state *ret)
+{
+	if (model_fails() && !model.fail_takes)
+		return model.fail_with;
+	*ret = model.now[tid];
+	return 0;
+}
+
+static int model_set(const struct sysroot *root, pid_t tid, const struct sched_state *state)
+{
+	bool fails = model_fails();
+
+	if (fails && !model.fail_takes)
+		return model.fail_with;
+	if (state->policy == SCHED_DEADLINE && model.busy > 0) {
+		model.busy--;
+		return -EBUSY;
+	}
+	if (model.no_nice && state->nice != 0)
+		return -EPERM;
+	if (model.no_budget && state->runtime_ns > 1024)
+		return -EBUSY;
+	model.now[tid] = *state;
+	if (fails) {
+		model.now[tid].runtime_ns++;
+		model.now[tid].nice++;
+	}
+	return 0;
+}
+
+static int model_affinity_get(const struct sysroot *root, pid_t tid, cpu_set_t *ret)
+{
+	CPU_ZERO(ret);
+	CPU_SET(tid % 2, ret);
+	return 0;
+}
+
+static int model_affinity_set(const struct sysroot *root, pid_t tid, const cpu_set_t *set)
+{
+	return -ENOSYS;
+}
+
+static const struct sysroot_ops model_ops = { model_get, model_set, model_affinity_get, model_affinity_set };
+
+static const struct sched_state other = { .policy = SCHED_OTHER, .nice = 5 };
+
+static struct promise promise_make(pid_t tid, nsec_t budget_ns)
+{
+	struct promise promise = {
+		.domain = (char *)"d", .pid = tid, .tid = tid, .start_ticks = 1000 + (uint64_t)tid,
+		.reservation = { budget_ns, MS, MS }, .before = other,
+	};
+
+	vm_thread_name_format(promise.thread, VM_THREAD_VCPU, (uint32_t)tid);
+	return promise;
+}
+
+static void ledger_put(struct ledger *ledger, pid_t tid, nsec_t budget_ns)
+{
+	struct promise promise = promise_make(tid, budget_ns);
+
+	EXPECT_INT(ledger_add(ledger, &promise), 0);
+}
+
+/*
+ * The plan of all four kinds: threads 1 and 2 give back, 3 shrinks, 4 grows, 5 and 6 take; 7 stays, 8 is nobody's. And
+ * the kernel as the ledger has it.
+ */
+static void scene_make(struct plan *plan, struct sched_state before[THREADS + 1], struct sched_state after[THREADS + 1])
+{
+	_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+	size_t i;
+
+	ledger_put(&have, 1, 100000);
+	ledger_put(&have, 2, 100000);
+	ledger_put(&have, 3, 300000);
+	ledger_put(&have, 4, 100000);
+	ledger_put(&have, 7, 100000);
+	ledger_put(&want, 3, 100000);
+	ledger_put(&want, 4, 300000);
+	ledger_put(&want, 5, 100000);
+	ledger_put(&want, 6, 100000);
+	ledger_put(&want, 7, 100000);
+	EXPECT_INT(plan_diff(&have, &want, plan), 0);
+	EXPECT_INT(plan->n, 6);
+
+	memset(&model, 0, sizeof(model));
+	for (i = 1; i <= THREADS; i++)
+		before[i] = after[i] = other;
+	for (i = 0; i < have.n; i++)
+		promise_sched_state(&have.promises[i], &before[have.promises[i].tid]);
+	for (i = 0; i < want.n; i++)
+		promise_sched_state(&want.promises[i], &after[want.promises[i].tid]);
+	memcpy(model.now, before, sizeof(model.now));
+}
+
+/* The threads that are not as in @want; 0 = all are. */
+static unsigned int model_differs(const struct sched_state want[THREADS + 1])
+{
+	unsigned int differ = 0;
+	pid_t tid;
+
+	for (tid = 1; tid <= THREADS; tid++)
+		if (!sched_state_equal(&model.now[tid], &want[tid]))
+			differ |= 1U << tid;
+	return differ;
+}
+
+static void test_whole(struct sysroot *root)
+{
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	struct plan empty = { 0 };
+	unsigned int calls;
+
+	CASE("the empty plan");
+	EXPECT_INT(apply_plan(root, &empty, NULL), 0);
+	EXPECT_INT(apply_undo(root, &empty, NULL, NULL), 0);
+	CASE("the whole plan");
+	scene_make(&plan, before, after);
+	EXPECT_INT(apply_plan(root, &plan, NULL), 0);
+	EXPECT_INT(model_differs(after), 0);
+	calls = model.calls;
+	EXPECT_INT(calls, 3 * plan.n + 2);	/* look, write, read back; two are parked before they leave */
+	CASE("again: nothing is written twice");
+	EXPECT_INT(apply_plan(root, &plan, NULL), 0);
+	EXPECT_INT(model_differs(after), 0);
+	EXPECT_INT(model.calls, calls + plan.n);
+}
+
+/* One call fails, once, with each errno, or takes half: all or nothing. */
+static void test_fail_once(struct sysroot *root)
+{
+	static const int errors[] = { -EPERM, -EBUSY, -EINVAL, -ENOMEM, -EAGAIN, -E2BIG, -ENOSYS };
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	unsigned int at, refused = 0;
+	size_t e;
+
+	for (e = 0; e <= ARRAY_SIZE(errors); e++) {
+		for (at = 1; at <= 22; at++) {
+			_cleanup_(plan_done) struct plan plan = { 0 };
+			_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+			char name[64];
+			int r;
+
+			snprintf(name, sizeof(name), "call %u fails with %d", at, e < ARRAY_SIZE(errors) ? errors[e] : 0);
+			CASE(name);
+			scene_make(&plan, before, after);
+			model.fail_at = at;
+			model.fail_takes = e == ARRAY_SIZE(errors);
+			model.fail_with = model.fail_takes ? 0 : errors[e];
+			r = apply_plan(root, &plan, &err);
+			if (r == 0) {
+				EXPECT_INT(model_differs(after), 0);
+				EXPECT(err == NULL);
+				continue;
+			}
+			refused++;
+			EXPECT_INT(model_differs(before), 0);
+			EXPECT(err && err->code == r && err->text && !strstr(err->text, "could not be given"));
+			EXPECT(model.fail_takes ? r == -EIO && err->reason == VR_READ_BACK : r == errors[e]);
+		}
+	}
+	/* each of 20 calls with 7 errors, but not the two that park, except that -EINVAL there is tried otherwise */
+	CASE("how many were refused");
+	EXPECT_INT(refused, 18 * ARRAY_SIZE(errors) + 6);
+}
+
+/* From one call on everything fails: the message names every thread that is not as before. */
+static void test_fail_on(struct sysroot *root)
+{
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	unsigned int at;
+	pid_t tid;
+
+	for (at = 1; at <= 20; at++) {
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		unsigned int differ;
+		char name[64];
+
+		snprintf(name, sizeof(name), "all calls fail from %u on", at);
+		CASE(name);
+		scene_make(&plan, before, after);
+		model.fail_at = at;
+		model.fail_on = true;
+		model.fail_with = -EINVAL;
+		EXPECT_INT(apply_plan(root, &plan, &err), -EINVAL);
+		differ = model_differs(before);
+		EXPECT((differ == 0) == (at <= 2));	/* the first write is the second call */
+		for (tid = 1; tid <= THREADS; tid++) {
+			char words[64];
+
+			snprintf(words, sizeof(words), "vcpu%d of d could not be given its former state back", tid);
+			EXPECT(strstr(err->text, words) != NULL || !(differ >> tid & 1));
+		}
+	}
+}
+
+/* Bandwidth that was given back a moment ago is booked still: the way back waits for it, but not for ever. */
+static void test_busy_back(struct sysroot *root)
+{
+	static const struct {
+		const char *name;
+		unsigned int busy;
+		bool back;
+	} cases[] = {
+		{ "booked for a moment",	5,	true },
+		{ "booked for good",		10000,	false },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+
+		CASE(cases[i].name);
+		memset(&model, 0, sizeof(model));
+		ledger_put(&have, 1, 100000);
+		ledger_put(&want, 2, 100000);
+		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+		model.now[2] = other;
+		model.now[1] = plan.steps[0].old;
+		model.busy = cases[i].busy;	/* of these the first refuses vcpu2, the others the way back of vcpu1 */
+		EXPECT_INT(apply_plan(root, &plan, &err), -EBUSY);
+		EXPECT(err && err->reason == VR_KERNEL_BUSY);
+		EXPECT_INT(sched_state_equal(&model.now[1], &plan.steps[0].old), cases[i].back);
+		EXPECT((strstr(err->text, "vcpu1 of d could not be given its former state back") == NULL) == cases[i].back);
+		EXPECT_INT(sched_state_equal(&model.now[2], &other), true);
+	}
+}
+
+static struct step step_make(pid_t tid, const struct sched_state *old, const struct sched_state *new)
+{
+	return (struct step){ STEP_SCHED, tid, 1000 + (uint64_t)tid, (char *)"vcpu0 of d", *old, *new };
+}
+
+static void test_one_step(struct sysroot *root)
+{
+	const struct sched_state small = { SCHED_DEADLINE, 1, 0, 0, 100000, MS, MS };
+	const struct sched_state large = { SCHED_DEADLINE, 1, 0, 0, 200000, MS, MS };
+	const struct sched_state parked = { SCHED_DEADLINE, 1, 0, 0, 1024, 2000 * MS, 2000 * MS };
+	const struct sched_state fifo = { .policy = SCHED_FIFO, .priority = 10 };
+	const struct {
+		const char *name;
+		pid_t tid;		/* 9: its directory is not there */
+		uint64_t later;		/* added to the start time */
+		struct sched_state old, new, found;
+		int r;
+		enum vr_reason reason;
+		struct sched_state end;
+	} cases[] = {
+		{ "take",		1, 0, other, small, other, 0, 0, small },
+		{ "take: gone",		9, 0, other, small, other, -ESRCH, VR_THREAD_GONE, other },
+		{ "take: another's number", 1, 1, other, small, other, -ESRCH, VR_THREAD_GONE, other },
+		{ "take: drifted",	1, 0, other, small, fifo, -ESTALE, VR_READ_BACK, fifo },
+		{ "take: has it already", 1, 0, other, small, small, 0, 0, small },
+		{ "change: drifted",	1, 0, small, large, fifo, -ESTALE, VR_READ_BACK, fifo },
+		{ "give back",		1, 0, small, other, small, 0, 0, other },
+		{ "give back: gone",	9, 0, small, other, other, 0, 0, other },
+		{ "give back: another's number", 1, 1, small, other, small, 0, 0, small },
+		{ "give back: somebody's FIFO stays", 1, 0, small, other, fifo, 0, 0, fifo },
+		{ "give back: other parameters go too", 1, 0, small, other, large, 0, 0, other },
+		{ "give back: parked half way", 1, 0, small, other, parked, 0, 0, other },
+		{ "take: parked by somebody", 1, 0, other, small, parked, -ESTALE, VR_READ_BACK, parked },
+		{ "give back to FIFO",	1, 0, small, fifo, small, 0, 0, fifo },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		struct step step = step_make(cases[i].tid, &cases[i].old, &cases[i].new);
+		struct plan plan = { &step, 1 };
+
+		CASE(cases[i].name);
+		memset(&model, 0, sizeof(model));
+		model.now[1] = cases[i].found;
+		step.start_ticks += cases[i].later;
+		EXPECT_INT(apply_plan(root, &plan, &err), cases[i].r);
+		EXPECT((err != NULL) == (cases[i].r < 0));
+		EXPECT(!err || err->reason == cases[i].reason);
+		if (cases[i].tid == 1)
+			EXPECT(sched_state_equal(&model.now[1], &cases[i].end));
+	}
+}
+
+/* The second write of a give-back is refused: the thread must not stay parked. */
+static void test_not_parked(struct sysroot *root)
+{
+	const struct sched_state small = { SCHED_DEADLINE, 1, 0, 0, 100000, MS, MS };
+	const struct sched_state plain = { .policy = SCHED_OTHER };
+	struct step step = step_make(1, &small, &other);
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL, *err2 = NULL;
+	struct plan plan = { &step, 1 };
+
+	CASE("may not leave: keeps its reservation");
+	memset(&model, 0, sizeof(model));
+	model.now[1] = small;
+	model.no_nice = true;
+	EXPECT_INT(apply_plan(root, &plan, &err), -EPERM);
+	EXPECT(sched_state_equal(&model.now[1], &small));
+	EXPECT(err && err->reason == VR_NOT_PERMITTED && !strstr(err->text, "could not be given"));
+	CASE("may not leave, nor come back: an ordinary thread, and that is said");
+	model.no_budget = true;
+	EXPECT_INT(apply_plan(root, &plan, &err2), -EPERM);
+	EXPECT(sched_state_equal(&model.now[1], &plain));
+	EXPECT(err2 && strstr(err2->text, "vcpu0 of d could not be given its former state back"));
+}
+
+/* A predecessor died between parking a thread and taking it out of SCHED_DEADLINE. */
+static void test_undo_parked(struct sysroot *root)
+{
+	const struct sched_state parked = { SCHED_DEADLINE, 1, 0, 0, 1024, 2000 * MS, 2000 * MS };
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	size_t i, foreign, changes = 0;
+
+	scene_make(&plan, before, after);
+	for (i = 0; i < plan.n; i++) {
+		const struct step *step = &plan.steps[i];
+		bool ours = step->old.policy != step->new.policy;
+
+		CASE(ours ? "undo: parked by us" : "undo: a change of parameters never parks");
+		memcpy(model.now, before, sizeof(model.now));
+		model.now[step->tid] = parked;
+		EXPECT_INT(apply_undo(root, &plan, &foreign, NULL), 0);
+		EXPECT_INT(foreign, !ours);
+		EXPECT_INT(model_differs(before), ours ? 0 : 1U << step->tid);
+		changes += ours;
+	}
+	EXPECT_INT(changes, 4);
+}
+
+/* What a dead predecessor may have left of its plan, step by step. */
+static void test_undo(struct sysroot *root)
+{
+	const struct sched_state fifo = { .policy = SCHED_FIFO, .priority = 10 };
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	unsigned int done;
+
+	for (done = 0; done <= 6; done++) {
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		size_t i, foreign = 77;
+		char name[64];
+
+		snprintf(name, sizeof(name), "died after %u steps", done);
+		CASE(name);
+		scene_make(&plan, before, after);
+		for (i = 0; i < done; i++)
+			model.now[plan.steps[i].tid] = plan.steps[i].new;
+		EXPECT_INT(apply_undo(root, &plan, &foreign, NULL), 0);
+		EXPECT_INT(model_differs(before), 0);
+		EXPECT_INT(foreign, 0);
+		EXPECT_INT(apply_undo(root, &plan, NULL, NULL), 0);	/* twice does no harm */
+		EXPECT_INT(model_differs(before), 0);
+		if (done == 0)
+			continue;
+		model.now[plan.steps[0].tid] = fifo;
+		EXPECT_INT(apply_undo(root, &plan, &foreign, NULL), 0);
+		EXPECT_INT(foreign, 1);
+		EXPECT_INT(model.now[plan.steps[0].tid].policy, SCHED_FIFO);
+	}
+}
+
+static void test_undo_fails(struct sysroot *root)
+{
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	_cleanup_(plan_done) struct plan plan = { 0 };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+
+	CASE("undo: one cannot, the others are undone nevertheless");
+	scene_make(&plan, before, after);
+	memcpy(model.now, after, sizeof(model.now));
+	model.fail_at = 4;	/* the write of the last step: look, look again, park, write */
+	model.fail_with = -EINVAL;
+	EXPECT_INT(apply_undo(root, &plan, NULL, &err), -EINVAL);
+	EXPECT_INT(model_differs(before), 1U << plan.steps[plan.n - 1].tid);
+	EXPECT(err && strstr(err->text, "vcpu6 of d could not be given its former state back"));
+}
+
+int main(void)
+{
+	_cleanup_(tree_freep) char *tree = tree_new();
+	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+	pid_t tid;
+
+	for (tid = 1; tid <= THREADS; tid++) {
+		char name[32], stat[128];
+
+		snprintf(name, sizeof(name), "proc/%d/stat", tid);
+		snprintf(stat, sizeof(stat), "%d (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 %d 0 0\n", tid, 1000 + tid);
+		tree_file(tree, name, stat);
+	}
+	if (!EXPECT_INT(sysroot_new(&root, tree), 0))
+		return expect_result();
+	root->ops = &model_ops;
+
+	test_whole(root);
+	test_fail_once(root);
+	test_fail_on(root);
+	test_busy_back(root);
+	test_one_step(root);
+	test_not_parked(root);
+	test_undo_parked(root);
+	test_undo(root);
+	test_undo_fails(root);
+	return expect_result();
+}
