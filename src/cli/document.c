@@ -415,8 +415,7 @@ int document_parse(const char *text, size_t length, struct document *ret, struct
 	if (domain && !document.domain)
 		return -ENOMEM;
 
-	*ret = document;
-	document = (struct document){ 0 };
+	*ret = TAKE_GENERIC(document, struct document, (struct document){ 0 });
 	return 0;
 }
 

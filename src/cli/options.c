@@ -139,8 +139,7 @@ int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct v
 		if (r < 0)
 			return r;
 	}
-	*ret = arguments;
-	arguments = (struct arguments){ 0 };
+	*ret = TAKE_GENERIC(arguments, struct arguments, (struct arguments){ 0 });
 	return 0;
 }
 

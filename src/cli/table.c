@@ -6,6 +6,7 @@
  *
  * Called by every verb that prints rows. Never asks the terminal anything: the caller passes the width.
  */
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -176,6 +177,7 @@ int table_print(const struct table *table, FILE *out, size_t columns, bool bold)
 	const char *heads[COLUMNS_MAX];
 	size_t widths[COLUMNS_MAX];
 
+	assert(table->n_columns > 0);
 	if (table->failed)
 		return -ENOMEM;
 	widths_measure(table, widths);

@@ -95,8 +95,9 @@ static int event_print_json(struct json_object *event, const struct timespec *no
 		return -EOVERFLOW;
 	snprintf(text, sizeof(text), "%s.%06ldZ", time, now->tv_nsec / 1000);
 	json_object_object_add(line, "time", json_object_new_string(text));
-	json_object_object_foreach(event, key, value)
+	json_object_object_foreach(event, key, value) {
 		json_object_object_add(line, key, json_object_get(value));
+	}
 	return answer_print(line, stdout, true);
 }
 
