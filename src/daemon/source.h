@@ -46,6 +46,8 @@ DEFINE_CLEANUP(struct source_proc *, source_proc_free)
 /*
  * source-libvirt: names, UUIDs and states of libvirt's domains through its event API. It tells about processes that
  * source-proc also sees; the manager's table merges both by pid. libvirtd absent is no fault: it waits for its socket.
+ * Its snapshots have no threads. libvirt itself is loaded when the socket is there: -ENOENT, -EPROTO when that module of
+ * ours is missing, or not of this version.
  */
 struct source_libvirt;
 int source_libvirt_new(struct source_libvirt **ret, struct sysroot *root, sd_event *event, const char *uri,

@@ -23,7 +23,8 @@ src/daemon/sysroot.*                | sysroot.h cpulist.h virtrk/units.h        
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |
-src/daemon/source-libvirt.*         | source.h source-libvirt.h vm.h sysroot.h                                         | event libvirt
+src/daemon/source-libvirt-load.*    | source.h source-libvirt.h vm.h sysroot.h                                         | event
+src/daemon/source-libvirt.*         | source-libvirt.h vm.h                                                            | libvirt
 src/daemon/source-cmdline.*         | source-cmdline.h vm.h                                                            |
 src/daemon/source-connector.*       | source-connector.h                                                               | event nl
 src/daemon/source-proc-judge.*      | source-proc-judge.h source-proc-scan.h source-cmdline.h source-qmp.h vm.h        |
