@@ -62,10 +62,16 @@ enum vrk_test {
 	VRK_TEST_BCL,
 	VRK_TEST_BCL_ITER,
 	VRK_TEST_FAIR,		/* m CPUs: fair servers that reservations starved could take too many CPUs at once */
+	VRK_TEST_GUEST_FP,	/* tasks inside: response times under fixed priority */
+	VRK_TEST_GUEST_EDF,	/* tasks inside: demand against supply under EDF */
+	VRK_TEST_HOST_FP,	/* fixed-priority servers */
 	_VRK_TEST_MAX,
 };
 
-/* Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair". */
+/*
+ * Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair",
+ * "guest-fp", "guest-edf", "host-fp".
+ */
 const char *vrk_test_name(enum vrk_test test);
 
 enum vrk_side_unit {
@@ -195,6 +201,126 @@ int vrk_admit_largest(const struct vrk_host *host, const struct vrk_reservation 
 
 /* The kernel's fixed point: floor(budget * 2^20 / period), truncated as kernel/sched/core.c does. */
 bw_t vrk_bw(nsec_t budget_ns, nsec_t period_ns);
+
+/*
+ * Supply: what a reservation gives to what runs inside it, in any interval in which that always wants to run. The supply bound
+ * function of the explicit-deadline periodic model (Easwaran, Anand, Lee, RTSS 2007; D = P: Shin, Lee, RTSS 2003), less the
+ * costs of a real host. All functions: 0 for an interval of 0, never decreasing, at most one ns per ns.
+ */
+struct vrk_supply {
+	nsec_t budget_ns;
+	nsec_t deadline_ns;
+	nsec_t period_ns;
+	nsec_t tick_ns;			/* overrun before the interval: costs as much, up to twice when above the budget */
+	nsec_t switch_ns;		/* lost per budget, and once more */
+	nsec_t latency_ns;		/* before the first ns of an interval */
+	nsec_t irq_ns;			/* stolen by interrupts, per irq_period_ns begun; 0 = none */
+	nsec_t irq_period_ns;
+};
+
+/* Supply of @r on @host, with the host's costs. */
+void vrk_supply_init(const struct vrk_host *host, const struct vrk_reservation *r, struct vrk_supply *ret);
+/* ns that are surely given in any interval of @t_ns; rounded down. O(1). */
+nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns);
+/* The linear lower bound (Q/P) * (t - (P + D - 2Q)) without the host's costs; rounded down. */
+nsec_t vrk_sbf_linear(const struct vrk_supply *s, nsec_t t_ns);
+/*
+ * The least interval in which @work_ns is surely given: exact inverse of vrk_sbf() without costs, an upper bound with them.
+ * NSEC_MAX = never (or beyond 2^62).
+ */
+nsec_t vrk_sbf_inverse(const struct vrk_supply *s, nsec_t work_ns);
+
+/* A task inside a guest. */
+struct vrk_task {
+	nsec_t wcet_ns;			/* includes its critical sections */
+	nsec_t period_ns;		/* least time between arrivals */
+	nsec_t deadline_ns;		/* relative; may exceed the period where nothing suspends */
+	nsec_t jitter_ns;		/* from arrival to ready, at most */
+	nsec_t blocking_ns;		/* by lower priorities, once per job */
+	nsec_t suspension_ns;		/* all self-suspensions of a job together, at most */
+	uint32_t suspensions;		/* how many, at most */
+	uint32_t priority;		/* fixed priority: smaller runs first, equal ones count both ways */
+};
+
+enum vrk_supply_mode {
+	VRK_SUPPLY_SLEEPING = 0,	/* the vCPU halts when idle: supply starts anew after each suspension */
+	VRK_SUPPLY_IDLING,		/* it burns its budget: supply holds over suspensions, too */
+};
+
+/**
+ * vrk_guest_fp() - response times of fixed-priority tasks under a supply
+ * @s:       supply
+ * @t:       @n tasks
+ * @ret:     ok iff all meet their deadlines; else the first that does not: lhs response (NSEC_MAX: none), rhs deadline
+ * @ret_response_ns: @n response bounds from arrival, NSEC_MAX where none was found; may be NULL
+ *
+ * Preemptive, jitter, blocking, arbitrary deadlines (all jobs of the busy period), self-suspensions. Sources: Joseph, Pandya
+ * 1986; Lehoczky RTSS 1990; supply as in Prosa's restricted-supply analysis; suspensions: each starts a new supply interval,
+ * and interference of a suspending task has jitter R - C (Chen et al., RTSJ 55, 2019). Where a task suspends, deadlines must
+ * not exceed periods (else its verdict is no).
+ *
+ * Return: 0; -EINVAL a task without wcet, period or deadline; -ENOMEM. O(n^2 * fixpoint steps), capped: the cap says no.
+ */
+int vrk_guest_fp(const struct vrk_supply *s, enum vrk_supply_mode mode, const struct vrk_task *t, size_t n,
+		 struct vrk_verdict *ret, nsec_t *ret_response_ns);
+
+/**
+ * vrk_guest_edf() - EDF tasks under a supply: demand never exceeds it
+ * @ret: no: lhs demand, rhs supply at at_ns
+ *
+ * Preemptive, jitter, largest blocking of all. No self-suspensions (verdict no with lhs = their number). Source: Shin, Lee, RTSS
+ * 2003; points walked as by QPA. Same returns as vrk_guest_fp().
+ */
+int vrk_guest_edf(const struct vrk_supply *s, const struct vrk_task *t, size_t n, struct vrk_verdict *ret);
+
+/*
+ * The recurrence of older papers (Saewong et al., ECRTS 2002, and later ones): W = C + B + interference + ceil(that/Q) (P - Q).
+ * It leaves out the time between replenishment and first service, so it is optimistic except for the server that always goes
+ * first. For reproducing figures only: nothing decides by it. Same arguments as vrk_guest_fp(), D <= T.
+ */
+int vrk_legacy_fp(const struct vrk_supply *s, const struct vrk_task *t, size_t n, struct vrk_verdict *ret, nsec_t *ret_response_ns);
+
+/**
+ * vrk_host_fp() - fixed-priority servers on one CPU (paper reproduction; stock Linux has none)
+ * @r:          servers, the earlier the higher its priority
+ * @deferrable: budgets are kept until the end of the period: interference with jitter P - Q
+ * @ret_delivered_ns: @n worst times from replenishment to the whole budget delivered, NSEC_MAX = none
+ *
+ * A server's supply is then that of (Q, P, D := delivered). Source: Strosnider, Lehoczky, Sha, IEEE TC 44 (1995).
+ */
+int vrk_host_fp(const struct vrk_reservation *r, size_t n, bool deferrable, struct vrk_verdict *ret, nsec_t *ret_delivered_ns);
+
+enum vrk_guest_scheduler { VRK_GUEST_FP = 0, VRK_GUEST_EDF };
+
+/* A vCPU to be sized: what runs in it, and how its supply is used. */
+struct vrk_guest {
+	enum vrk_guest_scheduler scheduler;
+	enum vrk_supply_mode mode;
+	const struct vrk_task *tasks;
+	size_t n;
+};
+
+int vrk_guest_check(const struct vrk_supply *s, const struct vrk_guest *g, struct vrk_verdict *ret, nsec_t *ret_response_ns);
+
+/**
+ * vrk_size_budget() - the least budget for a period
+ * @host:        its costs go into the supply
+ * @deadline_ns: of the reservation; 0 = the period
+ * @grid_ns:     budgets are multiples of this; 0 = 1 us
+ * @ret_budget_ns: 0 = not even the whole deadline as budget is enough
+ *
+ * The guest's test is monotone in the budget, so bisection is exact on the grid. O(log(P/grid)) guest tests.
+ */
+int vrk_size_budget(const struct vrk_host *host, const struct vrk_guest *g, nsec_t period_ns, nsec_t deadline_ns, nsec_t grid_ns,
+		    nsec_t *ret_budget_ns);
+
+/**
+ * vrk_size_period() - the period (and budget) that costs the CPU least
+ * @min_ns, @max_ns: periods to look at: divisors of the tasks' periods and deadlines, and a geometric grid
+ *
+ * Cost is (Q + 2 switches) / P; without switch cost short periods always win. *ret has budget 0 when none fits.
+ */
+int vrk_size_period(const struct vrk_host *host, const struct vrk_guest *g, nsec_t min_ns, nsec_t max_ns, struct vrk_reservation *ret);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,9 @@ static const char *const test_names[_VRK_TEST_MAX] = {
 	[VRK_TEST_BCL] = "bcl",
 	[VRK_TEST_BCL_ITER] = "bcl-iter",
 	[VRK_TEST_FAIR] = "fair",
+	[VRK_TEST_GUEST_FP] = "guest-fp",
+	[VRK_TEST_GUEST_EDF] = "guest-edf",
+	[VRK_TEST_HOST_FP] = "host-fp",
 };
 
 const char *vrk_test_name(enum vrk_test test)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The supply bound function of a reservation and its inverse. Chunks of Q, the first after the worst blackout
+ * Delta = P + D - 2Q, then one every P:
+ *	sbf(t) = k Q + min(Q, r),  k = (t - Delta) / P, r = (t - Delta) mod P,		inv(w) = Delta + (ceil(w/Q) - 1)(P - Q) + w.
+ * On Linux this holds for every interval in which the vCPU wants to run all the time (CBS), provided that the host's test said
+ * yes: whole budgets are in time, and what the interval starts with is at most the rest of a budget whose deadline is near
+ * enough (demand.c). It does not hold across a sleep: guest-fp.c starts anew after each.
+ *
+ * Costs: an interval may begin with a debt of one tick (overrun before it). When the tick is longer than the budget the kernel
+ * pays with k whole periods, but releases the budget after those k already in the first of them: served and overrun there, it
+ * leaves the interval short of k budgets more. Every budget and one more loses a switch, the first service is late by the
+ * latency, interrupts steal theirs. Called by the guest tests and for figures.
+ */
+#include <stdint.h>
+
+#include <virtrk/analysis.h>
+
+#include "internal.h"
+#include "supply.h"
+
+#define FIXPOINT_STEPS_MAX 100000
+
+void vrk_supply_init(const struct vrk_host *host, const struct vrk_reservation *r, struct vrk_supply *ret)
+{
+	*ret = (struct vrk_supply){
+		.budget_ns = r->budget_ns,
+		.deadline_ns = r->deadline_ns,
+		.period_ns = r->period_ns,
+		.tick_ns = host->tick_ns,
+		.switch_ns = host->switch_ns,
+		.latency_ns = host->latency_ns,
+	};
+}
+
+bool supply_sane(const struct vrk_supply *s)
+{
+	return s->budget_ns > 0 && s->budget_ns <= s->deadline_ns && s->deadline_ns <= s->period_ns && s->period_ns <= SUPPLY_MAX &&
+	       s->tick_ns <= SUPPLY_MAX && s->switch_ns <= SUPPLY_MAX && s->latency_ns <= SUPPLY_MAX && s->irq_ns <= SUPPLY_MAX &&
+	       (s->irq_ns == 0 || (s->irq_period_ns > 0 && s->irq_period_ns <= SUPPLY_MAX));
+}
+
+static nsec_t blackout(const struct vrk_supply *s)
+{
+	return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);
+}
+
+static nsec_t debt(const struct vrk_supply *s)
+{
+	return s->tick_ns + s->tick_ns / s->budget_ns * s->budget_ns;
+}
+
+static nsec_t sbf_ideal(const struct vrk_supply *s, nsec_t t)
+{
+	nsec_t k, r;
+
+	if (t <= blackout(s))
+		return 0;
+	t -= blackout(s);
+	k = t / s->period_ns;
+	r = t % s->period_ns;
+	return k * s->budget_ns + (r < s->budget_ns ? r : s->budget_ns);
+}
+
+nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns)
+{
+	u128 taken, given;
+
+	if (!supply_sane(s))
+		return 0;
+	taken = s->latency_ns;
+	if (s->irq_ns)
+		taken += (u128)ceil_div(t_ns, s->irq_period_ns) * s->irq_ns;
+	given = taken < t_ns ? sbf_ideal(s, (nsec_t)(t_ns - taken)) : 0;
+	taken = debt(s) + (u128)s->switch_ns * (ceil_div(t_ns, s->period_ns) + 1);
+	return given > taken ? (nsec_t)(given - taken) : 0;
+}
+
+nsec_t vrk_sbf_linear(const struct vrk_supply *s, nsec_t t_ns)
+{
+	if (!supply_sane(s) || t_ns <= blackout(s))
+		return 0;
+	return (nsec_t)((u128)s->budget_ns * (t_ns - blackout(s)) / s->period_ns);
+}
+
+/* inv(w), 0 for no work; beyond SUPPLY_MAX it only has to stay beyond. */
+static u128 inverse_ideal(const struct vrk_supply *s, u128 w)
+{
+	if (w == 0)
+		return 0;
+	if (w > SUPPLY_MAX)
+		return (u128)SUPPLY_MAX + 1;
+	return blackout(s) + (u128)(ceil_div((uint64_t)w, s->budget_ns) - 1) * (s->period_ns - s->budget_ns) + w;
+}
+
+/*
+ * @work split over @windows intervals, each beginning anew. sum(inv(w_i)) <= (windows - 1) Delta + inv(sum w_i), since
+ * (ceil(a) - 1) + (ceil(b) - 1) <= ceil(a + b) - 1; debts and latencies come once per interval, and the intervals together
+ * touch at most ceil(t/P) + windows periods.
+ */
+nsec_t supply_inverse(const struct vrk_supply *s, u128 work, uint64_t windows, nsec_t from)
+{
+	u128 t = from, next;
+
+	if (work == 0)
+		return 0;
+	for (unsigned int step = 0; step < FIXPOINT_STEPS_MAX; step++) {
+		u128 w = work + (u128)windows * debt(s);
+
+		if (s->switch_ns)
+			w += (u128)s->switch_ns * (ceil_div((uint64_t)t, s->period_ns) + 2 * (u128)windows - 1);
+		next = (u128)(windows - 1) * blackout(s) + inverse_ideal(s, w) + (u128)windows * s->latency_ns;
+		if (s->irq_ns)
+			next += (ceil_div((uint64_t)t, s->irq_period_ns) + (u128)windows - 1) * s->irq_ns;
+		if (next > SUPPLY_MAX)
+			return NSEC_MAX;
+		if (next <= t)
+			return (nsec_t)t;
+		t = next;
+		if (!s->switch_ns && !s->irq_ns)
+			return (nsec_t)t;
+	}
+	return NSEC_MAX;
+}
+
+nsec_t vrk_sbf_inverse(const struct vrk_supply *s, nsec_t work_ns)
+{
+	return supply_sane(s) ? supply_inverse(s, work_ns, 1, 0) : NSEC_MAX;
+}

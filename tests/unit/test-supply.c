@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Supply: the papers' numbers, the inverse by brute force, and that every cost only ever takes. */
+#include <virtrk/analysis.h>
+
+#include "expect.h"
+
+#define S(q, d, p) { .budget_ns = (q), .deadline_ns = (d), .period_ns = (p) }
+
+static void test_golden(void)
+{
+	const struct vrk_supply prm = S(40, 100, 100), small = S(20, 50, 50), edp = S(40, 60, 100), whole = S(10, 10, 10);
+
+	CASE("tenths of (4, 10, 10)");
+	EXPECT_INT(vrk_sbf(&prm, 120), 0);
+	EXPECT_INT(vrk_sbf(&prm, 140), 20);
+	EXPECT_INT(vrk_sbf(&prm, 160), 40);
+	EXPECT_INT(vrk_sbf(&prm, 220), 40);
+	EXPECT_INT(vrk_sbf(&prm, 240), 60);
+	EXPECT_INT(vrk_sbf_inverse(&prm, 5), 125);
+	EXPECT_INT(vrk_sbf_inverse(&prm, 10), 130);
+	EXPECT_INT(vrk_sbf_inverse(&prm, 40), 160);
+	EXPECT_INT(vrk_sbf_inverse(&prm, 50), 230);
+	EXPECT_INT(vrk_sbf_inverse(&small, 5), 65);
+	EXPECT_INT(vrk_sbf_inverse(&edp, 5), 85);
+	CASE("the whole CPU");
+	EXPECT_INT(vrk_sbf(&whole, 7), 7);
+	EXPECT_INT(vrk_sbf_inverse(&whole, 7), 7);
+	EXPECT_INT(vrk_sbf_inverse(&whole, 0), 0);
+}
+
+/* The definition: chunks of Q from the blackout on, one every P. */
+static nsec_t chunks(nsec_t q, nsec_t d, nsec_t p, nsec_t t)
+{
+	nsec_t sum = 0;
+
+	for (nsec_t x = p + d - 2 * q; x < t; x += p)
+		sum += t - x < q ? t - x : q;
+	return sum;
+}
+
+static void test_exhaustive(void)
+{
+	for (nsec_t p = 1; p <= 8; p++)
+		for (nsec_t d = 1; d <= p; d++)
+			for (nsec_t q = 1; q <= d; q++) {
+				const struct vrk_supply s = S(q, d, p);
+				nsec_t before = 0;
+
+				CASE("all small ones");
+				for (nsec_t t = 0; t < 60; t++) {
+					nsec_t now = vrk_sbf(&s, t);
+
+					EXPECT_INT(now, chunks(q, d, p, t));
+					EXPECT(now >= vrk_sbf_linear(&s, t));
+					EXPECT(now >= before && now <= before + 1);
+					before = now;
+				}
+				for (nsec_t w = 1; w <= 20; w++) {
+					nsec_t t = vrk_sbf_inverse(&s, w);
+
+					EXPECT(vrk_sbf(&s, t) >= w);
+					EXPECT(vrk_sbf(&s, t - 1) < w);
+				}
+			}
+}
+
+static void test_costs(void)
+{
+	const struct vrk_supply ideal = S(400, 1000, 1000);
+
+	for (unsigned int i = 0; i < 16; i++) {
+		struct vrk_supply s = ideal;
+
+		s.tick_ns = i & 1 ? 50 : 0;
+		s.switch_ns = i & 2 ? 7 : 0;
+		s.latency_ns = i & 4 ? 13 : 0;
+		s.irq_ns = i & 8 ? 3 : 0;
+		s.irq_period_ns = 97;
+		CASE("costs");
+		for (nsec_t t = 0; t < 20000; t += 7)
+			EXPECT(vrk_sbf(&s, t) <= vrk_sbf(&ideal, t));
+		for (nsec_t w = 1; w < 3000; w += 11) {
+			nsec_t t = vrk_sbf_inverse(&s, w);
+
+			EXPECT(t < NSEC_MAX && vrk_sbf(&s, t) >= w);
+		}
+	}
+}
+
+static void test_extremes(void)
+{
+	struct vrk_supply s = S(1, NSEC_MAX / 4, NSEC_MAX / 4);
+
+	CASE("long");
+	EXPECT_INT(vrk_sbf_inverse(&s, 1), NSEC_MAX / 4 * 2 - 1);
+	EXPECT_INT(vrk_sbf_inverse(&s, 1000), NSEC_MAX);
+	EXPECT_INT(vrk_sbf_inverse(&s, NSEC_MAX), NSEC_MAX);
+	EXPECT_INT(vrk_sbf_inverse(&s, UINT64_MAX), NSEC_MAX);
+	CASE("costs eat it all");
+	s = (struct vrk_supply)S(5, 100, 100);
+	s.switch_ns = 5;
+	EXPECT_INT(vrk_sbf_inverse(&s, 1), NSEC_MAX);
+	EXPECT_INT(vrk_sbf(&s, 1000000), 0);
+	CASE("nonsense supplies nothing");
+	s = (struct vrk_supply)S(11, 10, 10);
+	EXPECT_INT(vrk_sbf(&s, 1000), 0);
+	EXPECT_INT(vrk_sbf_inverse(&s, 1), NSEC_MAX);
+}
+
+int main(void)
+{
+	test_golden();
+	test_exhaustive();
+	test_costs();
+	test_extremes();
+	return expect_result();
+}
