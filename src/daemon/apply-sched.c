@@ -127,7 +127,7 @@ static int state_set(struct sysroot *root, const struct step *step, const struct
 static int state_read_back(struct sysroot *root, const struct step *step, const struct sched_state *state,
 			   struct vr_error **reterr)
 {
-	struct sched_state now;
+	struct sched_state now = { 0 };
 	int r;
 
 	r = thread_state(root, step, &now, reterr);
@@ -185,7 +185,7 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 {
 	nsec_t period = state->period_ns < PERIOD_MAX_NS ? state->period_ns : PERIOD_MAX_NS;
 	nsec_t wait = period / 8 > WAIT_MIN_NS ? period / 8 : WAIT_MIN_NS;
-	struct sched_state now;
+	struct sched_state now = { 0 };
 	nsec_t waited = 0;
 	int r;
 
@@ -208,7 +208,7 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 
 int apply_sched_look(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr)
 {
-	struct sched_state now;
+	struct sched_state now = { 0 };
 	int r;
 
 	r = thread_state(root, step, &now, reterr);

@@ -38,8 +38,11 @@ char *json_key_show(char buf[JSON_KEY_STRLEN], const char *key, size_t length)
 {
 	size_t i;
 
-	for (i = 0; i < length && i + 1 < JSON_KEY_STRLEN; i++)
-		buf[i] = key[i] >= ' ' && key[i] <= '~' ? key[i] : '?';
+	for (i = 0; i < length && i + 1 < JSON_KEY_STRLEN; i++) {
+		buf[i] = key[i];
+		if (key[i] < ' ' || key[i] > '~')
+			buf[i] = '?';
+	}
 	buf[i] = '\0';
 	return buf;
 }

@@ -53,32 +53,38 @@ int plan_add(struct plan *plan, const struct step *step)
 	return 0;
 }
 
-static int promise_compare(const struct promise *a, const struct promise *b)
+/* One promise of one of the ledgers. */
+struct entry {
+	const struct promise *promise;
+	bool wanted;
+};
+
+static bool thread_same(const struct promise *a, const struct promise *b)
 {
-	if (a->tid != b->tid)
-		return a->tid < b->tid ? -1 : 1;
-	if (a->start_ticks != b->start_ticks)
-		return a->start_ticks < b->start_ticks ? -1 : 1;
-	return 0;
+	return a->tid == b->tid && a->start_ticks == b->start_ticks;
 }
 
-static int promise_compare_qsort(const void *a, const void *b)
+/* By thread; of the same thread what it has before what is wanted. */
+static int entry_compare_qsort(const void *a, const void *b)
 {
-	return promise_compare(*(const struct promise *const *)a, *(const struct promise *const *)b);
+	const struct entry *x = a, *y = b;
+
+	if (x->promise->tid != y->promise->tid)
+		return x->promise->tid < y->promise->tid ? -1 : 1;
+	if (x->promise->start_ticks != y->promise->start_ticks)
+		return x->promise->start_ticks < y->promise->start_ticks ? -1 : 1;
+	return x->wanted - y->wanted;
 }
 
-/* Pointers to the promises, in order of thread; never NULL for 0 of them. */
-static const struct promise **ledger_sorted(const struct ledger *ledger)
+static void entries_fill(struct entry *entries, const struct ledger *have, const struct ledger *want)
 {
-	const struct promise **sorted = calloc(ledger->n + 1, sizeof(*sorted));
 	size_t i;
 
-	if (!sorted)
-		return NULL;
-	for (i = 0; i < ledger->n; i++)
-		sorted[i] = &ledger->promises[i];
-	qsort(sorted, ledger->n, sizeof(*sorted), promise_compare_qsort);
-	return sorted;
+	for (i = 0; i < have->n; i++)
+		entries[i] = (struct entry){ &have->promises[i], false };
+	for (i = 0; i < want->n; i++)
+		entries[have->n + i] = (struct entry){ &want->promises[i], true };
+	qsort(entries, have->n + want->n, sizeof(*entries), entry_compare_qsort);
 }
 
 /* Exact, by cross multiplication: 64 times 64 bits fit 128. */
@@ -99,21 +105,23 @@ static bool pair_changes(struct pair *pair)
 	return !sched_state_equal(&old, &new);
 }
 
-/* Walks both in order of thread; at most one pair per promise. Returns how many need a step. */
-static size_t pairs_merge(const struct promise **have, size_t n_have, const struct promise **want, size_t n_want,
-			  struct pair *pairs)
+/* Each thread once, from sorted entries. Returns how many need a step. */
+static size_t pairs_fill(struct pair *pairs, const struct entry *entries, size_t n_entries)
 {
-	size_t h = 0, w = 0, n = 0;
+	size_t i = 0, n = 0;
 
-	while (h < n_have || w < n_want) {
-		int order = h == n_have ? 1 : w == n_want ? -1 : promise_compare(have[h], want[w]);
-		struct pair pair = { .phase = order < 0 ? PHASE_GIVE_BACK : PHASE_TAKE };
+	while (i < n_entries) {
+		struct pair pair = { .phase = PHASE_TAKE };
+		const struct promise *promise = entries[i].promise;
 
-		if (order <= 0)
-			pair.have = have[h++];
-		if (order >= 0)
-			pair.want = want[w++];
-		if (order != 0 || pair_changes(&pair))
+		if (!entries[i].wanted) {
+			pair.have = promise;
+			pair.phase = PHASE_GIVE_BACK;
+			i++;
+		}
+		if (i < n_entries && entries[i].wanted && thread_same(promise, entries[i].promise))
+			pair.want = entries[i++].promise;
+		if (!pair.have || !pair.want || pair_changes(&pair))
 			pairs[n++] = pair;
 	}
 	return n;
@@ -133,38 +141,45 @@ static int pair_compare_qsort(const void *a, const void *b)
 
 static int plan_add_pair(struct plan *plan, const struct pair *pair)
 {
-	const struct promise *promise = pair->want ?: pair->have;
-	_cleanup_(freep) char *label = NULL;
+	const struct promise *promise = pair->want ? pair->want : pair->have;
 	struct step step = { .kind = STEP_SCHED, .tid = promise->tid, .start_ticks = promise->start_ticks };
+	_cleanup_(freep) char *label = NULL;
 
 	if (asprintf(&label, "%s of %s", promise->thread, promise->domain) < 0) {
 		label = NULL;
 		return -ENOMEM;
 	}
 	step.label = label;
-	if (pair->have)
+	switch (pair->phase) {
+	case PHASE_GIVE_BACK:
+		promise_sched_state(promise, &step.old);
+		step.new = promise->before;
+		break;
+	case PHASE_TAKE:
+		step.old = promise->before;
+		promise_sched_state(promise, &step.new);
+		break;
+	case PHASE_SHRINK:
+	case PHASE_GROW:
 		promise_sched_state(pair->have, &step.old);
-	else
-		step.old = pair->want->before;
-	if (pair->want)
 		promise_sched_state(pair->want, &step.new);
-	else
-		step.new = pair->have->before;
+		break;
+	}
 	return plan_add(plan, &step);
 }
 
 int plan_diff(const struct ledger *have, const struct ledger *want, struct plan *ret)
 {
-	_cleanup_(freep) const struct promise **have_sorted = ledger_sorted(have);
-	_cleanup_(freep) const struct promise **want_sorted = ledger_sorted(want);
-	_cleanup_(freep) struct pair *pairs = calloc(have->n + want->n + 1, sizeof(*pairs));
+	size_t i, n = have->n + want->n;
+	_cleanup_(freep) struct entry *entries = calloc(n + 1, sizeof(*entries));
+	_cleanup_(freep) struct pair *pairs = calloc(n + 1, sizeof(*pairs));
 	_cleanup_(plan_done) struct plan plan = { 0 };
-	size_t i, n;
 	int r;
 
-	if (!have_sorted || !want_sorted || !pairs)
+	if (!entries || !pairs)
 		return -ENOMEM;
-	n = pairs_merge(have_sorted, have->n, want_sorted, want->n, pairs);
+	entries_fill(entries, have, want);
+	n = pairs_fill(pairs, entries, n);
 	qsort(pairs, n, sizeof(*pairs), pair_compare_qsort);
 	for (i = 0; i < n; i++) {
 		r = plan_add_pair(&plan, &pairs[i]);

@@ -259,8 +259,8 @@ static int entries_read(const struct place *place, struct json_object *document,
 	return 0;
 }
 
-static int document_read(const struct place *place, struct json_object *document, const char **ret_boot_id,
-			 struct ledger *ledger, struct plan *plan)
+static int document_read(const struct place *place, struct json_object *document, struct ledger *ledger,
+			 struct plan *plan)
 {
 	static const char *const keys[] = { "version", "boot_id", "promises", "plan" };
 	char shown[JSON_KEY_STRLEN];
@@ -280,8 +280,7 @@ static int document_read(const struct place *place, struct json_object *document
 	version = json_object_object_get(document, "version");
 	if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != STATE_VERSION)
 		return bad(place, "version: expected %d", STATE_VERSION);
-	*ret_boot_id = text_of(json_object_object_get(document, "boot_id"));
-	if (!*ret_boot_id)
+	if (!text_of(json_object_object_get(document, "boot_id")))
 		return bad(place, "boot_id: expected a text that is not empty");
 	r = entries_read(place, document, "promises", ledger, NULL);
 	if (r < 0)
@@ -326,19 +325,18 @@ int state_parse(const char *text, size_t length, const char *boot_id, struct led
 	_cleanup_(json_object_putp) struct json_object *document = NULL;
 	_cleanup_(ledger_done) struct ledger ledger = { 0 };
 	_cleanup_(plan_done) struct plan plan = { 0 };
-	const char *written_in = NULL;
 	int r;
 
 	r = document_parse(&place, text, length, &document);
 	if (r < 0)
 		return r;
-	r = document_read(&place, document, &written_in, &ledger, &plan);
+	r = document_read(&place, document, &ledger, &plan);
 	if (r < 0)
 		return r;
 
 	*ret_ledger = (struct ledger){ 0 };
 	*ret_plan = (struct plan){ 0 };
-	if (strcmp(written_in, boot_id) != 0)
+	if (strcmp(json_object_get_string(json_object_object_get(document, "boot_id")), boot_id) != 0)
 		return 0;	/* its threads are gone with their kernel */
 	*ret_ledger = ledger;
 	*ret_plan = plan;

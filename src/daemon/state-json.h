@@ -8,7 +8,7 @@
 #include "ledger.h"
 
 #define STATE_BYTES_MAX	  (4U << 20)
-#define STATE_ENTRIES_MAX 4096U		/* promises, and steps */
+#define STATE_ENTRIES_MAX 1024U		/* promises, and steps */
 
 /* @plan NULL = none under way. Return: 0 with *ret for the caller to free; -E2BIG more than is read again; -ENOMEM. */
 int state_compose(const struct ledger *ledger, const struct plan *plan, const char *boot_id, char **ret);

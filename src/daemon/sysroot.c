@@ -388,7 +388,8 @@ int sysroot_new(struct sysroot **ret, const char *path)
 
 	if (!root)
 		return -ENOMEM;
-	root->fd = open(path ?: "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	path = path ?: "/";
+	root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root->fd < 0)
 		return -errno;	/* a descriptor of -1 is no descriptor to sysroot_free() */
 	host = fd_is_slash(root->fd);	/* "/." and "//" are the host too: never half a host */

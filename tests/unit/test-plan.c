@@ -153,7 +153,8 @@ static void ledger_random(struct ledger *ledger, struct sched_state *model, uint
 		struct row row = { "d", "", tid, 1, 0, random_next(seed) % 2 == 0 };
 		char thread[VM_THREAD_NAME_MAX];
 
-		row.budget_ns = random_next(seed) % 2 * (1 + random_next(seed) % 4) * MS;
+		if (random_next(seed) % 2 == 0)
+			row.budget_ns = (1 + (nsec_t)random_next(seed) % 4) * MS;
 		snprintf(thread, sizeof(thread), "vcpu%d", tid);
 		row.thread = thread;
 		model[tid] = (struct sched_state){ .policy = SCHED_OTHER, .nice = 5 };
