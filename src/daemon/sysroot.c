@@ -3,9 +3,9 @@
  * The door to the system. Everything that reads or writes /proc, /sys, /dev or /run, and every system call that reads
  * or changes the scheduling of a thread, goes through a struct sysroot; so the same code runs against a directory.
  *
- * The real host is opened plainly, below a descriptor of "/". A fake root is opened with openat2(RESOLVE_IN_ROOT): a
- * symbolic link in it, absolute or with "..", stays in it. In a fake root only regular files are read, since a pipe or
- * a device that somebody put there must not hang or harm the reader.
+ * The real host is opened plainly, below a descriptor of "/". In a fake root symbolic links, absolute or with "..",
+ * stay in it (sysroot-walk.c), and only regular files are read, since a pipe or a device that somebody put there must
+ * not hang or harm the reader.
  *
  * Threads of a fake root: what they are comes from /proc/TID/stat (fields 19 nice, 40 real-time priority, 41 policy)
  * and /proc/TID/status (Cpus_allowed_list). These do not hold the parameters of SCHED_DEADLINE, so such a thread has
@@ -20,7 +20,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +28,7 @@
 #include <unistd.h>
 
 #include "cpulist.h"
+#include "sysroot-walk.h"
 #include "sysroot.h"
 
 #define FILE_MAX (1U << 20)
@@ -421,24 +421,14 @@ bool sysroot_is_host(const struct sysroot *root)
 
 int sysroot_open(const struct sysroot *root, const char *path, int flags)
 {
-	struct open_how how = {
-		.flags = (uint64_t)(flags | O_CLOEXEC),
-		.mode = flags & O_CREAT ? 0600 : 0,
-		.resolve = sysroot_is_host(root) ? 0 : RESOLVE_IN_ROOT,
-	};
-	int tries = 32;
-	long fd;
+	int fd;
 
 	assert(path[0] == '/');
-	if (sysroot_is_host(root)) {
-		path += strspn(path, "/");
-		fd = openat(root->fd, *path ? path : ".", flags | O_CLOEXEC, 0600);
-		return fd < 0 ? -errno : (int)fd;
-	}
-	do	/* EAGAIN: somebody renamed in the tree meanwhile, and the kernel could not prove that we stayed in it */
-		fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
-	while (fd < 0 && errno == EAGAIN && --tries > 0);
-	return fd < 0 ? -errno : (int)fd;
+	if (!sysroot_is_host(root))
+		return sysroot_walk(root->fd, path, flags, 0600);
+	path += strspn(path, "/");
+	fd = openat(root->fd, *path ? path : ".", flags | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
 }
 
 /* For reading and writing whole files: not a pipe or device of a fake root. */

@@ -19,7 +19,7 @@ src/daemon/plan.*                   | plan.h ledger.h                           
 src/daemon/meter.*                  | meter.h virtrk/units.h                                                           |
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
-src/daemon/sysroot.*                | sysroot.h cpulist.h virtrk/units.h                                               |
+src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk/units.h                                |
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |

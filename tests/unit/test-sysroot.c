@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The door: a fake root is read as told and cannot be left; the real host answers for our own thread. */
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/syscall.h>
 
 #include "expect.h"
@@ -8,6 +9,24 @@
 
 #define STAT_HEAD "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 "	/* fields 1 to 18 */
 #define STAT_TAIL " 1 0 98765 0 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 1 "	/* 20 to 39 */
+
+/* The kernel's own way of not leaving a root, where it is let through: the walk must open the same. */
+static void expect_as_kernel(const struct sysroot *root, const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int kernel = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+	int walk = sysroot_open(root, path, O_PATH);
+	struct stat a, b;
+
+	if (kernel < 0)
+		kernel = -errno;
+	if (kernel >= 0 && walk >= 0)
+		EXPECT(fstat(kernel, &a) == 0 && fstat(walk, &b) == 0 && a.st_ino == b.st_ino);
+	else if (kernel != -ENOSYS)
+		EXPECT_INT(walk, kernel);
+	close_fd(kernel);
+	close_fd(walk);
+}
 
 static void test_read(const char *tree, const struct sysroot *root)
 {
@@ -33,6 +52,15 @@ static void test_read(const char *tree, const struct sysroot *root)
 		{ "directory link to the host",	"/sys/etc/passwd",	-ENOENT,	NULL },
 		{ "dot-dot in the path",	"/../../../../etc/passwd", -ENOENT,	NULL },
 		{ "link to itself",		"/sys/loop",		-ELOOP,		NULL },
+		{ "40 links in a row",		"/chain/40",		0,		"a" },
+		{ "41 links in a row",		"/chain/41",		-ELOOP,		NULL },
+		{ "links to directories",	"/sys/proc/../sys/up/bare",	0,		"a" },
+		{ "a link to a link with dot-dot", "/sys/up/../proc/bare", 0,		"a" },
+		{ "dangling link",		"/sys/dangling",	-ENOENT,	NULL },
+		{ "slashes and dots",		"//proc/.///./bare",	0,		"a" },
+		{ "a file as a directory",	"/proc/bare/x",		-ENOTDIR,	NULL },
+		{ "a file with a slash behind",	"/proc/bare/",		-ENOTDIR,	NULL },
+		{ "a name of three dots",	"/proc/.../bare",	-ENOENT,	NULL },
 	};
 	_cleanup_(freep) char *pipe = tree_path(tree, "proc/pipe");
 	_cleanup_(freep) char *mib = calloc(1, (1U << 20) + 1);
@@ -53,6 +81,17 @@ static void test_read(const char *tree, const struct sysroot *root)
 	tree_link(tree, "sys/dotdot", "../../../../../../etc/passwd");
 	tree_link(tree, "sys/etc", "/etc");
 	tree_link(tree, "sys/loop", "loop");
+	tree_link(tree, "sys/proc", "/../proc");
+	tree_link(tree, "sys/up", "../sys/proc");
+	tree_link(tree, "sys/dangling", "/proc/absent");
+	tree_file(tree, "chain/0", "a");
+	for (i = 1; i <= 41; i++) {
+		char name[16], target[16];
+
+		snprintf(name, sizeof(name), "chain/%zu", i);
+		snprintf(target, sizeof(target), "%zu", i - 1);
+		tree_link(tree, name, target);
+	}
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(freep) char *text = NULL;
@@ -62,6 +101,7 @@ static void test_read(const char *tree, const struct sysroot *root)
 		if (cases[i].text)
 			EXPECT_STR(text, cases[i].text);
 		EXPECT((text != NULL) == (cases[i].r == 0));
+		expect_as_kernel(root, cases[i].path);
 	}
 }
 
@@ -131,6 +171,31 @@ static void test_write(const char *tree, const struct sysroot *root)
 	EXPECT_INT(sysroot_write(root, "/proc/pipe", "new"), -ENXIO);	/* nobody reads it: open says so */
 }
 
+/* Deeper than the walk holds descriptors for; and none of them may be left open. */
+static void test_deep(const char *tree, const struct sysroot *root)
+{
+	_cleanup_(freep) char *text = NULL;
+	char path[256] = "deep";
+	int before, after, i;
+
+	CASE("deep");
+	for (i = 0; i < 63; i++)
+		strcat(path, "/d");	/* with "deep" 64 directories */
+	strcat(path, "/f");
+	tree_file(tree, path, "a");
+	before = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close_fd(before);
+	EXPECT_INT(sysroot_open(root, "/deep/d/d/d/../../../../deep/d/nothing", O_RDONLY), -ENOENT);
+	memmove(path + 1, path, strlen(path) + 1);
+	path[0] = '/';
+	EXPECT_INT(sysroot_read(root, path, &text), -ELOOP);
+	path[strlen(path) - 3] = '\0';
+	EXPECT(sysroot_exists(root, path));
+	after = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	close_fd(after);
+	EXPECT_INT(after, before);
+}
+
 static void test_paths(const struct sysroot *root)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -148,6 +213,12 @@ static void test_paths(const struct sysroot *root)
 	EXPECT_INT(sysroot_opendir(root, "/proc", &dir), 0);
 	EXPECT_INT(sysroot_opendir(root, "/proc/bare", &(DIR *){ NULL }), -ENOTDIR);
 	EXPECT_INT(sysroot_opendir(root, "/sys/etc", &(DIR *){ NULL }), -ENOENT);
+	EXPECT_INT(sysroot_open(root, "/sys/dotdot", O_RDONLY | O_NOFOLLOW), -ELOOP);
+	EXPECT_INT(sysroot_open(root, "/sys/escape/new", O_WRONLY | O_CREAT), -ENOENT);
+	fd = sysroot_open(root, "/proc/new", O_WRONLY | O_CREAT | O_EXCL);
+	EXPECT(fd >= 0 && sysroot_exists(root, "/proc/new"));
+	close_fd(fd);
+	EXPECT_INT(sysroot_open(root, "/proc/new", O_WRONLY | O_CREAT | O_EXCL), -EEXIST);
 	fd = sysroot_open(root, "/proc/bare", O_RDONLY);
 	EXPECT(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
 	close_fd(fd);
@@ -318,6 +389,7 @@ int main(void)
 	test_bytes(root);
 	test_numbers(tree, root);
 	test_write(tree, root);
+	test_deep(tree, root);
 	test_paths(root);
 	test_start_ticks(tree, root);
 	test_fake_threads(tree, root);
