@@ -65,12 +65,13 @@ enum vrk_test {
 	VRK_TEST_GUEST_FP,	/* tasks inside: response times under fixed priority */
 	VRK_TEST_GUEST_EDF,	/* tasks inside: demand against supply under EDF */
 	VRK_TEST_HOST_FP,	/* fixed-priority servers */
+	VRK_TEST_PLACE,		/* no CPU may take it, or the search for one was cut off */
 	_VRK_TEST_MAX,
 };
 
 /*
  * Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair",
- * "guest-fp", "guest-edf", "host-fp".
+ * "guest-fp", "guest-edf", "host-fp", "place".
  */
 const char *vrk_test_name(enum vrk_test test);
 

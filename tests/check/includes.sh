@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 
 table='
-src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/simulate.h virtrk/units.h                | pure
+src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
@@ -46,6 +46,7 @@ src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h    
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
+include/virtrk/system.h             | virtrk/analysis.h                                                                |
 include/virtrk/simulate.h           | virtrk/analysis.h                                                                |
 include/virtrk/*                    | virtrk/units.h                                                                   |
 tests/*                             | *                                                                                | *
