@@ -72,7 +72,7 @@ static int handshake_wait(sd_bus *bus)
 
 static int private_open(sd_bus **ret, const char *path, struct vr_error **reterr)
 {
-	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(closep) int fd = socket_connect(path, reterr);
 	int r;
 
@@ -117,7 +117,7 @@ static bool name_activatable(sd_bus *bus)
 /* 1 = connected, virtrkd is there or the bus will start it; 0 = no such bus, or nothing of ours on it. */
 static int system_open(sd_bus **ret)
 {
-	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_close_unrefp) sd_bus *bus = NULL;
 
 	if (!getenv("DBUS_SYSTEM_BUS_ADDRESS") && access(SYSTEM_BUS_SOCKET, F_OK) < 0)
 		return 0;
@@ -174,7 +174,7 @@ struct client *client_close(struct client *client)
 {
 	if (!client)
 		return NULL;
-	sd_bus_flush_close_unref(client->bus);
+	sd_bus_close_unref(client->bus);	/* no flush: every call has been answered or given up */
 	free(client);
 	return NULL;
 }

@@ -63,13 +63,21 @@ static void on_end(int signal_number)
 	(void)raise(signal_number);
 }
 
+/* Stops as SIGTSTP stops by default, not by SIGSTOP: where no shell could wake us up again, the kernel ignores it. */
 static void on_stop(int signal_number)
 {
+	struct sigaction ours, normal = { .sa_handler = SIG_DFL };
 	int saved = errno;
+	sigset_t stop;
 
-	(void)signal_number;
 	screen_give();
-	(void)raise(SIGSTOP);		/* here we are stopped; what follows happens after fg */
+	(void)sigaction(signal_number, &normal, &ours);
+	(void)raise(signal_number);
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, signal_number);
+	(void)sigprocmask(SIG_UNBLOCK, &stop, NULL);	/* here we are stopped; what follows happens after fg */
+	(void)sigprocmask(SIG_BLOCK, &stop, NULL);
+	(void)sigaction(signal_number, &ours, NULL);
 	screen_take();
 	errno = saved;
 }

@@ -38,6 +38,17 @@ static int partitions_table(struct json_object *partitions)
 	return cli_print_table(table);
 }
 
+/* In ms with three decimals: they stand below each other, and typed back they are exact (budgets are whole us). */
+static void budget_add(struct table *table, uint64_t budget_ns)
+{
+	uint64_t us = budget_ns / NSEC_PER_USEC;
+
+	if (budget_ns)
+		table_add(table, "%" PRIu64 ".%03" PRIu64 "ms", us / 1000, us % 1000);
+	else
+		table_add(table, "nothing fits");
+}
+
 static int largest_table(struct json_object *partition)
 {
 	static const struct table_column columns[] = {
@@ -55,7 +66,7 @@ static int largest_table(struct json_object *partition)
 		char text[VRK_NSEC_STRLEN], share[TEXT_NUMBER_MAX];
 
 		table_add(table, "%s", vrk_nsec_format(text, period_ns));
-		table_add(table, "%s", budget_ns ? vrk_nsec_format(text, budget_ns) : "nothing fits");
+		budget_add(table, budget_ns);
 		table_add(table, "%s", budget_ns ? text_percent(share, budget_ns, period_ns) : "-");
 	}
 	putchar('\n');

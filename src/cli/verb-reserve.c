@@ -122,9 +122,11 @@ static void verdict_page(struct json_object *verdict, const struct request_list 
 	const char *reason = answer_text(verdict, "reason"), *repair = answer_text(verdict, "repair");
 	const char *test = answer_text(verdict, "test"), *regime = answer_text(verdict, "regime");
 
-	cli_print("fits:    %s", answer_bool(verdict, "fits") ? "yes" : "no");
+	bool fits = answer_bool(verdict, "fits");
+
+	cli_print("fits:    %s", fits ? "yes" : "no");
 	cli_print(*regime ? "test:    %s (%s)" : "test:    %s", test, regime);
-	if (!answer_is_null(verdict, "index") && answer_u64(verdict, "index") < list->n)
+	if (!fits && !answer_is_null(verdict, "index") && answer_u64(verdict, "index") < list->n)
 		cli_print("thread:  %s", list->items[answer_u64(verdict, "index")].thread);
 	if (*reason)
 		cli_print("why:     %s", reason);
@@ -174,7 +176,7 @@ static int reserve_refused(const struct arguments *arguments, struct client *cli
 	repair = answer_text(verdict, "repair");
 	cli_say(CLI_REFUSED, "does not fit: %s", answer_text(verdict, "reason"));
 	if (*repair)
-		cli_say(CLI_REFUSED, "would fit: %s", repair);
+		cli_say(CLI_REFUSED, "%s", repair);
 	return CLI_REFUSED;
 }
 

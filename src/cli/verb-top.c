@@ -169,7 +169,7 @@ static int top_table(const struct top *top, size_t most, struct table **ret)
 	return 0;
 }
 
-static void head_print(const struct top *top, size_t columns)
+static void head_print(const struct top *top, FILE *out, size_t columns)
 {
 	char promised[TEXT_NUMBER_MAX], used[TEXT_NUMBER_MAX], line[256], clock[16] = "";
 	unsigned __int128 promised_bw = 0, used_bw = 0;
@@ -190,7 +190,7 @@ static void head_print(const struct top *top, size_t columns)
 		(void)strftime(clock, sizeof(clock), "%T", &tm);
 	snprintf(line, sizeof(line), "virtrk top  %s  %zu reservations  promised %s CPUs, used %s CPUs  (q quits)", clock,
 		 top->n, text_cpus(promised, (bw_t)promised_bw), text_cpus(used, (bw_t)used_bw));
-	printf("%.*s\n\n", (int)text_cut(line, columns, &width), line);
+	fprintf(out, "%.*s\n\n", (int)text_cut(line, columns, &width), line);
 }
 
 /* ---- the three ways to show it ---- */
@@ -224,7 +224,7 @@ static int top_once(struct client *client, nsec_t interval_ns, struct vr_error *
 	return r < 0 ? r : table_print(table, stdout, 0, false);
 }
 
-static int frame_draw(const struct top *top)
+static int frame_print(const struct top *top, FILE *out)
 {
 	_cleanup_(table_freep) struct table *table = NULL;
 	size_t rows = terminal_rows(), most = rows > 5 ? rows - 5 : 1;
@@ -232,13 +232,32 @@ static int frame_draw(const struct top *top)
 
 	if (r < 0)
 		return r;
-	fputs("\033[H\033[J", stdout);		/* home, and clear what the last frame left */
-	head_print(top, cli_columns());
-	r = table_print(table, stdout, cli_columns(), cli_colour());
+	head_print(top, out, cli_columns());
+	r = table_print(table, out, cli_columns(), cli_colour());
+	if (r >= 0 && top->n > most)
+		fprintf(out, "... and %zu more\n", top->n - most);
+	return r;
+}
+
+/* Drawn over the last frame, each line and at last the screen cleared behind what is new: nothing flickers. */
+static int frame_draw(const struct top *top)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int r;
+
+	if (!out)
+		return -errno;
+	r = frame_print(top, out);
+	if (fclose(out) != 0 && r >= 0)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
-	if (top->n > most)
-		printf("... and %zu more\n", top->n - most);
+	fputs("\033[H", stdout);
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)	/* every line has its end */
+		printf("%.*s\033[K\n", (int)strcspn(line, "\n"), line);
+	fputs("\033[J", stdout);
 	return fflush(stdout) == 0 ? 0 : -EIO;
 }
 
@@ -304,6 +323,7 @@ int verb_top(const struct arguments *arguments)
 	} else if (r >= 0 && !cli_tty()) {
 		r = top_once(client, interval_ns, &err);
 	} else if (r >= 0) {
+		(void)setvbuf(stdout, NULL, _IOFBF, 1 << 16);	/* a frame in one piece */
 		r = terminal_enter();
 		if (r >= 0)
 			r = top_live(client, interval_ns, &err);

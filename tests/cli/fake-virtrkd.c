@@ -148,7 +148,7 @@ static int method_get_domain(sd_bus_message *msg, void *userdata, sd_bus_error *
 
 /* ---- reservations: small budgets fit, large ones do not ---- */
 
-static int verdict_reply(sd_bus_message *msg, bool fits)
+static int verdict_reply(sd_bus_message *msg, bool fits, uint32_t index)
 {
 	return sd_bus_reply_method_return(msg, "a{sv}", 13,
 		"Fits", "b", fits,
@@ -159,8 +159,8 @@ static int verdict_reply(sd_bus_message *msg, bool fits)
 		"RHS", "t", (uint64_t)(fits ? 1677721 : 8500000),
 		"Unit", "s", fits ? "bw" : "ns",
 		"AtNSec", "t", (uint64_t)(fits ? 0 : MS(10)),
-		"Index", "u", fits ? UINT32_MAX : 0,
-		"Repair", "s", fits ? "" : "a budget of 8.5ms",
+		"Index", "u", index,
+		"Repair", "s", fits ? "" : "vcpu0 would fit with a budget of 8.5ms instead of 9ms",
 		"RepairBudgetNSec", "t", (uint64_t)(fits ? 0 : 8500000),
 		"RepairPeriodNSec", "t", (uint64_t)(fits ? 0 : MS(10)),
 		"RepairDeadlineNSec", "t", (uint64_t)(fits ? 0 : MS(10)));
@@ -199,8 +199,8 @@ static int method_reserve_or_check(sd_bus_message *msg, void *userdata, sd_bus_e
 	if (fake->scene == SCENE_OLD)
 		return sd_bus_reply_method_return(msg, "a{sv}", 1, "Fits", "b", true);
 	if (!fits && !check)
-		return sd_bus_error_set(reterr, VIRTRK_ERROR_OVERLOAD, "vcpu0 may be late; would fit: a budget of 8.5ms");
-	return verdict_reply(msg, fits);
+		return sd_bus_error_set(reterr, VIRTRK_ERROR_OVERLOAD, "vcpu0 may be late; vcpu0 would fit with a budget of 8.5ms instead of 9ms");
+	return verdict_reply(msg, fits, fake->scene == SCENE_ODD ? UINT32_MAX : 0);
 }
 
 static int method_release(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)

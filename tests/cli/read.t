@@ -23,7 +23,7 @@ check "show --json: no reservation is null" "virtrk show rt --json | jq -c '[.th
 check "show: unknown domain" "one_line virtrk show nobody" 1 "^virtrk: no domain nobody$"
 
 check "capacity" "virtrk capacity" 0 "^root-domain  0-1   root-domain  gedf             2      0\.40     0\.10         0\.50          1\.80$"
-check "capacity: largest" "virtrk capacity" 0 "^  10ms          6543us  65\.4%$"
+check "capacity: largest" "virtrk capacity" 0 "^  10ms         6\.543ms  65\.4%$"
 check "capacity: nothing fits" "virtrk capacity" 0 "^   1ms    nothing fits      -$"
 check "capacity --json" "virtrk capacity --json | jq -c '[.[0].kernel_limit, .[0].ncpus, .[0].largest[1].budget_ns]'" 0 '^\[1887438,2,6543000\]$'
 
@@ -50,6 +50,8 @@ check "show: vCPUs unknown" "virtrk show \$'a\\e[31m red\\nline \\u202egnp'" 0 "
 check "show: not metered is ?" "virtrk show \$'a\\e[31m red\\nline \\u202egnp'" 0 "^vcpu0 .*1024ns   100us     100us  hard  0-1   12\.3s          \?       \?  policy$"
 check "capacity: no limit" "virtrk capacity" 0 " none$"
 check "capacity --json: no limit is null" "virtrk capacity --json | jq -c '.[0].kernel_limit'" 0 "^null$"
+check "check --json: no thread in particular is null" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms --json | jq .index" 0 "^null$"
+check_not "check: no thread in particular" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms" 3 "^thread:"
 check_not "doctor: escapes in a finding" "virtrk doctor" 1 $'\e'
 
 fake old

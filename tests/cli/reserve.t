@@ -24,10 +24,10 @@ check "reserve: all kinds" "heard virtrk reserve rt --iothread 1 --emulator --vh
 	"^iothread1 emulator vhost0 vcpu3 vcpu1$"
 check "reserve: the order of options is free" "heard virtrk --period 10ms reserve --budget 4ms rt --vcpu 0" 0 "^request vcpu0 4000000 10000000 0 0$"
 check "reserve: fractions" "heard virtrk reserve rt --vcpu 0 --budget 2.5ms --period 0.01s" 0 "^request vcpu0 2500000 10000000 0 0$"
-check "reserve --json" "virtrk reserve rt $one --json | jq -c '[.fits, .test, .index]'" 0 '^\[true,"gfb",null\]$'
+check "reserve --json" "virtrk reserve rt $one --json | jq -c '[.fits, .test, .index]'" 0 '^\[true,"gfb",0\]$'
 
 check "reserve: refused" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms" 3 "^virtrk: does not fit: vcpu0 may be late"
-check "reserve: what would fit" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms" 3 "^virtrk: would fit: a budget of 8\.5ms$"
+check "reserve: what would fit" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms" 3 "^virtrk: vcpu0 would fit with a budget of 8\.5ms instead of 9ms$"
 check "reserve: refused, nothing on stdout" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms 2>/dev/null" 3 ""
 check "reserve --json: refused" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms --json 2>/dev/null | jq -c '[.fits, .repair_budget_ns, .index]'" 0 '^\[false,8500000,0\]$'
 check "reserve --json: refused, exit" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms --json >/dev/null 2>&1" 3 ""
@@ -37,7 +37,7 @@ check "check: test" "virtrk check rt $one" 0 "^test:    gfb \(root-domain, 2 CPU
 check_not "check: no repair when it fits" "virtrk check rt $one" 0 "^(repair|thread):"
 check "check: does not fit" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms" 3 "^fits:    no$"
 check "check: whom it hits" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms" 3 "^thread:  vcpu0$"
-check "check: repair" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms" 3 "^repair:  a budget of 8\.5ms$"
+check "check: repair" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms" 3 "^repair:  vcpu0 would fit with a budget of 8\.5ms instead of 9ms$"
 check "check: the answer is on stdout" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms 2>&1 >/dev/null" 3 ""
 check "check --json" "virtrk check rt --vcpu 0 --budget 9ms --period 10ms --json | jq -c '[.fits, .lhs, .rhs, .unit, .at_ns]'" 0 '^\[false,9000000,8500000,"ns",10000000\]$'
 check "check: takes --replace and --soft" "virtrk check rt $one --replace --soft" 0 "^fits: +yes$"

@@ -34,21 +34,40 @@ if ! command -v script >/dev/null; then
 	echo "skipped on a terminal: script(1) is not installed"
 	done_testing
 fi
+# on_screen FILE KEYS ROWS COLUMNS COMMAND: the same into FILE
+on_screen() {
+	local to=$1
+	shift
+	terminal "$@" >"$to"
+}
+# screens FILE: entering and leaving the alternate screen, in order
+screens() {
+	grep -o $'\e\\[?1049[hl]' "$1" | cut -c 3- | paste -sd ' '
+}
 fake many
-check "on a terminal: q quits" "terminal q 24 120 $VIRTRK $fast" 0 "exit 0"
-check "on a terminal: the mode is as before" "terminal q 24 120 $VIRTRK $fast" 0 "^(icanon echo|echo icanon)"
-check "on a terminal: it enters and leaves the screen" "terminal q 24 120 $VIRTRK $fast | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
-check "on a terminal: the cursor comes back" "terminal q 24 120 $VIRTRK $fast | grep -o $'\\e\\[?25[hl]' | tail -n 1 | cut -c 3-" 0 '^\?25h$'
-check "on a terminal: one screen, no more" "terminal q 24 120 $VIRTRK $fast" 0 "^\.\.\. and 43 more"
-check "on a terminal: head" "terminal q 24 120 $VIRTRK $fast" 0 "virtrk top  [0-9:]{8}  62 reservations  promised [0-9.]+ CPUs, used [0-9.]+ CPUs"
-check "on a terminal: one size suits a small one" "terminal q 6 40 $VIRTRK $fast" 0 "and 61 more"
-check "on a terminal: no line is too long" "terminal q 24 40 $VIRTRK $fast | sed $'s/\\e\\[[?0-9]*[a-zA-Z]//g' | tr -d '\\r' | grep -v '^exit\|echo' | wc -L" 0 "^40$"
-check "^C ends it and restores" "terminal $'\\x03' 24 120 $VIRTRK $fast | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
-check "^C: the mode is as before" "terminal $'\\x03' 24 120 $VIRTRK $fast" 0 "^(icanon echo|echo icanon)"
-check "a signal ends it and restores" "terminal '' 24 120 'timeout --foreground -s TERM 0.5 $VIRTRK $fast' | grep -o $'\\e\\[?1049[hl]' | cut -c 3- | paste -sd ' '" 0 '^\?1049h \?1049l$'
+on_screen "$tmp/q" q 24 120 "$VIRTRK $fast"
+check "on a terminal: q quits" "cat $tmp/q" 0 "exit 0"
+check "on a terminal: the mode is as before" "cat $tmp/q" 0 "^(icanon echo|echo icanon)"
+check "on a terminal: it enters and leaves the screen" "screens $tmp/q" 0 '^\?1049h \?1049l$'
+check "on a terminal: the cursor comes back" "grep -o $'\\e\\[?25[hl]' $tmp/q | tail -n 1 | cut -c 3-" 0 '^\?25h$'
+check "on a terminal: one screen, no more" "cat $tmp/q" 0 "^\.\.\. and 43 more"
+check "on a terminal: head" "cat $tmp/q" 0 "virtrk top  [0-9:]{8}  62 reservations  promised [0-9.]+ CPUs, used [0-9.]+ CPUs"
+check "on a terminal: it renews itself" "test \$(grep -c 'virtrk top' $tmp/q) -gt 2" 0 ""
+check "a small terminal" "terminal q 6 40 $VIRTRK $fast" 0 "and 61 more"
+on_screen "$tmp/narrow" q 24 40 "$VIRTRK $fast"
+check "a narrow terminal: no line is too long" "sed $'s/\\e\\[[?0-9]*[a-zA-Z]//g' $tmp/narrow | tr -d '\\r' | grep -v '^exit\|echo' | wc -L" 0 "^40$"
+on_screen "$tmp/interrupted" $'\x03' 24 120 "$VIRTRK $fast"
+check "^C ends it and restores the screen" "screens $tmp/interrupted" 0 '^\?1049h \?1049l$'
+check "^C: the mode is as before" "cat $tmp/interrupted" 0 "^(icanon echo|echo icanon)"
+check "^C: the shell sees it" "cat $tmp/interrupted" 0 "exit 130"
+on_screen "$tmp/ended" '' 24 120 "timeout --foreground -s TERM 0.5 $VIRTRK $fast"
+check "a signal ends it and restores the screen" "screens $tmp/ended" 0 '^\?1049h \?1049l$'
+check "a signal: the mode is as before" "cat $tmp/ended" 0 "^(icanon echo|echo icanon)"
 fake end
-check "virtrkd ends in the middle" "terminal '' 24 120 $VIRTRK $fast" 0 "virtrk: virtrkd closed the connection before it answered \(Statistics\)"
-fake end
-check "virtrkd ends in the middle: exit 1, the mode is as before" "terminal '' 24 120 $VIRTRK $fast | grep -A1 'exit 1'" 0 "^(icanon echo|echo icanon)"
+on_screen "$tmp/lost" '' 24 120 "$VIRTRK $fast"
+check "virtrkd ends in the middle" "cat $tmp/lost" 0 "virtrk: virtrkd closed the connection before it answered \(Statistics\)"
+check "virtrkd ends in the middle: exit 1" "cat $tmp/lost" 0 "exit 1"
+check "virtrkd ends in the middle: the screen is left before it is told" "grep -oE '\?1049l|closed the connection' $tmp/lost | paste -sd ' '" 0 '^\?1049l closed the connection$'
+check "virtrkd ends in the middle: the mode is as before" "cat $tmp/lost" 0 "^(icanon echo|echo icanon)"
 
 done_testing

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# virtrk and the real virtrkd, which reads a made-up host here (--root): one CPU, one QEMU with two vCPUs. It decides as
+# everywhere and writes nothing, so this needs no right and disturbs nobody.
+# shellcheck disable=SC2317 # functions are called by name, through check
+# shellcheck source=lib.sh
+. "$SOURCE/tests/cli/lib.sh"
+
+host=$tmp/host
+# file PATH TEXT: a file of the made-up host
+file() {
+	mkdir -p "$host/$(dirname "$1")"
+	printf '%s\n' "$2" >"$host/$1"
+}
+# thread PID TID NAME
+thread() {
+	file "proc/$1/task/$2/comm" "$3"
+	file "proc/$2/stat" "$2 ($3) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 1000 0 0 0 0 0"
+}
+# qemu PID NAME: a QEMU with the name NAME,debug-threads=on
+qemu() {
+	file "proc/$1/comm" qemu-system-x86
+	printf 'qemu-system-x86_64\0-accel\0tcg\0-name\0%s,debug-threads=on\0' "$2" >"$host/proc/$1/cmdline"
+	ln -s /usr/bin/qemu-system-x86_64 "$host/proc/$1/exe"
+	thread "$1" "$1" qemu-system-x86
+}
+file sys/devices/system/cpu/online 0
+file sys/devices/system/cpu/possible 0
+file proc/sys/kernel/osrelease 6.12.0-made-up
+file proc/sys/kernel/sched_rt_runtime_us 950000
+file proc/sys/kernel/sched_rt_period_us 1000000
+file proc/sys/kernel/sched_deadline_period_min_us 100
+file proc/sys/kernel/sched_deadline_period_max_us 4194304
+file sys/kernel/debug/sched/features "HRTICK_DL"
+file proc/self/mountinfo "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
+qemu 100 rt
+thread 100 101 "CPU 0/TCG"
+thread 100 102 "CPU 1/TCG"
+thread 100 103 "IO disk"
+
+mkdir -p "$tmp/state" "$tmp/config"
+"$VIRTRKD" --root="$host" --state="$tmp/state" --config="$tmp/config" --libvirt=none --bus="$tmp/bus" 2>"$tmp/log" &
+servers+=($!)
+serves() {
+	kill -0 "${servers[0]}" 2>/dev/null || { cat "$tmp/log"; return 0; }
+	test -S "$tmp/bus"
+}
+wait_for "virtrkd" serves
+export VIRTRK_BUS=$tmp/bus
+
+check "list" "virtrk list" 0 "^rt    100  running  qemu    tcg               0$"
+check "list --json" "virtrk list --json | jq -c '.[0] | [.name, .pid, .reservations]'" 0 '^\["rt",100,0\]$'
+check "show" "virtrk show rt" 0 "^vcpu1      102  CPU 1/TCG             -"
+check "show --json" "virtrk show rt --json | jq -r '[.threads[].name] | sort | join(\" \")'" 0 "^emulator iothread0 vcpu0 vcpu1$"
+check "show: unknown" "one_line virtrk show nobody" 1 "nobody"
+check "capacity" "virtrk capacity" 0 "^root-domain  0     .* qpa +0 +0\.00 +0\.00 "
+check "capacity: largest budgets" "virtrk capacity | grep -cE '^ *(1|5|10|20|50|100)ms  +[0-9]+\.[0-9]{3}ms  +[0-9.]+%$'" 0 "^6$"
+check "capacity --json" "virtrk capacity --json | jq -c '[.[0].name, .[0].ncpus, (.[0].largest | length)]'" 0 '^\["root-domain",1,6\]$'
+check "top: nothing reserved" "virtrk top --interval 10ms | wc -l" 0 "^1$"
+check "top --json: nothing reserved" "virtrk top --json | jq -c ." 0 '^\[\]$'
+check "doctor" "virtrk doctor | tail -n 1" 0 "^[0-9]+ checks: .* ok$"
+check "doctor --json: levels" "virtrk doctor --json | jq -r '.[].level' | sort -u | grep -vxE 'ok|note|warn|fail' | wc -l" 0 "^0$"
+
+check "check: fits" "virtrk check rt --vcpu 0-1 --budget 2ms --period 10ms" 0 "^fits:    yes$"
+check "check: does not fit" "virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^fits:    no$"
+check "check: says what would" "virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^repair:  .*would fit with a budget of "
+budget=$(virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms --json 2>/dev/null | jq .repair_budget_ns)
+check "check: and it is true" "virtrk check rt --vcpu 0-1 --budget ${budget}ns --period 10ms" 0 "^fits:    yes$"
+largest=$(virtrk capacity --json | jq '.[0].largest[] | select(.period_ns == 10000000).budget_ns')
+# One CPU: the test is exact, so one microsecond more must be refused.
+check "capacity: it is true" "virtrk check rt --vcpu 0 --budget ${largest}ns --period 10ms" 0 "^fits:    yes$"
+check "capacity: and no more" "virtrk check rt --vcpu 0 --budget $((largest + 1000))ns --period 10ms" 3 "^fits:    no$"
+check "check: a document" "echo '{\"domain\":\"rt\",\"reservations\":[{\"thread\":\"iothread0\",\"budget\":\"1ms\",\"period\":\"10ms\"}]}' | virtrk check --file -" 0 "^fits:    yes$"
+
+# The rules of one reservation are virtrkd's to tell: usage.
+check "budget above the deadline" "one_line virtrk check rt --vcpu 0 --budget 6ms --period 10ms --deadline 5ms" 2 "budget.*deadline"
+check "budget above the period" "one_line virtrk check rt --vcpu 0 --budget 11ms --period 10ms" 2 "budget"
+check "deadline above the period" "one_line virtrk check rt --vcpu 0 --budget 1ms --period 10ms --deadline 20ms" 2 "deadline.*period"
+check "budget of zero" "one_line virtrk check rt --vcpu 0 --budget 0ms --period 10ms" 2 "budget"
+check "budget below 1024 ns" "one_line virtrk check rt --vcpu 0 --budget 1023ns --period 10ms" 2 "1024ns"
+check "budget of 1024 ns" "virtrk check rt --vcpu 0 --budget 1024ns --period 10ms" 0 "^fits:    yes$"
+check "period below 100 us" "one_line virtrk check rt --vcpu 0 --budget 10us --period 99us" 2 "period.*100us"
+check "period above 2^22 us" "one_line virtrk check rt --vcpu 0 --budget 1ms --period 4194305us" 2 "period.*4\.194304s"
+check "no such vCPU" "one_line virtrk check rt --vcpu 7 --budget 1ms --period 10ms" 1 "vcpu7"
+check "no such domain" "one_line virtrk check nobody --vcpu 0 --budget 1ms --period 10ms" 1 "nobody"
+check "no such thread" "one_line virtrk check --file - <<<'{\"domain\":\"rt\",\"reservations\":[{\"thread\":\"cpu0\",\"budget\":\"1ms\",\"period\":\"10ms\"}]}'" 2 "cpu0"
+check "a thread twice" "one_line virtrk check --file - <<<'{\"domain\":\"rt\",\"reservations\":[{\"thread\":\"vcpu0\",\"budget\":\"1ms\",\"period\":\"10ms\"},{\"thread\":\"vcpu0\",\"budget\":\"1ms\",\"period\":\"10ms\"}]}'" 1 "vcpu0"
+check "reserve: a virtrkd that only reads" "one_line virtrk reserve rt --vcpu 0 --budget 1ms --period 10ms" 1 "^virtrk: "
+check "reserve: refused all the same" "virtrk reserve rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^virtrk: does not fit: "
+check "release: nothing reserved" "one_line virtrk release rt" 1 "^virtrk: "
+
+# A second one on the same socket and state.
+check "a second virtrkd" "timeout 10 $VIRTRKD --root=$host --state=$tmp/state --config=$tmp/config --libvirt=none --bus=$tmp/bus 2>&1" 1 "another virtrkd|virtrkd"
+
+timeout 20 "$VIRTRK" monitor >"$tmp/events" 2>&1 &
+monitor=$!
+sleep 0.3
+kill "${servers[0]}"
+wait "${servers[0]}"
+check "virtrkd ends well" "echo $?" 0 "^0$"
+wait $monitor
+check "monitor ends with it" "echo $?" 0 "^1$"
+check "and says so" "cat $tmp/events" 0 "^virtrk: virtrkd has ended$"
+
+done_testing
