@@ -8,6 +8,8 @@
  * The proof stretches the window back beyond the release of k and counts jobs of sporadic tasks there. So it may say yes
  * only where that is what runs: nothing sleeps, no overrun, no release latency, no fair server. Otherwise it says no.
  *
+ * Not sustainable: a smaller budget of k makes lambda smaller, too, and may turn a yes into a no. Still sound each time.
+ *
  * Arithmetic: fractions of 2^60, every beta rounded up, the right side down.
  */
 #include <stdint.h>

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <time.h>
 
-#include <virtrk/analysis.h>
+#include <virtrk/simulate.h>
+#include <virtrk/system.h>
 
 #define MS(x) ((nsec_t)(x) * NSEC_PER_MSEC)
 #define RUNS 201
 #define N_MAX 256
 
 struct bench {
+	struct vrk_task t[N_MAX];
+	struct vrk_vcpu vcpus[N_MAX];
+	size_t n_vcpus;
 	const char *name;
 	struct vrk_host host;
 	struct vrk_reservation r[N_MAX];
@@ -113,6 +117,105 @@ static int decide_repair(struct bench *b)
 	return r;
 }
 
+static int decide_guest(struct bench *b)
+{
+	const struct vrk_supply s = { b->r[0].budget_ns, b->r[0].deadline_ns, b->r[0].period_ns };
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_guest_fp(&s, VRK_SUPPLY_SLEEPING, b->t, b->n, &v, NULL);
+
+	b->ok = v.ok;
+	return r;
+}
+
+static int decide_size(struct bench *b)
+{
+	const struct vrk_guest g = { VRK_GUEST_FP, VRK_SUPPLY_SLEEPING, b->t, b->n };
+	nsec_t q = 0;
+	int r = vrk_size_budget(&b->host, &g, MS(5), 0, 0, &q);
+
+	b->ok = q > 0;
+	return r;
+}
+
+static int decide_system(struct bench *b)
+{
+	const struct vrk_system s = { b->host, VRK_HOST_EDF, b->vcpus, b->n_vcpus };
+	struct vrk_system_result result;
+	int r = vrk_system_analyze(&s, &result);
+
+	if (r == 0) {
+		b->ok = result.ok;
+		vrk_system_result_done(&result);
+	}
+	return r;
+}
+
+static int decide_place(struct bench *b)
+{
+	const struct vrk_place how = { .method = VRK_PLACE_WORST_FIT };
+	int32_t cpu[N_MAX];
+	struct vrk_verdict v = { .ok = false };
+	int r = vrk_place(&b->host, b->r, b->n, &how, cpu, &v);
+
+	b->ok = v.ok;
+	return r;
+}
+
+/* @n tasks that take @percent of the CPU, rate monotonic by construction. */
+static void fill_tasks(struct vrk_task *t, size_t n, unsigned int percent)
+{
+	for (size_t i = 0; i < n; i++) {
+		nsec_t p = MS(20) * (i + 2);
+
+		t[i] = (struct vrk_task){ .wcet_ns = p / n * percent / 100, .period_ns = p, .deadline_ns = p, .priority = (uint32_t)i };
+	}
+}
+
+static void bench_guests(void)
+{
+	static struct bench b;
+
+	b = (struct bench){ .name = "response times, 20 tasks, whole CPU", .aim_us = 5, .n = 20, .decide = decide_guest,
+			    .r = { { MS(1), MS(1), MS(1) } } };
+	fill_tasks(b.t, 20, 65);
+	bench_run(&b);
+	b = (struct bench){ .name = "response times, 20 tasks, 8 in 10 ms", .aim_us = 10, .n = 20, .decide = decide_guest,
+			    .r = { { MS(8), MS(10), MS(10) } } };
+	fill_tasks(b.t, 20, 45);
+	bench_run(&b);
+	b = (struct bench){ .name = "least budget, 10 tasks", .aim_us = 100, .n = 10, .decide = decide_size };
+	fill_tasks(b.t, 10, 40);
+	bench_run(&b);
+	for (int large = 0; large < 2; large++) {
+		size_t each = 5;
+
+		b = (struct bench){ .name = large ? "system, 8 vCPUs on 4 CPUs, 40 tasks" : "system, 4 vCPUs on 1 CPU, 20 tasks",
+				    .aim_us = large ? 1000 : 10, .decide = decide_system, .n_vcpus = large ? 8 : 4 };
+		b.host = (struct vrk_host){ .cpus = large ? 4 : 1, .fair_budget_ns = MS(50), .fair_period_ns = MS(1000),
+					    .kernel_limit_bw = 996147 };
+		fill_tasks(b.t, each, 10);
+		for (size_t i = 0; i < b.n_vcpus; i++)
+			b.vcpus[i] = (struct vrk_vcpu){ { MS(2), MS(10), MS(10), false }, (int32_t)(i % b.host.cpus),
+							{ VRK_GUEST_FP, VRK_SUPPLY_SLEEPING, b.t, each } };
+		bench_run(&b);
+	}
+}
+
+/* Not a decision: events a second. */
+static void bench_simulator(void)
+{
+	static const struct vrk_sim_server servers[] = { { { 4, 10, 10, false }, -1, .first_task = 0, .n_tasks = 2 },
+							 { { 3, 10, 10, false }, -1, .first_task = 2, .n_tasks = 2 } };
+	static const struct vrk_sim_task tasks[] = { { 2, 20 }, { 5, 40 }, { 3, 25 }, { 4, 50 } };
+	const struct vrk_sim_host host = { .cpus = 1, .seed = 1 };
+	struct vrk_sim_server_result rs[2];
+	struct vrk_sim_task_result rt[4];
+	double start = now_us();
+	int64_t events = vrk_simulate(&host, servers, 2, tasks, 4, 20000000, rs, rt);
+
+	printf("%-44s     %.2f million events/s  aim 10\n", "simulator, 2 servers, 4 tasks", (double)events / (now_us() - start));
+}
+
 /* @n reservations with periods of 5 to 100 ms that together take @percent of @cpus CPUs, deadlines @deadline % of the period. */
 static void fill(struct bench *b, size_t n, uint32_t cpus, unsigned int percent, unsigned int deadline, bool gapless)
 {
@@ -152,5 +255,9 @@ int main(void)
 	BENCH("bcl-iter, 20 on 4 CPUs, refused", ideal, decide_bcl_iter, 0, 20, 4, 80, 100, true);
 	BENCH("repair, 20 on 1 CPU", host, decide_repair, 0, 20, 1, 93, 100, false);
 	BENCH("repair, 256 on 64 CPUs", host, decide_repair, 0, 256, 64, 60, 100, false);
+	BENCH("place, 256 on 64 CPUs, worst fit", ((struct vrk_host){ 64, MS(50), MS(1000), .kernel_limit_bw = 996147 }), decide_place, 10000,
+	      256, 64, 70, 100, false);
+	bench_guests();
+	bench_simulator();
 	return EXIT_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tasks inside a reservation, on a CPU that the host's test has accepted, beside reservations used as badly as they may be,
+ * Tasks inside a reservation, on one or two CPUs that the host's test has accepted, beside reservations used as badly as they may be,
  * with ticks and a fair server: no response is above its bound, no EDF task is late, and the bounds are not far away either
  * (the tightest of each system, averaged, is printed). One run per system lets everything start at once, since that is
  * where bounds are met.
@@ -24,8 +24,8 @@ static bool inside_draw(struct inside *x, struct oracle *o, bool suspend)
 	struct vrk_verdict v;
 
 	*x = (struct inside){ .n = oracle_between(o, 1, TASKS_MAX) };
-	s->host = (struct vrk_host){ .cpus = 1 };
-	s->n = oracle_between(o, 1, 3);
+	s->host = (struct vrk_host){ .cpus = oracle_chance(o, 70) ? 1 : 2 };
+	s->n = oracle_between(o, 1, s->host.cpus * 3);
 	if (oracle_chance(o, 30)) {
 		s->host.fair_budget_ns = oracle_between(o, 1, 4);
 		s->host.fair_period_ns = oracle_between(o, 30, 80);
@@ -55,7 +55,9 @@ static bool inside_draw(struct inside *x, struct oracle *o, bool suspend)
 			t->suspension_ns = oracle_between(o, 1, t->period_ns / 6 + 1);
 		}
 	}
-	return vrk_edf_qpa(&s->host, s->r, s->n, &v, NULL) == 0 && v.ok;
+	if (s->host.cpus == 1)
+		return vrk_edf_qpa(&s->host, s->r, s->n, &v, NULL) == 0 && v.ok;
+	return (vrk_gedf_gfb(&s->host, s->r, s->n, &v) == 0 && v.ok) || (vrk_gedf_bcl(&s->host, s->r, s->n, &v) == 0 && v.ok);
 }
 
 static void inside_use(struct use *u, struct oracle *o, const struct inside *x, bool edf)

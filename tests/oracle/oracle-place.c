@@ -85,5 +85,5 @@ static void place(struct oracle *o)
 
 int main(void)
 {
-	return oracle_run("place", 5000, place);
+	return oracle_run("place", 20000, place);
 }

@@ -29,6 +29,8 @@ static const struct {
 	  MS(6) },
 	{ "a longer deadline", { 1, LIMIT }, 2, 1, { G(4, 5, 20), { MS(2), US(5500), MS(20), true } }, VRK_REPAIR_DEADLINE, 1,
 	  MS(6) },
+	{ "a deadline a little longer", { 1, LIMIT }, 2, 1, { G(4, 5, 20), { US(1337), US(5300), MS(20), true } }, VRK_REPAIR_DEADLINE,
+	  1, US(5337) },
 	{ "a longer period", { 1, .kernel_limit_bw = VRK_BW_UNLIMITED }, 2, 1, { G(5, 8, 9), G(2, 3, 5) }, VRK_REPAIR_PERIOD, 1,
 	  MS(6) },
 	{ "a finer tick", { 1, .tick_ns = MS(4), LIMIT }, 2, 1, { S(7, 10, 10), S(1, 10, 10) }, VRK_REPAIR_TICK, SIZE_MAX, 0 },
@@ -52,6 +54,15 @@ static void test_cases(void)
 		r[p.index] = p.fits;
 		EXPECT_INT(vrk_admit(&cases[i].host, r, cases[i].n, &v, NULL), 0);
 		EXPECT(v.ok);
+		/* and it is the least: one step of the grid back does not fit */
+		if (p.kind == VRK_REPAIR_BUDGET)
+			r[p.index].budget_ns += US(1);
+		if (p.kind == VRK_REPAIR_DEADLINE)
+			r[p.index].deadline_ns -= US(1);
+		if (p.kind == VRK_REPAIR_PERIOD)
+			r[p.index].period_ns -= US(1);
+		EXPECT_INT(vrk_admit(&cases[i].host, r, cases[i].n, &v, NULL), 0);
+		EXPECT(!v.ok);
 	}
 }
 

@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# mutate.sh [CC]: breaks the analysis library in one place at a time, by one, and asks whether the tests notice. Each line of
+# the table is FILE | sed expression. Prints what was not noticed; exit code 1 then. Takes some minutes, so it is not part of
+# the ordinary tests. A line that changes nothing is an error: the code has moved on, so must the table.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+cc=${1:-cc}
+export VIRTRK_ORACLE_N=${VIRTRK_ORACLE_N:-4000}
+
+table='
+demand.c      | s/k = t \/ e->p + (x >= e->d);/k = t \/ e->p + (x > e->d);/
+demand.c      | s/k = t >= e->d ? (t - e->d) \/ e->p + 1 : 0;/k = t > e->d ? (t - e->d) \/ e->p + 1 : 0;/
+demand.c      | s/k = t >= e->d ? (t - e->d) \/ e->p + 1 : 0;/k = t >= e->d ? (t - e->d) \/ e->p : 0;/
+demand.c      | s/sum += ceil_mul_div(e->q, x, e->wake_d);/sum += 0;/
+demand.c      | s/sum += (u128)(late - 1) \* w->tick_ns;/sum += (u128)(late - 2) * w->tick_ns;/
+demand.c      | s/t = point_below(w, (uint64_t)h < t ? (uint64_t)h : t);/t = point_below(w, (uint64_t)h < t ? (uint64_t)h - 1 : t);/
+demand.c      | s/if (h > t || t - h < best_slack)/if (h > t + 1 || t - h < best_slack)/
+demand.c      | s/uint64_t t = point_below(w, horizon);/uint64_t t = point_below(w, horizon \/ 2);/
+demand.c      | s/constant = w->switches + (n ? (u128)(n - 1)/constant = w->switches + (n > 1 ? (u128)(n - 2)/
+entity.c      | s/\.c = r->budget_ns + 2 \* host->switch_ns/.c = r->budget_ns + host->switch_ns/
+entity.c      | s/return num <= den;/return num < den;/
+kernel.c      | s/sum <= limit,/sum < limit,/
+kernel.c      | s/vrk_bw(host->fair_budget_ns, host->fair_period_ns) \* host->cpus/vrk_bw(host->fair_budget_ns, host->fair_period_ns)/
+reservation.c | s/v->ok = lhs <= rhs;/v->ok = lhs < rhs;/
+gedf.c        | s/if (host->fair_budget_ns)/if (0)/
+gedf.c        | s/(tick ? 3 : 2)/1/
+gedf-gfb.c    | s/(u128)(g->n - 1) \* g->host->tick_ns : 0/(u128)(g->n - 1) * (g->host->tick_ns - 1) : 0/
+gedf-gfb.c    | s/v.ok = m > 0 \&\& lhs <= rhs;/v.ok = m > 0 \&\& lhs < rhs;/
+gedf-gfb.c    | s/rhs = m > 1 ? (m - 1) \* dens : 0;/rhs = m > 1 ? (m - 2) * dens : 0;/
+gedf-bak.c    | s/return !g->sleepers \&\&/return/
+gedf-bak.c    | s/\.ok = sum <= limit,/.ok = sum < limit,/
+gedf-bcl.c    | s/(k->d - i->d) \/ i->p + 1;/(k->d - i->d) \/ i->p;/
+gedf-bcl.c    | s/\.ok = sum < limit ||/.ok = sum <= limit ||/
+gedf-bcl.c    | s/\.ok = g->n <= m,/.ok = g->n < m,/
+gedf-bcl-iter.c | s/cap = e->d - e->c + 1;/cap = e->d - e->c;/
+gedf-bcl-iter.c | s/if (end > e->d || (ok/if (end >= e->d || (ok/
+gedf-bcl-iter.c | s/ok \&= end <= e->d;/ok \&= end <= e->d + 1;/
+certificate.c | s/if (h > t)/if (h > t + 1)/
+certificate.c | s/deadline_between(w, n, t, limit))/0)/
+certificate.c | s/return !deadline_between(w, n, 0, limit);/return true;/
+certificate.c | s/return num <= den;/return num <= den + 1;/
+certificate.c | s/sum \/ m + ck + cert->points_ns\[k\] > dk/sum \/ m + ck + cert->points_ns[k] > dk + 1/
+repair.c      | s/\*ret_scale = lo ? lo : 1;/*ret_scale = hi;/
+repair.c      | s/while (hi - lo > 1) {/while (hi - lo > 2) {/
+supply.c      | s/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns) - 1;/
+supply.c      | s/(ceil_div((uint64_t)w, s->budget_ns) - 1)/(ceil_div((uint64_t)w, s->budget_ns) - 0)/
+supply.c      | s/return s->tick_ns + s->tick_ns \/ s->budget_ns \* s->budget_ns;/return s->tick_ns;/
+guest-fp.c    | s/ceil_div(window + jitter, h->period_ns)/((window + jitter) \/ h->period_ns)/
+guest-fp.c    | s/(uint64_t)t->suspensions + 1, 0)/(uint64_t)t->suspensions, 0)/
+guest-fp.c    | s/ - h->wcet_ns;/ - h->deadline_ns;/
+guest-fp.c    | s/if (done + t->jitter_ns <= before + t->period_ns)/if (true)/
+guest-edf.c   | s/\.ok = lhs <= rhs,/.ok = lhs < rhs,/
+guest-edf.c   | s/t + x->jitter_ns >= x->deadline_ns/t + x->jitter_ns > x->deadline_ns/
+host-fp.c     | s/deferrable ? r\[h\].period_ns - r\[h\].budget_ns : 0/0/
+size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = (hi + 1) * grid;/
+size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = lo * grid;/
+place.c       | s/if (!ok)$/if (0)/
+place.c       | s/if (how->exclusive \&\& p->count\[cpu\] > 0)/if (how->exclusive \&\& p->count[cpu] > 1)/
+system.c      | s/r.deadline_ns = delivered;/;/
+sim-cbs.c     | s/return left > right;/return false;/
+units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
+'
+
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
+units=(units reservation kernel demand gedf host repair certificate simulate supply guest place system)
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "place")
+
+for f in src/analysis/*.c; do
+	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
+done
+for t in "${units[@]}"; do
+	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
+done
+for t in demand gedf guest place; do
+	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
+done
+
+# noticed: does any test fail with the objects as they are?
+noticed() {
+	local t
+
+	for t in "${units[@]}"; do
+		"$cc" "$work/unit-$t.obj" "$work"/*.o -o "$work/run" && timeout 60 "$work/run" >/dev/null 2>&1 || return 0
+	done
+	for t in "${oracles[@]}"; do
+		"$cc" "$work/oracle-${t%% *}.obj" "$work"/*.o -o "$work/run" || return 0
+		# shellcheck disable=SC2086 # the second word is the argument
+		timeout 120 "$work/run" ${t#"${t%% *}"} >/dev/null 2>&1 || return 0
+	done
+	return 1
+}
+
+if noticed; then
+	echo "the tests fail without any mutation"
+	exit 2
+fi
+total=0 missed=0
+while IFS='|' read -r file expression; do
+	read -r file <<<"$file"
+	[ -n "$file" ] || continue
+	expression=${expression# }
+	total=$((total + 1))
+	object=$work/${file%.c}.o
+	sed "$expression" "src/analysis/$file" >"$work/mutant.c"
+	if cmp -s "$work/mutant.c" "src/analysis/$file"; then
+		echo "changes nothing: $file: $expression"
+		missed=$((missed + 1))
+		continue
+	fi
+	mv "$object" "$work/keep"
+	if ! "$cc" "${flags[@]}" -c "$work/mutant.c" -o "$object"; then
+		echo "does not compile: $file: $expression"
+		missed=$((missed + 1))
+	elif ! noticed; then
+		echo "not noticed: $file: $expression"
+		missed=$((missed + 1))
+	fi
+	mv "$work/keep" "$object"
+done <<<"$table"
+echo "$total mutations, $((total - missed)) noticed"
+[ "$missed" -eq 0 ]
