@@ -4,7 +4,8 @@
  * ledger that is wanted, commit it (write down, apply, write down).
  *
  * The one complication is time: bandwidth that was given back belongs to its old owner until the 0-lag time, at most one
- * period later (the kernel keeps it too, and answers EBUSY). It counts as load meanwhile (manager-load.c); a request that would fit but for it waits, and is decided anew from the start at each try.
+ * period later (the kernel keeps it too, and answers EBUSY). It counts as load meanwhile (manager-load.c); a request that
+ * would fit but for it waits, and is decided anew from the start at each try.
  */
 #include <assert.h>
 #include <stdlib.h>

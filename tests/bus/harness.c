@@ -74,6 +74,15 @@ void harness_need_program(const char *name)
 	skip(why);
 }
 
+unsigned int harness_too_many(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus >= REQUESTS_MAX)
+		skip("more CPUs than a guest of QEMU can have vCPUs: no overload can be asked for");
+	return (unsigned int)cpus + 1;
+}
+
 void harness_need_deadline(void)
 {
 	struct attr want = { .size = sizeof(want), .policy = SCHED_DEADLINE, .flags = 1, .runtime = 100000,
@@ -402,6 +411,36 @@ char *guest_path(const struct guest *guest, const char *thread)
 	return path;
 }
 
+/* One line of QMP. True when it is no error; events in between are skipped. */
+static bool qmp_line(FILE *f, const char *order)
+{
+	char line[4096];
+
+	if (order && (fprintf(f, "%s\n", order) < 0 || fflush(f) != 0))
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "\"error\""))
+			fprintf(stderr, "QEMU: %s", line);
+		if (strstr(line, "\"QMP\"") || strstr(line, "\"return\"") || strstr(line, "\"error\""))
+			return !strstr(line, "\"error\"");
+	}
+	return false;
+}
+
+bool guest_order(const char *qmp_path, const char *order)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_(fclosep) FILE *f = NULL;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0 && strlen(qmp_path) < sizeof(address.sun_path), "socket");
+	strcpy(address.sun_path, qmp_path);
+	must(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0, qmp_path);
+	f = fdopen(fd, "r+");
+	must(f != NULL, "fdopen");
+	return qmp_line(f, NULL) && qmp_line(f, "{\"execute\": \"qmp_capabilities\"}") && qmp_line(f, order);
+}
+
 /* ---- pictures ---- */
 
 char *picture_of_thread(pid_t tid)
@@ -449,6 +488,17 @@ char *picture_take(const struct daemon *daemon, const struct guest *guest)
 }
 
 /* ---- calls ---- */
+
+void requests_fill(struct requests *requests, size_t n, size_t small)
+{
+	must(n <= REQUESTS_MAX, "too many requests");
+	requests->n = n;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(requests->names[i], sizeof(requests->names[i]), "vcpu%zu", i);
+		requests->items[i] = (struct request) { requests->names[i], i < small ? 1000000 : 100000000, 100000000,
+							0, 0 };
+	}
+}
 
 static void answer_error(const sd_bus_error *error, int r, struct answer *ret)
 {

@@ -17,6 +17,8 @@
 /* Ends with 77 unless this is root on a kernel that lets it set SCHED_DEADLINE, with QEMU at hand. */
 void harness_need_deadline(void);
 void harness_need_program(const char *name);
+/* One more than the host has CPUs: so many vCPUs with a whole CPU each are an overload on every host. */
+unsigned int harness_too_many(void);
 
 struct daemon_options {
 	const char *program;		/* virtrkd */
@@ -47,6 +49,8 @@ struct guest {
 	char name[64];		/* no other test has it, and no other domain of this host */
 };
 
+/* A socket of QEMU's own, for orders: "-qmp unix:PATH,server=on,wait=off". False: it did not take the order. */
+bool guest_order(const char *qmp_path, const char *order);
 /* A QEMU that stays at its first instruction (-S) until it is told, with @cpus vCPUs and these further words. */
 void guest_start(struct guest *guest, const char *name, unsigned int cpus, const char *const *more);
 void guest_stop(struct guest *guest);
@@ -84,6 +88,15 @@ struct answer {
 	uint32_t index;
 	uint64_t repair_budget_ns;
 };
+
+/* A whole CPU for each of @n vCPUs, the first @small of them a hundredth. @names holds the names. */
+#define REQUESTS_MAX 250
+struct requests {
+	char names[REQUESTS_MAX][32];
+	struct request items[REQUESTS_MAX];
+	size_t n;
+};
+void requests_fill(struct requests *requests, size_t n, size_t small);
 
 /* Manager.Reserve or Manager.Check; on another connection than the daemon's own when @bus is given. */
 void call_request(sd_bus *bus, const char *destination, const char *method, const char *domain,

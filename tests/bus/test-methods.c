@@ -372,14 +372,15 @@ static void test_check(struct daemon *d, const struct guest *g)
 {
 	_cleanup_(freep) char *before = picture_take(d, g);
 	_cleanup_(freep) char *after = NULL;
+	struct requests too_many;
 	struct answer a;
 
 	CASE("Check answers and writes nothing");
+	requests_fill(&too_many, harness_too_many(), 0);
 	call_request(d->bus, NULL, "Check", g->name, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
 	expect_answer(&a, "");
 	EXPECT(a.fits);
-	call_request(d->bus, NULL, "Check", g->name,
-		     (struct request[]) { { "vcpu0", MS(1), MS(100) }, { "vcpu1", MS(100), MS(100) } }, 2, &a);
+	call_request(d->bus, NULL, "Check", g->name, too_many.items, too_many.n, &a);
 	expect_answer(&a, "");
 	EXPECT(!a.fits && a.reason[0] && a.repair[0]);
 	after = picture_take(d, g);
@@ -471,13 +472,36 @@ static void test_life(struct daemon *d)
 	guest_start(&g, "short", 1, NULL);
 	EXPECT(guest_is_known(d, &g, 1));
 	EXPECT_SIGNAL(d->bus, &ear, "DomainAppeared", g.name);
-	EXPECT_SIGNAL(d->bus, &ear, "ThreadsChanged", g.name);
 	reserve(d, &g, "vcpu0", MS(1), MS(100), 0);
 	guest_stop(&g);
 	EXPECT(guest_is_gone(d, &g));
 	EXPECT_SIGNAL(d->bus, &ear, "DomainVanished", g.name);
 	EXPECT_SIGNAL(d->bus, &ear, "Released", g.name, "vcpu0", "ended");
 	EXPECT_INT(property_u(d->bus, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "NReservations"), 0);
+}
+
+static void test_hotplug(struct daemon *d)
+{
+	_cleanup_(freep) char *path = NULL;
+	_cleanup_(freep) char *qmp = NULL;
+	struct guest g;
+	struct ear ear;
+
+	CASE("a vCPU that appears later is seen, and can be reserved");
+	EXPECT(asprintf(&path, "%s/orders", d->directory) > 0 && asprintf(&qmp, "unix:%s,server=on,wait=off", path) > 0);
+	ear_open(&ear, d->bus);
+	guest_start(&g, "growing", 1, (const char *[]) { "-smp", "1,sockets=2,cores=1,threads=1,maxcpus=2",
+							 "-qmp", qmp, NULL });
+	EXPECT(guest_is_known(d, &g, 1));
+	ear.n = 0;
+	EXPECT(guest_order(path, "{\"execute\": \"device_add\", \"arguments\": {\"driver\": \"qemu64-x86_64-cpu\", "
+				 "\"id\": \"later\", \"socket-id\": 1, \"core-id\": 0, \"thread-id\": 0}}"));
+	EXPECT(guest_is_known(d, &g, 2));
+	EXPECT_SIGNAL(d->bus, &ear, "ThreadsChanged", g.name);
+	reserve(d, &g, "vcpu1", MS(1), MS(100), 0);
+	expect_kernel(guest_thread(d, &g, "vcpu1"), "deadline 1000000/");
+	guest_stop(&g);
+	EXPECT(guest_is_gone(d, &g));
 }
 
 /* ---- the daemon's own life ---- */
@@ -494,7 +518,7 @@ static void test_restart(struct daemon *d, const struct guest *g)
 	EXPECT_INT(daemon_stop(d, SIGTERM), 0);
 	expect_kernel(tid, "deadline 1000000/100000000/100000000 ");
 	EXPECT(daemon_start(&next, &again, &status));
-	EXPECT(guest_is_known(&next, g, 2));
+	EXPECT(guest_is_known(&next, g, harness_too_many()));
 	EXPECT_INT(listed_reservations(next.bus, g->name, g->pid), 1);
 
 	CASE("killed, and told to give everything back at the end");
@@ -541,10 +565,10 @@ int main(int argc, char **argv)
 	(void)argc;
 	program = argv[1];
 	harness_need_deadline();
-	guest_start(&g, "methods", 2, NULL);
+	guest_start(&g, "methods", harness_too_many(), NULL);
 	if (!EXPECT(daemon_start(&d, &(struct daemon_options) { .program = program }, &status)))
 		return EXIT_FAILURE;
-	if (EXPECT(guest_is_known(&d, &g, 2))) {
+	if (EXPECT(guest_is_known(&d, &g, harness_too_many()))) {
 		test_reading(&d, &g);
 		test_reserve(&d, &g);
 		test_replace(&d, &g);
@@ -553,6 +577,7 @@ int main(int argc, char **argv)
 		test_returning(&d, &g);
 		test_drift(&d, &g);
 		test_life(&d);
+		test_hotplug(&d);
 		test_config(&d);
 		test_restart(&d, &g);
 	}

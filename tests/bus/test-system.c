@@ -108,6 +108,7 @@ static bool fits_now(void *userdata)
 
 static void test_root(sd_bus *bus, const struct guest *g)
 {
+	struct requests too_many;
 	struct answer a;
 
 	CASE("root on the system bus");
@@ -115,7 +116,13 @@ static void test_root(sd_bus *bus, const struct guest *g)
 	EXPECT(harness_wait(bus, fits_now, &(struct vcpu) { bus, g->name }));
 	call_request(bus, VIRTRK_BUS_NAME, "Reserve", g->name, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
 	expect_error(&a, "");
-	call_request(bus, VIRTRK_BUS_NAME, "Reserve", g->name, &(struct request) { "vcpu1", MS(100), MS(100) }, 1, &a);
+	requests_fill(&too_many, harness_too_many(), 0);
+	call_request(bus, VIRTRK_BUS_NAME, "Check", g->name, too_many.items, too_many.n, &a);
+	expect_error(&a, "");
+	EXPECT(!a.fits);
+	for (size_t i = 0; i < too_many.n; i++)
+		too_many.items[i].flags = VIRTRK_RESERVE_REPLACE;
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", g->name, too_many.items, too_many.n, &a);
 	expect_error(&a, VIRTRK_ERROR_OVERLOAD);
 	call_release(bus, VIRTRK_BUS_NAME, g->name, (const char *[]) { NULL }, &a);
 	expect_error(&a, "");
@@ -189,7 +196,7 @@ int main(int argc, char **argv)
 	system_bus_start(&system_bus, argv[2]);
 	if (setenv("DBUS_SYSTEM_BUS_ADDRESS", system_bus.address, 1) < 0)
 		return EXIT_FAILURE;
-	guest_start(&g, "system", 2, NULL);
+	guest_start(&g, "system", harness_too_many(), NULL);
 	EXPECT(daemon_start(&d, &(struct daemon_options) { .program = program, .bus_address = system_bus.address }, &status));
 	if (EXPECT(sd_bus_open_system(&bus) >= 0)) {
 		test_root(bus, &g);

@@ -12,4 +12,5 @@ while read -r file; do
 done < <(tests/check/files.sh)
 [ ${#scripts[@]} -gt 0 ] || { echo "not one script was found"; exit 1; }
 printf '%s\n' "${scripts[@]}"
-shellcheck --external-sources --source-path=SCRIPTDIR "${scripts[@]}"
+printf '%s\0' "${scripts[@]}" |
+	xargs -0 -n 6 -P "$(nproc)" shellcheck --severity=info --external-sources --source-path=SCRIPTDIR

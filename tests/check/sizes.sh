@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A file is one noun: 800 lines at most. A function does one thing: 80 lines at most. Lines: 150 columns at most, a tab
-# being 8. Functions are found by the brace in the first column, which kernel formatting guarantees.
+# A file is one noun: 800 lines at most. A function does one thing: 80 lines at most. Lines of src and include: 150
+# columns at most, a tab being 8. Functions are found by the brace in the first column, which kernel formatting guarantees.
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck disable=SC2016 # the dollars are awk's
 tests/check/files.sh | grep -vE '^LICENSES/|^tests/fuzz/corpus/|\.(svg|png|json)$' | xargs -d '\n' awk '
@@ -17,7 +17,7 @@ tests/check/files.sh | grep -vE '^LICENSES/|^tests/fuzz/corpus/|\.(svg|png|json)
 	}
 	FNR == 1 { file_done(); name = FILENAME; open = 0; code = name ~ /\.[ch]$/ }
 	{ count = FNR }
-	code && columns($0) > 150 { printf "%s:%d: %d columns, 150 at most\n", name, FNR, columns($0); bad = 1 }
+	code && name ~ /^(src|include)\// && columns($0) > 150 { printf "%s:%d: %d columns, 150 at most\n", name, FNR, columns($0); bad = 1 }
 	code && /^\{/ { open = FNR; head = previous }
 	code && /^\}/ && open {
 		if (FNR - open - 1 > 80) {
