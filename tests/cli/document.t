@@ -58,7 +58,7 @@ check "a number for a time" "doc '{\"reservations\":[{\"thread\":\"vcpu0\",\"bud
 	"reservations\[0\]\.budget: must be a string, not int"
 check "a time without unit" "doc '{\"reservations\":[{\"thread\":\"vcpu0\",\"budget\":\"4\",\"period\":\"10ms\"}]}'" 2 \
 	"reservations\[0\]\.budget: 4: the unit is missing"
-check "deep" "doc \"\$(printf '%100000s' | tr ' ' '[')\"" 2 "nested more than 8 deep"
+check "deep" "doc \"\$(printf '%100000s' | tr ' ' '[')\"" 2 "nested more than 12 deep"
 check "nothing to reserve" "doc '{\"reservations\":[]}'" 2 "reservations: empty"
 : >"$tmp/heard"
 doc '{"reservations":[{"thread":"vcpu0","budget":"4ms","period":"10ms"},{}]}' >/dev/null

@@ -128,7 +128,7 @@ static void test_excess(void)
 	CASE("too deep");
 	memset(text, '[', DOCUMENT_SIZE_MAX);
 	EXPECT_INT(document_parse(text, DOCUMENT_SIZE_MAX, &document, &deep), -EBADMSG);
-	EXPECT(deep && strstr(deep->text, "nested more than 8 deep"));
+	EXPECT(deep && strstr(deep->text, "nested more than 12 deep"));
 	CASE("a zero byte");
 	EXPECT_INT(document_parse(DOC(ONE) "\0x", strlen(DOC(ONE)) + 2, &document, &zero), -EBADMSG);
 	EXPECT(zero && strstr(zero->text, "a zero byte in it"));
