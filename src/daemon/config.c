@@ -172,9 +172,6 @@ int domain_config_parse(const char *name, const char *text, size_t length, struc
 	if (!document || json_tokener_get_error(tokener) != json_tokener_success)
 		return bad(&c, "%s: no JSON: %s at byte %zu", name,
 			   json_tokener_error_desc(json_tokener_get_error(tokener)), json_tokener_get_parse_end(tokener));
-	for (size_t i = json_tokener_get_parse_end(tokener); i < length; i++)
-		if (!strchr(" \t\r\n", text[i]))
-			return bad(&c, "%s: something follows the document at byte %zu", name, i);
 	r = keys_check(&c, text, length);
 	if (r >= 0)
 		r = document_read(&c, document, &config);

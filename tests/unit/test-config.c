@@ -19,7 +19,7 @@ static const struct {
 	{ "white space after",	 HEAD GOOD "]}\n \n", NULL },
 	{ "empty",		 "", "no JSON" },
 	{ "cut off",		 HEAD GOOD, "no JSON" },
-	{ "something follows",	 HEAD GOOD "]} x", "follows the document" },
+	{ "something follows",	 HEAD GOOD "]} x", "no JSON" },
 	{ "array",		 "[]", "expected an object" },
 	{ "nothing in it",	 "{}", "reservations is missing" },
 	{ "no entries",		 HEAD "]}", "1 to 1024 entries" },
