@@ -53,7 +53,7 @@ static nsec_t report(const char *what, nsec_t *t, size_t n)
 	return t[n / 2];
 }
 
-static pid_t spawn(char *const argv[])
+static pid_t spawn(const char *const argv[])
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
@@ -62,7 +62,7 @@ static pid_t spawn(char *const argv[])
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0)
+	if (posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ) != 0)
 		pid = -1;
 	posix_spawn_file_actions_destroy(&actions);
 	return pid;
@@ -212,9 +212,9 @@ static int measure_system(const char *directory, nsec_t *ret)
 static int run(const char *virtrkd, const char *directory)
 {
 	char bus_arg[160], state_arg[160], address[160], own[160];
-	char *const qemu[] = { "qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-name",
+	const char *const qemu[] = { "qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-name",
 			       "guest=bench,debug-threads=on", NULL };
-	char *const daemon[] = { (char *)virtrkd, bus_arg, state_arg, "--libvirt=none", NULL };
+	const char *const daemon[] = { virtrkd, bus_arg, state_arg, "--libvirt=none", NULL };
 	nsec_t ping = 0, reserve = 0, work = 0;
 	pid_t guest, server;
 	sd_bus *bus = NULL;
