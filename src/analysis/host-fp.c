@@ -79,7 +79,7 @@ int vrk_legacy_fp(const struct vrk_supply *s, const struct vrk_task *t, size_t n
 
 			w = next;
 			for (size_t h = 0; h < n; h++)
-				if (h != i && (t[h].priority < t[i].priority || (t[h].priority == t[i].priority && h < i)))
+				if (h != i && (t[h].priority < t[i].priority || (h < i && t[h].priority == t[i].priority)))
 					work += (u128)ceil_div((nsec_t)w + t[h].jitter_ns, t[h].period_ns) * t[h].wcet_ns;
 			next = work + (work + s->budget_ns - 1) / s->budget_ns * (s->period_ns - s->budget_ns);
 		}
