@@ -194,6 +194,7 @@ static void meter_notice(struct meter *m, bool leaving)
 	if (!server_is_due(p, &m->server, m->last_ns) || !server_notice(p, &m->server, m->last_ns, leaving, &bound))
 		return;
 	m->counted = 0;
+	m->renewed = true;
 	if (bound.q_ns < m->server.q_ns)	/* it may have started anew so much earlier */
 		m->early_ns = nsec_max(m->early_ns, (nsec_t)(m->server.q_ns - bound.q_ns));
 	if (!m->has_other && (bound.q_ns != m->server.q_ns || bound.d_ns != m->server.d_ns))
@@ -235,10 +236,21 @@ static void meter_charge(struct meter *m, nsec_t ns)
 		m->server.q_ns += (int64_t)m->params.budget_ns;
 		m->server.d_ns += m->params.period_ns;
 	}
-	if (m->server.q_ns < floor_ns)		/* not throttled yet: the kernel has charged less */
+	if (m->server.q_ns < floor_ns) {	/* not throttled yet: the kernel has charged less */
+		m->excess_ns += (nsec_t)(floor_ns - m->server.q_ns);
 		m->server.q_ns = floor_ns;
+	}
 	if (m->other.q_ns < floor_ns && m->has_other == METER_OTHER_VERSION)
 		meter_drop_other(m);		/* with so little it would have been throttled */
+}
+
+/*
+ * It ran on with its budget used up for longer than interrupts explain: stolen by a hypervisor, slowed down, reclaiming.
+ * When it was replenished meanwhile, nobody knows when.
+ */
+static bool meter_has_strayed(const struct meter *m)
+{
+	return m->renewed && m->excess_ns > TIMER_LATENCY_NS + m->params.grain_ns / 4;
 }
 
 static void meter_run(struct meter *m, nsec_t to_ns)
@@ -276,13 +288,16 @@ static void meter_count_ready(struct meter *m, nsec_t until_ns, nsec_t now_ns)
 	m->last_ns = now_ns;
 }
 
-/* Throttled at the end of a run and replenished at @at_ns: q was between -grain and 0, and d is known by that. */
+/*
+ * Throttled at the end of a run and replenished at @at_ns: d is known by that, and q was not above 0, but was above 0 a tick
+ * before: above -grain, and that it is not -grain itself makes a period's difference where Q is the tick.
+ */
 static void server_end_throttling(const struct meter_params *p, struct meter_server *s, nsec_t at_ns)
 {
 	if (s->q_ns > 0)
 		s->q_ns = 0;
-	if (s->q_ns < -(int64_t)p->grain_ns)
-		s->q_ns = -(int64_t)p->grain_ns;
+	if (s->q_ns <= -(int64_t)p->grain_ns)
+		s->q_ns = p->grain_ns > 0 ? 1 - (int64_t)p->grain_ns : 0;
 	s->d_ns = at_ns + p->deadline_ns - p->period_ns;
 	server_replenish(p, s, at_ns);
 }
@@ -316,10 +331,11 @@ static bool is_timer_return(nsec_t replenished_ns, nsec_t now_ns)
 }
 
 /*
- * Not in step, but its successor on the CPU tells that it was throttled: it is back at its replenishment. Its budget before
- * that was at most what is left of Q after the last run, at least minus a tick.
+ * Not in step, but it was throttled for certain (its successor tells) or most likely (it ran for much longer than its
+ * budget): it is back at its replenishment. Its budget before that was at most what is left of Q after the last run, at
+ * least minus a tick; nothing is certain in the other case.
  */
-static void meter_step_in(struct meter *m, nsec_t now_ns)
+static void meter_step_in(struct meter *m, nsec_t now_ns, bool certain)
 {
 	const struct meter_params *p = &m->params;
 	int64_t most_ns = (int64_t)p->budget_ns - (int64_t)m->run_ns;
@@ -333,6 +349,10 @@ static void meter_step_in(struct meter *m, nsec_t now_ns)
 	m->early_ns = 0;
 	m->in_step = true;
 	meter_end_throttling(m, now_ns, now_ns);
+	if (certain)
+		return;
+	meter_set_other(m, 0, m->server.d_ns, true);
+	m->doubtful = true;
 }
 
 /* Its budget is used up, by the replay. When was it replenished, if it was? 0 = it cannot have been throttled. */
@@ -382,11 +402,12 @@ static void meter_leave_queue(struct meter *m, nsec_t now_ns)
 {
 	nsec_t at_ns;
 
-	if (!m->in_step) {
-		if (m->leave == METER_READY_LOWER)
-			meter_step_in(m, now_ns);
-		else
-			meter_count_ready(m, m->since_ns, now_ns);
+	if (!m->in_step && m->leave != METER_READY_LOWER) {
+		meter_count_ready(m, m->since_ns, now_ns);
+		return;
+	}
+	if (!m->in_step || meter_has_strayed(m)) {
+		meter_step_in(m, now_ns, m->leave == METER_READY_LOWER);
 		return;
 	}
 	if (meter_is_exhausted(m)) {
@@ -624,6 +645,8 @@ void meter_in(struct meter *m, nsec_t now_ns)
 	m->at = METER_AT_CPU;
 	m->entered = true;
 	m->run_ns = 0;
+	m->excess_ns = 0;
+	m->renewed = false;
 	meter_place(m, now_ns);
 }
 

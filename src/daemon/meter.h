@@ -98,6 +98,8 @@ struct meter {
 	enum meter_leave leave;
 	bool entered;			/* a record has been seen */
 	nsec_t run_ns;			/* how long it ran last */
+	nsec_t excess_ns;		/* how much longer than its budget explains */
+	bool renewed;			/* replenished while it ran */
 	nsec_t wake_bound_ns;		/* no wakeup was longer before its switch-in than this */
 	nsec_t early_ns;		/* the server may have started so much earlier than thought */
 	bool in_step;
