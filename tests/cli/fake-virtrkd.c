@@ -383,7 +383,9 @@ static int property_version(sd_bus *bus, const char *path, const char *interface
 {
 	struct fake *fake = userdata;
 
-	(void)sd_event_add_time_relative(fake->event, NULL, CLOCK_MONOTONIC, 100000, 1000, on_events_due, fake);
+	uint64_t delay_us = fake->system ? 1000000 : 1000;	/* on a bus the client has a match to install first */
+
+	(void)sd_event_add_time_relative(fake->event, NULL, CLOCK_MONOTONIC, delay_us, 1000, on_events_due, fake);
 	return sd_bus_message_append(reply, "s", "0.0-fake");
 }
 

@@ -22,49 +22,61 @@ check "not metered is ?" "virtrk $fast" 0 "1024ns/100us +0\.0% +0\.00 +0\.0% +\?
 check "records lost are told" "virtrk $fast" 0 "emulator  1ms/4s +0\.1% +1\.00 +400\.0% +50\.0\+ +2\+ +[0-9]+\+ "
 check_not "names are harmless" "virtrk $fast" 0 $'\e'
 
-# terminal KEYS ROWS COLUMNS COMMAND: runs it on a terminal of that size and types KEYS; prints what the screen was sent
+frames() {
+	[ "$(grep -c 'virtrk top' "$1")" -ge "$2" ]
+}
+# terminal FILE KEYS ROWS COLUMNS [COMMAND...]: top on a terminal of that size, all that the screen was sent into FILE.
+# After three frames KEYS are typed; COMMAND is run then. Behind it stand the exit code and the terminal's mode.
 terminal() {
-	local keys=$1 size="rows $2 cols $3"
-	shift 3
-	(sleep 0.7; printf '%s' "$keys"; sleep 0.5) |
-		script -qec "trap : INT; stty $size; $*; echo exit \$?; stty -a | tr ' ' '\\n' | grep -xE '(-)?(icanon|echo)[; ]*' | paste -sd ' '" /dev/null
+	local to=$1 keys=$2 size="rows $3 cols $4" pid
+	shift 4
+	rm -f "$tmp/keys"
+	mkfifo "$tmp/keys"
+	script -qec "trap : INT; stty $size; sh -c 'echo \$\$ >$tmp/pid; exec $VIRTRK $fast'; echo exit \$?; stty -a | tr ' ' '\n' | grep -xE '(-)?(icanon|echo)[; ]*' | paste -sd ' '" /dev/null \
+		<"$tmp/keys" >"$to" &
+	pid=$!
+	exec 9>"$tmp/keys"
+	wait_for "top to draw" frames "$to" 3
+	printf '%s' "$keys" >&9
+	"$@"
+	wait $pid
+	exec 9>&-
+}
+end_it() {
+	kill -TERM "$(cat "$tmp/pid")"
 }
 
 if ! command -v script >/dev/null; then
 	echo "skipped on a terminal: script(1) is not installed"
 	done_testing
 fi
-# on_screen FILE KEYS ROWS COLUMNS COMMAND: the same into FILE
-on_screen() {
-	local to=$1
-	shift
-	terminal "$@" >"$to"
-}
 # screens FILE: entering and leaving the alternate screen, in order
 screens() {
 	grep -o $'\e\\[?1049[hl]' "$1" | cut -c 3- | paste -sd ' '
 }
 fake many
-on_screen "$tmp/q" q 24 120 "$VIRTRK $fast"
+terminal "$tmp/q" q 24 120
 check "on a terminal: q quits" "cat $tmp/q" 0 "exit 0"
 check "on a terminal: the mode is as before" "cat $tmp/q" 0 "^(icanon echo|echo icanon)"
 check "on a terminal: it enters and leaves the screen" "screens $tmp/q" 0 '^\?1049h \?1049l$'
 check "on a terminal: the cursor comes back" "grep -o $'\\e\\[?25[hl]' $tmp/q | tail -n 1 | cut -c 3-" 0 '^\?25h$'
 check "on a terminal: one screen, no more" "cat $tmp/q" 0 "^\.\.\. and 43 more"
 check "on a terminal: head" "cat $tmp/q" 0 "virtrk top  [0-9:]{8}  62 reservations  promised [0-9.]+ CPUs, used [0-9.]+ CPUs"
-check "on a terminal: it renews itself" "test \$(grep -c 'virtrk top' $tmp/q) -gt 2" 0 ""
-check "a small terminal" "terminal q 6 40 $VIRTRK $fast" 0 "and 61 more"
-on_screen "$tmp/narrow" q 24 40 "$VIRTRK $fast"
+terminal "$tmp/small" Q 6 40
+check "a small terminal" "cat $tmp/small" 0 "and 61 more"
+terminal "$tmp/narrow" xq 24 40
 check "a narrow terminal: no line is too long" "sed $'s/\\e\\[[?0-9]*[a-zA-Z]//g' $tmp/narrow | tr -d '\\r' | grep -v '^exit\|echo' | wc -L" 0 "^40$"
-on_screen "$tmp/interrupted" $'\x03' 24 120 "$VIRTRK $fast"
+check "a key that means nothing" "cat $tmp/narrow" 0 "exit 0"
+terminal "$tmp/interrupted" $'\x03' 24 120
 check "^C ends it and restores the screen" "screens $tmp/interrupted" 0 '^\?1049h \?1049l$'
 check "^C: the mode is as before" "cat $tmp/interrupted" 0 "^(icanon echo|echo icanon)"
 check "^C: the shell sees it" "cat $tmp/interrupted" 0 "exit 130"
-on_screen "$tmp/ended" '' 24 120 "timeout --foreground -s TERM 0.5 $VIRTRK $fast"
+terminal "$tmp/ended" '' 24 120 end_it
 check "a signal ends it and restores the screen" "screens $tmp/ended" 0 '^\?1049h \?1049l$'
 check "a signal: the mode is as before" "cat $tmp/ended" 0 "^(icanon echo|echo icanon)"
+check "a signal: the shell sees it" "cat $tmp/ended" 0 "exit 143"
 fake end
-on_screen "$tmp/lost" '' 24 120 "$VIRTRK $fast"
+terminal "$tmp/lost" '' 24 120
 check "virtrkd ends in the middle" "cat $tmp/lost" 0 "virtrk: virtrkd closed the connection before it answered \(Statistics\)"
 check "virtrkd ends in the middle: exit 1" "cat $tmp/lost" 0 "exit 1"
 check "virtrkd ends in the middle: the screen is left before it is told" "grep -oE '\?1049l|closed the connection' $tmp/lost | paste -sd ' '" 0 '^\?1049l closed the connection$'
