@@ -123,6 +123,7 @@ static void test_there_and_back(struct sleeper *s)
 		struct sched_state before;
 	} cases[] = {
 		{ "other",			{ .policy = SCHED_OTHER } },
+		{ "other, own slice",		{ .policy = SCHED_OTHER, .runtime_ns = 10 * MS } },
 		{ "other, nice 7, resets",	{ .policy = SCHED_OTHER, .nice = 7, .flags = SCHED_FLAG_RESET_ON_FORK } },
 		{ "other, nice -20",		{ .policy = SCHED_OTHER, .nice = -20 } },
 		{ "batch",			{ .policy = SCHED_BATCH, .nice = 3 } },
@@ -143,6 +144,9 @@ static void test_there_and_back(struct sleeper *s)
 		state_put(s->tid, &cases[i].before);
 		before = state_of(s->tid);
 		EXPECT(sched_state_equal(&before, &cases[i].before));
+		/* before 6.12 there is no own slice */
+		EXPECT(cases[i].before.policy != SCHED_OTHER || before.runtime_ns == 0 ||
+		       before.runtime_ns == cases[i].before.runtime_ns);
 		ledger_put(&one, s, 200 * US, &before);
 		EXPECT_INT(diff_apply(&none, &one, NULL), 0);
 		now = state_of(s->tid);

@@ -199,28 +199,29 @@ static void test_fail_once(struct sysroot *root)
 	EXPECT_INT(refused, 18 * ARRAY_SIZE(errors) + 6);
 }
 
-/* From one call on everything fails: the message names every thread that is not as before. */
-static void test_fail_on(struct sysroot *root)
+/* From one call on everything fails, or takes half: the message names every thread that is not as before. */
+static void test_fail_on(struct sysroot *root, bool takes)
 {
 	struct sched_state before[THREADS + 1], after[THREADS + 1];
 	unsigned int at;
 	pid_t tid;
 
-	for (at = 1; at <= 20; at++) {
+	for (at = 1; at <= (takes ? 19 : 20); at++) {	/* the last call is a look, which cannot take half */
 		_cleanup_(plan_done) struct plan plan = { 0 };
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		unsigned int differ;
 		char name[64];
 
-		snprintf(name, sizeof(name), "all calls fail from %u on", at);
+		snprintf(name, sizeof(name), "all calls %s from %u on", takes ? "take half" : "fail", at);
 		CASE(name);
 		scene_make(&plan, before, after);
 		model.fail_at = at;
 		model.fail_on = true;
-		model.fail_with = -EINVAL;
-		EXPECT_INT(apply_plan(root, &plan, &err), -EINVAL);
+		model.fail_takes = takes;
+		model.fail_with = takes ? 0 : -EINVAL;
+		EXPECT_INT(apply_plan(root, &plan, &err), takes ? -EIO : -EINVAL);
 		differ = model_differs(before);
-		EXPECT((differ == 0) == (at <= 2));	/* the first write is the second call */
+		EXPECT(takes ? differ != 0 : (differ == 0) == (at <= 2));	/* the first write is the second call */
 		for (tid = 1; tid <= THREADS; tid++) {
 			char words[64];
 
@@ -403,6 +404,14 @@ static void test_undo_fails(struct sysroot *root)
 	_cleanup_(plan_done) struct plan plan = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 
+	CASE("undo: one cannot be looked at, the others are undone nevertheless");
+	scene_make(&plan, before, after);
+	memcpy(model.now, after, sizeof(model.now));
+	model.fail_at = 1;
+	model.fail_with = -EIO;
+	EXPECT_INT(apply_undo(root, &plan, NULL, NULL), -EIO);
+	EXPECT_INT(model_differs(before), 1U << plan.steps[plan.n - 1].tid);
+	plan_done(&plan);
 	CASE("undo: one cannot, the others are undone nevertheless");
 	scene_make(&plan, before, after);
 	memcpy(model.now, after, sizeof(model.now));
@@ -432,7 +441,8 @@ int main(void)
 
 	test_whole(root);
 	test_fail_once(root);
-	test_fail_on(root);
+	test_fail_on(root, false);
+	test_fail_on(root, true);
 	test_busy_back(root);
 	test_one_step(root);
 	test_not_parked(root);

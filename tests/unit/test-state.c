@@ -32,8 +32,14 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 		.new = { .policy = SCHED_RR, .priority = 1 },
 	};
 
+	struct promise full = {		/* a whole CPU is no error of the file */
+		.domain = (char *)"c", .thread = "emulator", .pid = 1, .tid = 1, .start_ticks = 1,
+		.reservation = { 1000000, 1000000, 1000000 },
+	};
+
 	EXPECT_INT(ledger_add(ledger, &first), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
+	EXPECT_INT(ledger_add(ledger, &full), 0);
 	EXPECT_INT(plan_add(plan, &step), 0);
 }
 
@@ -287,7 +293,7 @@ static void test_directory(const char *tree)
 	ledger_done(&read);
 	plan_done(&read_plan);
 	EXPECT_INT(state_load(second, &read, &read_plan, NULL), 0);
-	EXPECT_INT(read.n, 2);
+	EXPECT_INT(read.n, 3);
 }
 
 static void test_directory_refused(const char *tree)

@@ -154,6 +154,9 @@ static void test_numbers(const char *tree, const struct sysroot *root)
 		EXPECT_INT(sysroot_read_i64(root, "/sys/number", &s), cases[i].r_i);
 		EXPECT(u == cases[i].u && s == cases[i].i);
 	}
+	CASE("no such number");
+	EXPECT_INT(sysroot_read_u64(root, "/sys/absent", &(uint64_t){ 0 }), -ENOENT);
+	EXPECT_INT(sysroot_read_i64(root, "/sys/absent", &(int64_t){ 0 }), -ENOENT);
 }
 
 static void test_write(const char *tree, const struct sysroot *root)

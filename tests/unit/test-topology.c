@@ -3,6 +3,8 @@
  * Hosts made of files, and what is read of them: a stock Debian 13 as the base, and one difference per case. What cannot
  * be read must come out as unknown, or as the assumption that grants less.
  */
+#include <time.h>
+
 #include "cpulist.h"
 #include "expect.h"
 #include "regime.h"
@@ -13,8 +15,9 @@
 	"35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
 #define MOUNTS_V1 \
 	"35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n" \
-	"36 35 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" \
-	"37 35 0:32 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+	"37 35 0:32 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n" \
+	"36 35 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpuacct,cpu\n" \
+	"38 35 0:33 / /sys/fs/cgroup/other rw - cgroup cgroup rw,cpu,xattr\n"
 
 struct file {
 	const char *name;
@@ -129,7 +132,11 @@ static const struct {
 	{ "CPU 4 has no file of its own", { { "sys/devices/system/cpu/online", "0-4\n" } },
 	  { "cpus=5", "fair=50000000/1000000000\nfair-known=0" } },
 	{ "kernel of Debian 12: partitions, but not remote ones",
-	  { { "proc/sys/kernel/osrelease", "6.1.0-30-amd64\n" } }, { "partitions=1\nremote=0" } },
+	  { { "proc/sys/kernel/osrelease", "6.1.0-30-amd64\n" } },
+	  { "partitions=1\nremote=0", "fair=50000000/1000000000\nfair-known=1" } },
+	{ "the last without remote partitions", { { "proc/sys/kernel/osrelease", "6.6.99\n" } }, { "remote=0" } },
+	{ "the first with remote partitions", { { "proc/sys/kernel/osrelease", "6.7.0-rc1\n" } }, { "remote=1" } },
+	{ "a later major", { { "proc/sys/kernel/osrelease", "7.0\n" } }, { "remote=1" } },
 	{ "a release that is no number", { { "proc/sys/kernel/osrelease", "next\n" } },
 	  { "partitions=1\nremote=-1" } },
 	{ "PREEMPT_RT by its flag", { { "sys/kernel/realtime", "1\n" } }, { "rt-kernel=1" } },
@@ -241,11 +248,17 @@ static void test_old_kernel(void)
 	EXPECT(regime.hrtick_dl == UNKNOWN && regime.tick_ns == 10 * NSEC_PER_MSEC);
 	EXPECT(regime.smt == UNKNOWN && regime.deadline == UNKNOWN && regime.preempt_rt == UNKNOWN);
 	EXPECT(regime.process_connector == NO && regime.perf_switch == NO);
+	CASE("a bare tree of a new kernel");
+	tree_file(tree, "proc/sys/kernel/osrelease", "6.12.0\n");
+	EXPECT_INT(regime_read(root, &regime), 0);
+	EXPECT(regime.fair_budget_ns == 50 * NSEC_PER_MSEC && regime.fair_period_ns == NSEC_PER_SEC);
+	EXPECT_INT(regime.fair_known, NO);
 }
 
 static void test_host(void)
 {
 	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+	struct timespec tick = { 0 };
 	struct regime regime;
 
 	CASE("this host");
@@ -253,7 +266,8 @@ static void test_host(void)
 	if (!EXPECT_INT(regime_read(root, &regime), 0))
 		return;
 	EXPECT_INT(CPU_COUNT(&regime.online), sysconf(_SC_NPROCESSORS_ONLN));
-	EXPECT(regime.jiffy_ns >= 100 * NSEC_PER_USEC && regime.jiffy_ns <= 10 * NSEC_PER_MSEC);
+	EXPECT_INT(clock_getres(CLOCK_MONOTONIC_COARSE, &tick), 0);
+	EXPECT_INT(regime.jiffy_ns, tick.tv_nsec);
 	EXPECT(regime.tick_ns > 0 && regime.tick_ns <= regime.jiffy_ns);
 	EXPECT_INT(regime.deadline, YES);
 	EXPECT_INT(regime.root_user, geteuid() == 0);
