@@ -53,7 +53,7 @@ static void server_replenish(const struct meter_params *p, struct meter_server *
 {
 	uint64_t periods;
 
-	assert(s->q_ns <= 0);
+	assert(s->q_ns <= 0 && p->budget_ns > 0);
 	periods = (uint64_t)-s->q_ns / p->budget_ns + 1;
 	s->d_ns += periods * p->period_ns;
 	s->q_ns += (int64_t)(periods * p->budget_ns);
