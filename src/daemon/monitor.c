@@ -271,7 +271,7 @@ static int monitor_add(struct monitor *monitor, const struct promise *promise)
 	r = watch_new(&w, monitor, promise);
 	if (r < 0)
 		return r;
-	watches = reallocarray(monitor->watches, monitor->n + 1, sizeof(*watches));
+	watches = reallocarray(monitor->watches, monitor->n + 1, sizeof(struct watch *));
 	if (!watches)
 		return -ENOMEM;
 	monitor->watches = watches;
