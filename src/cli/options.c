@@ -28,6 +28,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_REPLACE] = { "replace", 0, NULL, NULL, "change what is reserved already" },
 	[OPTION_FILE] = { "file", 0, "FILE", NULL, "a reservation document (JSON), - is standard input" },
 	[OPTION_INTERVAL] = { "interval", 0, "TIME", NULL, "time between two samples, 1s if left out" },
+	[OPTION_BATCH] = { "batch", 0, NULL, NULL, "one description per line of standard input, one verdict per line" },
 };
 
 void arguments_done(struct arguments *arguments)

@@ -41,8 +41,10 @@ src/daemon/log.*                    | log.h                                     
 src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event
 src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
-src/cli/client.*                    | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus
-src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus event json
+src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
+src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |

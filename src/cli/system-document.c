@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The system description that the offline verbs read: a host, its VMs, their vCPUs and tasks (share/system.schema.json,
+ * virtrk-system(5)). Strict, with the place of whatever is wrong. Defaults are filled in here, so that the analysis sees
+ * whole values: deadline = period, rate-monotonic priorities, a fair server as kernels since 6.12 have it.
+ *
+ * Two passes: one counts vCPUs and tasks, so that the arrays have their size, one reads them.
+ *
+ * Called by the offline verbs, their tests and the fuzzer. Decides nothing about what fits.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "request.h"
+#include "strict.h"
+#include "system-document.h"
+
+#define TASKS_MAX 100000
+#define CPUS_MAX  4096
+
+struct reader {
+	struct system_document *document;
+	struct vr_error **reterr;
+};
+
+void system_document_done(struct system_document *document)
+{
+	free(document->vcpus);
+	free(document->names);
+	free(document->tasks);
+	free(document->task_names);
+	json_object_put(document->json);
+	*document = (struct system_document){ 0 };
+}
+
+/* ---- values ---- */
+
+/* A time: text with a unit, or whole ns. *ret keeps its value when the key is absent and not @needed. */
+static int time_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+		    bool needed, nsec_t *ret)
+{
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+	char what[PLACE_MAX + 1];
+	struct json_object *value;
+	struct place below;
+	int r;
+
+	place_key(&below, place, key);
+	if (!json_object_object_get_ex(object, key, &value))
+		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
+	if (json_object_is_type(value, json_type_int)) {
+		int64_t ns = json_object_get_int64(value);
+
+		if (ns < 0 || ns == INT64_MAX)	/* json-c cuts what is larger to INT64_MAX */
+			return place_broken(&below, reader->reterr, "must be from 0 to 2^63-2 ns");
+		*ret = (nsec_t)ns;
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_string))
+		return place_broken(&below, reader->reterr, "must be a time like \"4ms\", or whole ns, not %s",
+				    json_type_to_name(json_object_get_type(value)));
+	snprintf(what, sizeof(what), "%s:", below.text);
+	r = time_parse(what, json_object_get_string(value), ret, &why);
+	if (r < 0)
+		return why ? vr_error_set(reader->reterr, -EBADMSG, VR_BAD_CONFIG, "%s", why->text) : -ENOMEM;
+	return 0;
+}
+
+static int integer_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+		       int64_t least, int64_t most, bool *ret_given, int64_t *ret)
+{
+	struct json_object *value;
+	struct place below;
+	int64_t n;
+
+	*ret_given = json_object_object_get_ex(object, key, &value);
+	if (!*ret_given)
+		return 0;
+	place_key(&below, place, key);
+	n = json_object_get_int64(value);
+	if (!json_object_is_type(value, json_type_int) || n < least || n > most)
+		return place_broken(&below, reader->reterr, "must be a whole number from %lld to %lld", (long long)least,
+				    (long long)most);
+	*ret = n;
+	return 0;
+}
+
+/* One of a few words; *ret keeps its value when the key is absent. */
+static int word_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+		    const char *const *words, size_t n, size_t *ret)
+{
+	const char *text;
+	struct place below;
+	int r = strict_text(object, place, key, false, &text, reader->reterr);
+
+	if (r < 0 || !text)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(text, words[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	place_key(&below, place, key);
+	return place_broken(&below, reader->reterr, "must be one of %s, %s%s%s, not \"%.40s\"", words[0], words[1],
+			    n > 2 ? ", " : "", n > 2 ? words[2] : "", text);
+}
+
+/* An array; *ret stays NULL when the key is absent and not @needed. */
+static int array_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+		     bool needed, struct json_object **ret)
+{
+	struct place below;
+
+	*ret = NULL;
+	place_key(&below, place, key);
+	if (!json_object_object_get_ex(object, key, ret))
+		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
+	if (!json_object_is_type(*ret, json_type_array))
+		return place_broken(&below, reader->reterr, "must be an array, not %s",
+				    json_type_to_name(json_object_get_type(*ret)));
+	return 0;
+}
+
+static int object_check(struct reader *reader, struct json_object *object, const struct place *place,
+			const char *const *known, size_t n)
+{
+	if (!json_object_is_type(object, json_type_object))
+		return place_broken(place, reader->reterr, "must be an object, not %s",
+				    json_type_to_name(json_object_get_type(object)));
+	return strict_keys(object, place, known, n, reader->reterr);
+}
+
+/* ---- host ---- */
+
+static int fair_server_get(struct reader *reader, struct json_object *host, const struct place *place,
+			   struct vrk_host *ret)
+{
+	static const char *const known[] = { "budget", "period" };
+	struct json_object *value;
+	struct place below;
+	int r;
+
+	ret->fair_budget_ns = 50 * NSEC_PER_MSEC;	/* kernels since 6.12 */
+	ret->fair_period_ns = NSEC_PER_SEC;
+	if (!json_object_object_get_ex(host, "fair_server", &value))
+		return 0;
+	place_key(&below, place, "fair_server");
+	if (json_object_is_type(value, json_type_boolean)) {
+		if (!json_object_get_boolean(value))
+			ret->fair_budget_ns = ret->fair_period_ns = 0;
+		return 0;
+	}
+	if (!json_object_is_type(value, json_type_object))
+		return place_broken(&below, reader->reterr, "must be true, false or { \"budget\", \"period\" }");
+	r = strict_keys(value, &below, known, ARRAY_SIZE(known), reader->reterr);
+	if (r >= 0)
+		r = time_get(reader, value, &below, "budget", true, &ret->fair_budget_ns);
+	if (r >= 0)
+		r = time_get(reader, value, &below, "period", true, &ret->fair_period_ns);
+	if (r >= 0 && (ret->fair_budget_ns > ret->fair_period_ns || ret->fair_period_ns == 0))
+		return place_broken(&below, reader->reterr, "the budget is larger than the period");
+	return r;
+}
+
+static int host_read(struct reader *reader, struct json_object *top)
+{
+	static const char *const known[] = { "cpus", "scheduler", "fair_server", "tick", "switch", "latency" };
+	static const char *const schedulers[] = { "edf", "fp", "fp-deferrable" };
+	struct vrk_system *system = &reader->document->system;
+	const struct place root = { "" };
+	struct json_object *host;
+	struct place place;
+	size_t scheduler = 0;
+	int64_t cpus = 1;
+	bool given;
+	int r;
+
+	place_key(&place, &root, "host");
+	if (!json_object_object_get_ex(top, "host", &host))
+		return place_broken(&place, reader->reterr, "missing");
+	r = object_check(reader, host, &place, known, ARRAY_SIZE(known));
+	if (r >= 0)
+		r = integer_get(reader, host, &place, "cpus", 1, CPUS_MAX, &given, &cpus);
+	if (r >= 0)
+		r = word_get(reader, host, &place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
+	if (r >= 0)
+		r = fair_server_get(reader, host, &place, &system->host);
+	if (r >= 0)
+		r = time_get(reader, host, &place, "tick", false, &system->host.tick_ns);
+	if (r >= 0)
+		r = time_get(reader, host, &place, "switch", false, &system->host.switch_ns);
+	if (r >= 0)
+		r = time_get(reader, host, &place, "latency", false, &system->host.latency_ns);
+	system->host.cpus = (uint32_t)cpus;
+	system->host.kernel_limit_bw = vrk_bw(950 * NSEC_PER_MSEC, NSEC_PER_SEC);
+	system->scheduler = scheduler == 0 ? VRK_HOST_EDF : scheduler == 1 ? VRK_HOST_FP_PERIODIC : VRK_HOST_FP_DEFERRABLE;
+	return r;
+}
+
+/* ---- tasks ---- */
+
+static int suspensions_read(struct reader *reader, struct json_object *object, const struct place *place,
+			    struct vrk_task *task)
+{
+	struct json_object *array;
+	struct place below;
+	int r = array_get(reader, object, place, "suspensions", false, &array);
+
+	place_key(&below, place, "suspensions");
+	for (size_t i = 0; r >= 0 && array && i < json_object_array_length(array); i++) {
+		_cleanup_(json_object_putp) struct json_object *one = json_object_new_object();
+		struct place at;
+		nsec_t ns = 0;
+
+		if (!one)
+			return -ENOMEM;
+		place_index(&at, &below, i);
+		json_object_object_add(one, "length", json_object_get(json_object_array_get_idx(array, i)));
+		r = time_get(reader, one, &at, "length", true, &ns);
+		if (r >= 0 && __builtin_add_overflow(task->suspension_ns, ns, &task->suspension_ns))
+			return place_broken(&at, reader->reterr, "all suspensions together are too long");
+		task->suspensions++;
+	}
+	return r;
+}
+
+static int task_read(struct reader *reader, struct json_object *object, const struct place *place,
+		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
+{
+	static const char *const known[] = { "name", "wcet", "period", "deadline", "priority", "jitter", "blocking",
+					     "suspensions" };
+	int64_t priority = 0;
+	int r;
+
+	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
+	if (r >= 0)
+		r = strict_text(object, place, "name", true, ret_name, reader->reterr);
+	if (r >= 0)
+		r = time_get(reader, object, place, "wcet", true, &task->wcet_ns);
+	if (r >= 0)
+		r = time_get(reader, object, place, "period", true, &task->period_ns);
+	task->deadline_ns = task->period_ns;
+	if (r >= 0)
+		r = time_get(reader, object, place, "deadline", false, &task->deadline_ns);
+	if (r >= 0)
+		r = time_get(reader, object, place, "jitter", false, &task->jitter_ns);
+	if (r >= 0)
+		r = time_get(reader, object, place, "blocking", false, &task->blocking_ns);
+	if (r >= 0)
+		r = integer_get(reader, object, place, "priority", 0, 1000000, ret_priority, &priority);
+	task->priority = (uint32_t)(1000000 - priority);	/* here the larger goes first, as SCHED_FIFO */
+	if (r >= 0 && (task->wcet_ns == 0 || task->period_ns == 0 || task->deadline_ns == 0))
+		return place_broken(place, reader->reterr, "%s must be above zero",
+				    task->wcet_ns == 0 ? "wcet" : task->period_ns == 0 ? "period" : "deadline");
+	return r < 0 ? r : suspensions_read(reader, object, place, task);
+}
+
+struct ranked {
+	nsec_t period_ns;
+	size_t index;
+};
+
+static int ranked_compare(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->period_ns != y->period_ns)
+		return x->period_ns < y->period_ns ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Rate monotonic, ties by order. */
+static int priorities_assign(struct vrk_task *tasks, size_t n)
+{
+	_cleanup_(freep) struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
+
+	if (!ranked)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		ranked[i] = (struct ranked){ tasks[i].period_ns, i };
+	qsort(ranked, n, sizeof(*ranked), ranked_compare);
+	for (size_t i = 0; i < n; i++)
+		tasks[ranked[i].index].priority = (uint32_t)i;
+	return 0;
+}
+
+static int tasks_read(struct reader *reader, struct json_object *vcpu, const struct place *place, struct system_vcpu *name)
+{
+	struct system_document *d = reader->document;
+	struct json_object *array;
+	struct place below, at;
+	size_t prioritised = 0;
+	int r = array_get(reader, vcpu, place, "tasks", false, &array);
+
+	place_key(&below, place, "tasks");
+	name->first_task = d->n_tasks;
+	for (size_t i = 0; r >= 0 && array && i < json_object_array_length(array); i++) {
+		bool priority = false;
+
+		place_index(&at, &below, i);
+		r = task_read(reader, json_object_array_get_idx(array, i), &at, &d->tasks[d->n_tasks],
+			      &d->task_names[d->n_tasks], &priority);
+		prioritised += priority;
+		d->n_tasks++;
+	}
+	name->n_tasks = d->n_tasks - name->first_task;
+	if (r < 0)
+		return r;
+	if (prioritised == 0)
+		return priorities_assign(&d->tasks[name->first_task], name->n_tasks);
+	if (prioritised < name->n_tasks)
+		return place_broken(&below, reader->reterr, "either every task of a vCPU has a priority or none");
+	return 0;
+}
+
+/* ---- vCPUs and VMs ---- */
+
+static int vcpu_read(struct reader *reader, struct json_object *object, const struct place *place,
+		     const struct vrk_guest *guest, struct system_vcpu *name)
+{
+	static const char *const known[] = { "budget", "period", "deadline", "cpu", "tasks" };
+	struct system_document *d = reader->document;
+	struct vrk_vcpu *vcpu = &d->vcpus[d->n_vcpus];
+	int64_t cpu = d->system.host.cpus == 1 ? 0 : -1;
+	bool given, budget, period;
+	int r;
+
+	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
+	if (r < 0)
+		return r;
+	budget = json_object_object_get_ex(object, "budget", NULL);
+	period = json_object_object_get_ex(object, "period", NULL);
+	if (budget != period)
+		return place_broken(place, reader->reterr, "%s is missing (a vCPU has a budget and a period, or neither)",
+				    budget ? "period" : "budget");
+	name->sized = budget;
+	r = time_get(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
+	if (r >= 0)
+		r = time_get(reader, object, place, "period", false, &vcpu->reservation.period_ns);
+	vcpu->reservation.deadline_ns = vcpu->reservation.period_ns;
+	if (r >= 0)
+		r = time_get(reader, object, place, "deadline", false, &vcpu->reservation.deadline_ns);
+	if (r >= 0)
+		r = integer_get(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &given, &cpu);
+	vcpu->cpu = (int32_t)cpu;
+	vcpu->guest = *guest;
+	if (r >= 0)
+		r = tasks_read(reader, object, place, name);
+	vcpu->guest.tasks = &d->tasks[name->first_task];
+	vcpu->guest.n = name->n_tasks;
+	d->n_vcpus++;
+	return r;
+}
+
+static int vm_read(struct reader *reader, struct json_object *vm, const struct place *place)
+{
+	static const char *const known[] = { "name", "scheduler", "supply_mode", "vcpus" };
+	static const char *const schedulers[] = { "fp", "edf" };
+	static const char *const modes[] = { "sleeping", "idling" };
+	size_t scheduler = 0, mode = 0;
+	struct vrk_guest guest = { 0 };
+	struct json_object *vcpus;
+	struct place below, at;
+	const char *name;
+	int r;
+
+	r = object_check(reader, vm, place, known, ARRAY_SIZE(known));
+	if (r >= 0)
+		r = strict_text(vm, place, "name", true, &name, reader->reterr);
+	if (r >= 0)
+		r = word_get(reader, vm, place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
+	if (r >= 0)
+		r = word_get(reader, vm, place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
+	if (r >= 0)
+		r = array_get(reader, vm, place, "vcpus", true, &vcpus);
+	if (r < 0)
+		return r;
+	guest.scheduler = scheduler == 0 ? VRK_GUEST_FP : VRK_GUEST_EDF;
+	guest.mode = mode == 0 ? VRK_SUPPLY_SLEEPING : VRK_SUPPLY_IDLING;
+	place_key(&below, place, "vcpus");
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(vcpus); i++) {
+		struct system_vcpu *who = &reader->document->names[reader->document->n_vcpus];
+
+		*who = (struct system_vcpu){ .vm = name, .index = (uint32_t)i };
+		place_index(&at, &below, i);
+		r = vcpu_read(reader, json_object_array_get_idx(vcpus, i), &at, &guest, who);
+	}
+	return r;
+}
+
+/* Whatever has the length of an array; types are complained about when the values are read. */
+static size_t array_length(struct json_object *object, const char *key, struct json_object **ret)
+{
+	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, ret) ||
+	    !json_object_is_type(*ret, json_type_array))
+		return 0;
+	return json_object_array_length(*ret);
+}
+
+static int arrays_make(struct system_document *d, struct json_object *vms)
+{
+	size_t n_vcpus = 0, n_tasks = 0;
+
+	for (size_t i = 0; i < json_object_array_length(vms); i++) {
+		struct json_object *vcpus = NULL, *tasks = NULL;
+		size_t n = array_length(json_object_array_get_idx(vms, i), "vcpus", &vcpus);
+
+		n_vcpus += n;
+		for (size_t k = 0; k < n; k++)
+			n_tasks += array_length(json_object_array_get_idx(vcpus, k), "tasks", &tasks);
+	}
+	if (n_tasks > TASKS_MAX)
+		return -E2BIG;
+	d->vcpus = calloc(n_vcpus + 1, sizeof(*d->vcpus));
+	d->names = calloc(n_vcpus + 1, sizeof(*d->names));
+	d->tasks = calloc(n_tasks + 1, sizeof(*d->tasks));
+	d->task_names = calloc(n_tasks + 1, sizeof(*d->task_names));
+	return d->vcpus && d->names && d->tasks && d->task_names ? 0 : -ENOMEM;
+}
+
+static int vms_read(struct reader *reader, struct json_object *top)
+{
+	const struct place root = { "" }, vms_place = { "vms" };
+	struct json_object *vms;
+	int r;
+
+	r = array_get(reader, top, &root, "vms", true, &vms);
+	if (r < 0)
+		return r;
+	r = arrays_make(reader->document, vms);
+	if (r == -E2BIG)
+		return place_broken(&vms_place, reader->reterr, "more than %d tasks", TASKS_MAX);
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(vms); i++) {
+		struct place at;
+
+		place_index(&at, &vms_place, i);
+		r = vm_read(reader, json_object_array_get_idx(vms, i), &at);
+	}
+	return r;
+}
+
+/* The analysis takes either one queue over all CPUs, or a CPU for every vCPU. */
+static int cpus_check(struct reader *reader)
+{
+	const struct system_document *d = reader->document;
+	const struct place root = { "" };
+	size_t pinned = 0;
+
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		pinned += d->vcpus[i].cpu >= 0;
+	if (pinned > 0 && pinned < d->n_vcpus)
+		return place_broken(&root, reader->reterr, "%zu of %zu vCPUs have a cpu: give all of them one, or none",
+				    pinned, d->n_vcpus);
+	if (pinned == 0 && d->n_vcpus > 0 && d->system.scheduler != VRK_HOST_EDF)
+		return place_broken(&root, reader->reterr, "under a fixed-priority host scheduler every vCPU needs a cpu");
+	return 0;
+}
+
+int system_document_parse(const char *text, size_t length, struct system_document *ret, struct vr_error **reterr)
+{
+	static const char *const known[] = { "host", "vms" };
+	_cleanup_(system_document_done) struct system_document document = { 0 };
+	struct reader reader = { &document, reterr };
+	const struct place root = { "" };
+	int r;
+
+	r = strict_parse(text, length, SYSTEM_SIZE_MAX, &document.json, reterr);
+	if (r >= 0)
+		r = strict_keys(document.json, &root, known, ARRAY_SIZE(known), reterr);
+	if (r >= 0)
+		r = host_read(&reader, document.json);
+	if (r >= 0)
+		r = vms_read(&reader, document.json);
+	if (r >= 0)
+		r = cpus_check(&reader);
+	if (r < 0)
+		return r;
+	document.system.vcpus = document.vcpus;
+	document.system.n = document.n_vcpus;
+	*ret = TAKE_GENERIC(document, struct system_document, (struct system_document){ 0 });
+	return 0;
+}
+
+int system_document_read(const char *path, struct system_document *ret, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+	_cleanup_(freep) char *text = NULL;
+	const char *name;
+	size_t length;
+	int r;
+
+	r = strict_read(path, SYSTEM_SIZE_MAX, &text, &length, &name, reterr);
+	if (r < 0)
+		return r;
+	r = system_document_parse(text, length, ret, &why);
+	if (r < 0 && why)
+		return vr_error_set(reterr, r, why->reason, "%s: %s", name, why->text ?: "damaged");
+	return r;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_SYSTEM_DOCUMENT_H
+#define CLI_SYSTEM_DOCUMENT_H
+
+#include <json-c/json.h>
+
+#include <virtrk/system.h>
+
+#include "error.h"
+
+#define SYSTEM_SIZE_MAX ((size_t)16 << 20)
+
+/* Who a vCPU of the analysis is. */
+struct system_vcpu {
+	const char *vm;		/* borrowed from the JSON */
+	uint32_t index;		/* of the vCPU in its VM */
+	bool sized;		/* it has a budget and a period; else it is for `plan` to give it one */
+	size_t first_task;
+	size_t n_tasks;
+};
+
+/* A system description: the analysis' structures, and the names that it does not know. */
+struct system_document {
+	struct json_object *json;
+	struct vrk_system system;
+	struct vrk_vcpu *vcpus;
+	struct system_vcpu *names;
+	size_t n_vcpus;
+	struct vrk_task *tasks;
+	const char **task_names;
+	size_t n_tasks;
+};
+
+void system_document_done(struct system_document *document);
+
+/*
+ * The parser. @text need not end in a zero byte.
+ * Return: 0; -EBADMSG (VR_BAD_CONFIG) with the place and the rule it breaks, one line; -ENOMEM. O(length).
+ */
+int system_document_parse(const char *text, size_t length, struct system_document *ret, struct vr_error **reterr);
+int system_document_read(const char *path, struct system_document *ret, struct vr_error **reterr);
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * analyze: does a described system meet its deadlines, from the CPUs to the tasks? No daemon is asked and nothing is
+ * changed; libvirtrk-analysis answers. With --batch one description per line in, one verdict per line out, in order: how
+ * sweeps run; a bad line gets a line with its error, and the rest goes on.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer.h"
+#include "cli.h"
+#include "system-answer.h"
+#include "system-document.h"
+#include "text.h"
+
+/* A yes is shown only when the independent checker believes its certificates, where the CPUs' test gives them. */
+static int system_judge(const struct system_document *d, struct vrk_system_result *result, struct vr_error **reterr)
+{
+	int r;
+
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		if (!d->names[i].sized)
+			return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
+					    "%s/vcpu%" PRIu32 " has no budget and period: virtrk plan finds them",
+					    d->names[i].vm, d->names[i].index);
+	r = vrk_system_analyze(&d->system, result);
+	if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
+		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "a reservation or task breaks a rule of its own: %s",
+				    r == -EINVAL ? "0 < budget <= deadline, and times above zero" : "its times are too large");
+	if (r < 0 || !result->ok || d->system.scheduler != VRK_HOST_EDF)
+		return r;
+	r = vrk_system_check(&d->system, result);
+	return r == -EBADMSG ? vr_error_set(reterr, -EBADMSG, VR_FAILED,
+					    "the certificate of this yes does not check: no verdict is given") : r;
+}
+
+/* ---- for people ---- */
+
+static int tasks_table(struct json_object *tasks)
+{
+	static const struct table_column columns[] = {
+		{ "VM", TABLE_LEFT }, { "VCPU", TABLE_RIGHT }, { "TASK", TABLE_LEFT }, { "RESPONSE", TABLE_RIGHT },
+		{ "DEADLINE", TABLE_RIGHT }, { "SLACK", TABLE_RIGHT }, { "OK", TABLE_LEFT },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	int r = table_new(&table, columns, ARRAY_SIZE(columns));
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(tasks); i++) {
+		struct json_object *row = json_object_array_get_idx(tasks, i);
+		bool bounded = !answer_is_null(row, "response");
+		uint64_t response = bounded ? answer_u64(row, "response") : 0, deadline = answer_u64(row, "deadline");
+		char text[VRK_NSEC_STRLEN];
+
+		table_add(table, "%s", answer_text(row, "vm"));
+		table_add(table, "%" PRIu64, answer_u64(row, "vcpu"));
+		table_add(table, "%s", answer_text(row, "name"));
+		table_add(table, "%s", bounded ? vrk_nsec_format(text, response) : "-");
+		table_add(table, "%s", vrk_nsec_format(text, deadline));
+		table_add(table, "%s", bounded && response <= deadline ? vrk_nsec_format(text, deadline - response) : "-");
+		table_add(table, "%s", answer_bool(row, "ok") ? "yes" : "no");
+	}
+	return cli_print_table(table);
+}
+
+static int cpus_lines(struct json_object *cpus)
+{
+	for (size_t i = 0; i < json_object_array_length(cpus); i++) {
+		struct json_object *row = json_object_array_get_idx(cpus, i);
+		const char *ok = answer_bool(row, "ok") ? "yes" : "no";
+		int r;
+
+		if (answer_is_null(row, "cpu"))
+			r = cli_print("all CPUs, one queue: %s (%s)", ok, answer_text(row, "test"));
+		else
+			r = cli_print("CPU %" PRIu64 ": %s (%s)", answer_u64(row, "cpu"), ok, answer_text(row, "test"));
+		if (r < 0)
+			return cli_fail(r, NULL);
+	}
+	return CLI_DONE;
+}
+
+static int answer_show(struct json_object *answer)
+{
+	struct json_object *refusal = answer_member(answer, "refusal"), *tasks = answer_member(answer, "tasks");
+	int r;
+
+	if (cli_print("schedulable: %s", answer_bool(answer, "schedulable") ? "yes" : "no") < 0)
+		return cli_fail(-ENOMEM, NULL);
+	r = cpus_lines(answer_member(answer, "cpus"));
+	if (r == CLI_DONE && refusal &&
+	    (cli_print("why: %s", answer_text(refusal, "reason")) < 0 ||
+	     cli_print("repair: %s", answer_text(refusal, "repair")) < 0))
+		return cli_fail(-ENOMEM, NULL);
+	if (r != CLI_DONE || json_object_array_length(tasks) == 0)
+		return r;
+	return cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : tasks_table(tasks);
+}
+
+static int analyze_one(const char *path, bool json)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	_cleanup_(system_document_done) struct system_document document = { 0 };
+	_cleanup_(json_object_putp) struct json_object *answer = NULL;
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	int r;
+
+	r = system_document_read(path, &document, &err);
+	if (r >= 0)
+		r = system_judge(&document, &result, &err);
+	if (r >= 0)
+		r = system_answer_make(&document, &result, &answer);
+	if (r == -EBADMSG && err && err->reason == VR_BAD_CONFIG)
+		return cli_say(CLI_USAGE, "%s", err->text);
+	if (r < 0)
+		return cli_fail(r, err);
+	r = json ? cli_print_json(answer) : answer_show(answer);
+	return r != CLI_DONE ? r : result.ok ? CLI_DONE : CLI_REFUSED;
+}
+
+/* ---- batch ---- */
+
+static int line_analyze(const char *text, size_t length, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	_cleanup_(system_document_done) struct system_document document = { 0 };
+	int r;
+
+	r = system_document_parse(text, length, &document, reterr);
+	if (r >= 0)
+		r = system_judge(&document, &result, reterr);
+	return r < 0 ? r : system_answer_make(&document, &result, ret);
+}
+
+static int line_fail(int r, const struct vr_error *err, struct json_object **ret)
+{
+	_cleanup_(json_object_putp) struct json_object *answer = json_object_new_object();
+	struct json_object *text = json_object_new_string(err && err->text ? err->text : strerror(-r));
+
+	if (!answer || !text || json_object_object_add(answer, "error", text) < 0) {
+		json_object_put(text);
+		return -ENOMEM;
+	}
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+static int analyze_batch(void)
+{
+	_cleanup_(freep) char *line = NULL;
+	bool bad = false;
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &size, stdin)) >= 0) {
+		_cleanup_(json_object_putp) struct json_object *answer = NULL;
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		int r = line_analyze(line, (size_t)n, &answer, &err);
+
+		if (r < 0) {
+			bad = true;
+			r = line_fail(r, err, &answer);
+		}
+		if (r >= 0)
+			r = answer_print(answer, stdout, true);
+		if (r == -ENOMEM)
+			return cli_fail(r, NULL);
+		if (r < 0)
+			break;		/* stdout takes no more: main() tells */
+	}
+	if (ferror(stdin))
+		return cli_say(CLI_FAILED, "cannot read standard input");
+	return bad ? cli_say(CLI_USAGE, "some lines were wrong: their answers have the key \"error\"") : CLI_DONE;
+}
+
+int verb_analyze(const struct arguments *arguments)
+{
+	bool batch = arguments->given[OPTION_BATCH];
+
+	if (batch && arguments->n_operands > 1)
+		return cli_say(CLI_USAGE, "--batch reads standard input: it takes no file");
+	if (!batch && arguments->n_operands < 2)
+		return cli_say(CLI_USAGE, "analyze needs a system description, - is standard input (or --batch)");
+	return batch ? analyze_batch() : analyze_one(arguments->operands[1], arguments->given[OPTION_JSON]);
+}
