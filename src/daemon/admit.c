@@ -161,11 +161,14 @@ static const char *rule_text(enum vrk_rule rule)
 
 int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
 {
-	char lhs[48], rhs[48];
+	bool least = v->rule == VRK_RULE_BUDGET_ZERO || v->rule == VRK_RULE_BUDGET_MIN || v->rule == VRK_RULE_PERIOD_MIN;
+	char given[VRK_NSEC_STRLEN], limit[VRK_NSEC_STRLEN];
 
-	side_format(lhs, sizeof(lhs), v->unit, v->lhs);
-	side_format(rhs, sizeof(rhs), v->unit, v->rhs);
-	return asprintf(ret, "%s: %s (%s against %s)", thread, rule_text(v->rule), lhs, rhs) < 0 ? -ENOMEM : 0;
+	/* lhs <= rhs is the rule: of a least value the limit stands left, of all others what was given */
+	vrk_nsec_format(given, least ? v->rhs : v->lhs);
+	vrk_nsec_format(limit, least ? v->lhs : v->rhs);
+	return asprintf(ret, "%s: %s (%s is given, %s is the %s)", thread, rule_text(v->rule), given, limit,
+			least ? "least" : "most") < 0 ? -ENOMEM : 0;
 }
 
 static int reason_write(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
@@ -193,6 +196,12 @@ static int reason_write(const struct vrk_host *host, const struct question *q, c
 	else if (v->test == VRK_TEST_KERNEL)
 		r = asprintf(ret, "the kernel would refuse: %s of bandwidth with its own servers, but its limit is %s",
 			     lhs, rhs);
+	else if (v->test == VRK_TEST_FAIR && v->lhs == v->at_ns)
+		r = asprintf(ret, "%s: a deadline of %s is too long beside the kernel's fair servers, %s is the most on several "
+			     "CPUs", who ?: "a reservation", lhs, rhs);
+	else if (v->test == VRK_TEST_FAIR)
+		r = asprintf(ret, "%s could be late: all together may run %s before a fair server of the kernel that waits "
+			     "%s takes a CPU from them", who ?: "a reservation", lhs, rhs);
 	else if (v->test == VRK_TEST_QPA)
 		r = asprintf(ret, "in a window of %s up to %s of CPU time would be due, which is too much%s",
 			     vrk_nsec_format(at, v->at_ns), lhs, tick);

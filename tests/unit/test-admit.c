@@ -121,7 +121,7 @@ static void test_words(void)
 	items[0] = item_make("vcpu0", MS(11), MS(10));
 	CHECK("rule", admit_decide(&regime, &ledger, NULL, "a", items, 1, &v) == 0);
 	CHECK("rule", v.analysis.test == VRK_TEST_PARAMETERS && v.index == 0);
-	CHECK("rule", strstr(v.reason, "vcpu0: the budget is larger than the deadline (11ms against 10ms)"));
+	CHECK("rule", strstr(v.reason, "vcpu0: the budget is larger than the deadline (11ms is given, 10ms is the most)"));
 }
 
 static void test_largest(void)
