@@ -53,8 +53,7 @@ static int arguments_split(struct arguments *ret, const char *text, size_t size)
 	for (p = args.text; p < args.text + size; p += strlen(p) + 1)
 		args.v[args.n++] = p;
 
-	*ret = args;
-	args = (struct arguments){ 0 };
+	*ret = TAKE_GENERIC(args, struct arguments, (struct arguments){ 0 });
 	return 0;
 }
 
@@ -419,8 +418,7 @@ int cmdline_parse(struct cmdline *ret, const char *text, size_t size)
 		if (r < 0)
 			return r;
 	}
-	*ret = cmdline;
-	cmdline = (struct cmdline){ 0 };
+	*ret = TAKE_GENERIC(cmdline, struct cmdline, (struct cmdline){ 0 });
 	return 0;
 }
 

@@ -53,11 +53,6 @@ struct connector {
 	bool subscribed;
 };
 
-struct request {
-	struct cn_msg message;
-	enum proc_cn_mcast_op op;
-} __attribute__((packed));
-
 struct program {
 	struct sock_filter *code;
 	size_t n;
@@ -242,17 +237,17 @@ static int connector_on_io(sd_event_source *source, int fd, uint32_t revents, vo
 
 static int request_send(struct connector *connector, enum proc_cn_mcast_op op)
 {
-	struct request request = {
-		.message = {
-			.id = { .idx = CN_IDX_PROC, .val = CN_VAL_PROC },
-			.ack = connector->ack,
-			.len = sizeof(request.op),
-		},
-		.op = op,
+	struct cn_msg message = {
+		.id = { .idx = CN_IDX_PROC, .val = CN_VAL_PROC },
+		.ack = connector->ack,
+		.len = sizeof(op),
 	};
+	unsigned char request[sizeof(message) + sizeof(op)];
 
+	memcpy(request, &message, sizeof(message));
+	memcpy(request + sizeof(message), &op, sizeof(op));
 	errno = 0;
-	if (nl_send_simple(connector->socket, NLMSG_DONE, 0, &request, sizeof(request)) < 0)
+	if (nl_send_simple(connector->socket, NLMSG_DONE, 0, request, sizeof(request)) < 0)
 		return errno ? -errno : -EIO;
 	return 0;
 }

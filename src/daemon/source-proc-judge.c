@@ -76,8 +76,7 @@ int proc_roles_make(struct proc_roles *ret, const struct qmp_answer *answer, con
 		if (r < 0)
 			return r;
 	}
-	*ret = roles;
-	roles = (struct proc_roles){ 0 };
+	*ret = TAKE_GENERIC(roles, struct proc_roles, (struct proc_roles){ 0 });
 	return 0;
 }
 

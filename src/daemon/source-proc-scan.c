@@ -72,7 +72,7 @@ static int read_comm(const struct sysroot *root, pid_t pid, pid_t tid, char ret[
 int proc_identify(const struct sysroot *root, pid_t pid, struct cmdline *ret)
 {
 	_cleanup_(freep) char *program = NULL, *text = NULL;
-	char path[64], comm[32];
+	char path[64], comm[32] = "";
 	size_t size;
 	int r;
 
@@ -174,8 +174,7 @@ int proc_read_threads(const struct sysroot *root, pid_t pid, struct proc_threads
 	/* the main thread is there as long as the process is, if only as a zombie */
 	if (!proc_threads_find(&threads, pid))
 		return -ESRCH;
-	*ret = threads;
-	threads = (struct proc_threads){ 0 };
+	*ret = TAKE_GENERIC(threads, struct proc_threads, (struct proc_threads){ 0 });
 	return 0;
 }
 
@@ -282,7 +281,6 @@ int proc_read_helpers(const struct sysroot *root, struct proc_helpers *ret)
 		helpers.v = v;
 		helpers.v[helpers.n++] = helper;
 	}
-	*ret = helpers;
-	helpers = (struct proc_helpers){ 0 };
+	*ret = TAKE_GENERIC(helpers, struct proc_helpers, (struct proc_helpers){ 0 });
 	return 0;
 }

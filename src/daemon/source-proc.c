@@ -9,8 +9,8 @@
  *
  * A look reads /proc and makes a whole snapshot. Where QEMU offers a QMP socket and has threads that nobody has judged
  * yet, QMP is asked first and the snapshot waits for its answer (2 s at most); when that fails, thread names have to do,
- * and as long as the vCPUs are unknown it is tried again a few times, at growing distances. The reason is in the
- * snapshot.
+ * and it is tried again a few times, at growing distances. The reason is in the snapshot. A QEMU that is just starting
+ * has no vCPUs yet: it is told when it has, or after a second.
  *
  * With -daemonize the process that was started only waits for its grandchild, which becomes the machine without an exec.
  * It is found by one scan when the first one ends, which is after the machine stands. When that one was gone before we
@@ -37,8 +37,10 @@
 #define USEC_PER_SEC	1000000ULL
 #define LOOK_DELAY	(50 * 1000ULL)		/* a starting QEMU makes a dozen threads in that time */
 #define QMP_LIMIT	(2 * USEC_PER_SEC)
-#define QMP_RETRIES	5			/* after 1, 2, 4, 8, 16 s, while vCPUs are unknown */
+#define QMP_BACKOFF	(USEC_PER_SEC / 4)	/* then twice as long each time: a QEMU that starts is deaf at first */
+#define QMP_RETRIES	6			/* 16 s in all; after that when a thread comes, but not within: */
 #define QMP_BACKOFF_MAX (64 * USEC_PER_SEC)
+#define GRACE		(1 * USEC_PER_SEC)	/* for a QEMU to have vCPUs, before we tell that it has none */
 #define HELPERS_AGE	(1 * USEC_PER_SEC)	/* reading all kernel threads costs: once a second at most */
 #define SCAN_DISTANCE	(1 * USEC_PER_SEC)	/* of scans of all processes, in a storm that loses events */
 #define GONE_SCAN_DISTANCE (10 * USEC_PER_SEC)	/* of those because somebody was gone before we looked */
@@ -52,7 +54,9 @@ struct domain {
 	struct cmdline cmdline;
 	int pidfd;
 	sd_event_source *pidfd_source;
+	uint64_t grace_usec;		/* until then it is only starting */
 	bool announced;			/* the handler has heard of it */
+	bool had_vcpus;
 	uint64_t due_usec;		/* of the next look */
 
 	struct qmp_query *query;	/* under way: no look until it ends */
@@ -215,6 +219,8 @@ static int vm_explain(struct vm *vm, const struct domain *domain)
 	if (domain->qmp_error)
 		n = asprintf(&vm->vcpus_reason, "QMP socket %s: %s", domain->cmdline.qmp_path,
 			     qmp_error_text(domain->qmp_error));
+	else if (vm->vcpus_unknown && domain->had_vcpus)
+		n = asprintf(&vm->vcpus_reason, "its vCPU threads have ended");
 	else if (vm->vcpus_unknown && domain->cmdline.qmp_path)
 		n = asprintf(&vm->vcpus_reason, "QMP socket %s: %s", domain->cmdline.qmp_path,
 			     domain->answered ? "QEMU has no vCPU yet" : "not asked");
@@ -294,6 +300,12 @@ static void domain_announce(struct domain *domain, const struct proc_threads *th
 	if (qmp_wanted(domain, threads) && domain->qmp_failures <= QMP_RETRIES &&
 	    domain->qmp_next_usec > now_usec(source))
 		domain_due(domain, domain->qmp_next_usec);
+	if (!domain->announced && event.vm->vcpus_unknown && now_usec(source) < domain->grace_usec) {
+		event.vm = vm_free(event.vm);
+		domain_due(domain, domain->grace_usec);
+		return;
+	}
+	domain->had_vcpus |= !event.vm->vcpus_unknown;
 	domain->announced = true;
 	source->handler(&event, source->userdata);
 	vm_free(event.vm);
@@ -301,7 +313,7 @@ static void domain_announce(struct domain *domain, const struct proc_threads *th
 
 static void qmp_failed(struct domain *domain, int error)
 {
-	uint64_t backoff = USEC_PER_SEC << (domain->qmp_failures < 6 ? domain->qmp_failures : 6);
+	uint64_t backoff = QMP_BACKOFF << (domain->qmp_failures < 8 ? domain->qmp_failures : 8);
 
 	domain->qmp_error = error;
 	domain->qmp_failures++;
@@ -321,8 +333,7 @@ static void qmp_succeeded(struct domain *domain, const struct qmp_answer *answer
 	proc_roles_done(&domain->roles);
 	domain->roles = roles;
 	proc_threads_done(&domain->judged);
-	domain->judged = domain->asking;
-	domain->asking = (struct proc_threads){ 0 };
+	domain->judged = TAKE_GENERIC(domain->asking, struct proc_threads, (struct proc_threads){ 0 });
 	domain->answered = true;
 	domain->qmp_error = 0;
 	domain->qmp_failures = 0;
@@ -367,8 +378,7 @@ static bool qmp_ask(struct domain *domain, struct proc_threads *threads)
 	}
 	(void)TAKE_FD(fd);	/* the query closes it */
 	proc_threads_done(&domain->asking);
-	domain->asking = *threads;
-	*threads = (struct proc_threads){ 0 };
+	domain->asking = TAKE_GENERIC(*threads, struct proc_threads, (struct proc_threads){ 0 });
 	return true;
 }
 
@@ -448,8 +458,7 @@ static int domain_add(struct source_proc *source, pid_t pid, struct domain **ret
 	domain->pid = pid;
 	domain->pidfd = -EBADF;
 	domain->due_usec = NEVER;
-	domain->cmdline = cmdline;
-	cmdline = (struct cmdline){ 0 };
+	domain->cmdline = TAKE_GENERIC(cmdline, struct cmdline, (struct cmdline){ 0 });
 	r = sysroot_start_ticks(source->root, pid, &domain->start_ticks);
 	if (r < 0)
 		return r;
@@ -550,6 +559,7 @@ static void on_exec(struct source_proc *source, pid_t pid)
 		return;
 	}
 	(void)filter_update(source);
+	domain->grace_usec = now_usec(source) + GRACE;
 	domain_due(domain, now_usec(source) + LOOK_DELAY);
 }
 

@@ -278,7 +278,7 @@ struct vm *vm_table_take(struct vm_table *table, pid_t pid)
 			struct vm *vm = table->vms[i];
 
 			table->n--;
-			memmove(&table->vms[i], &table->vms[i + 1], (table->n - i) * sizeof(*table->vms));
+			memmove(&table->vms[i], &table->vms[i + 1], (table->n - i) * sizeof(struct vm *));
 			return vm;
 		}
 	return NULL;

@@ -3,7 +3,6 @@
  * The filter, tried in the kernel's own interpreter: attached to a socket pair, through which messages go that look like
  * the process connector's. And, where we may, the connector itself.
  */
-#include <arpa/inet.h>
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
@@ -15,12 +14,6 @@
 #include "expect.h"
 #include "source-connector.h"
 
-struct message {
-	struct nlmsghdr header;
-	struct cn_msg connector;
-	struct proc_event event;
-} __attribute__((packed));
-
 static bool passes(const int fds[2], const void *message, size_t size)
 {
 	char bytes[256];
@@ -30,25 +23,33 @@ static bool passes(const int fds[2], const void *message, size_t size)
 	return recv(fds[1], bytes, sizeof(bytes), MSG_DONTWAIT) == (ssize_t)size;
 }
 
+/* An event behind the headers that the kernel puts before it. */
+static bool message_passes(const int fds[2], const struct proc_event *event)
+{
+	unsigned char message[NLMSG_HDRLEN + sizeof(struct cn_msg) + sizeof(*event)] = { 0 };
+
+	memcpy(message + sizeof(message) - sizeof(*event), event, sizeof(*event));
+	return passes(fds, message, sizeof(message));
+}
+
 static bool fork_passes(const int fds[2], pid_t parent, pid_t tgid, pid_t tid)
 {
-	struct message m = { 0 };
+	struct proc_event event = { .what = PROC_EVENT_FORK };
 
-	m.event.what = PROC_EVENT_FORK;
-	m.event.event_data.fork.parent_pid = m.event.event_data.fork.parent_tgid = parent;
-	m.event.event_data.fork.child_tgid = tgid;
-	m.event.event_data.fork.child_pid = tid;
-	return passes(fds, &m, sizeof(m));
+	event.event_data.fork.parent_pid = event.event_data.fork.parent_tgid = parent;
+	event.event_data.fork.child_tgid = tgid;
+	event.event_data.fork.child_pid = tid;
+	return message_passes(fds, &event);
 }
 
 static bool event_passes(const int fds[2], uint32_t what, pid_t tgid, pid_t tid)
 {
-	struct message m = { 0 };
+	struct proc_event event = { 0 };
 
-	m.event.what = (__typeof__(m.event.what))what;
-	m.event.event_data.exit.process_tgid = tgid;
-	m.event.event_data.exit.process_pid = tid;
-	return passes(fds, &m, sizeof(m));
+	event.what = (__typeof__(event.what))what;
+	event.event_data.exit.process_tgid = tgid;
+	event.event_data.exit.process_pid = tid;
+	return message_passes(fds, &event);
 }
 
 static void expect_filter(const pid_t *tgids, size_t n)

@@ -176,10 +176,10 @@ static void test_socket(const char *tree)
 		EXPECT_INT(sd_event_run(setup.event, QUIET), 0);
 		CASE("it hangs up: tried again, after a while");
 		begin = now_usec();
-		client = close_fd(client);
+		close(TAKE_FD(client));
 		/* a connection for readers failed; then one for everything; then the next attempt */
 		client = wait_client(&setup, server);
-		client = close_fd(client);
+		close(TAKE_FD(client));
 		again = wait_client(&setup, server);
 		EXPECT(now_usec() - begin > 900000);
 		CASE("freed while it hangs");
@@ -187,7 +187,7 @@ static void test_socket(const char *tree)
 	}
 	EXPECT(now_usec() - begin < 3000000);
 	CASE("the one left behind ends");
-	again = close_fd(again);
+	close(TAKE_FD(again));
 }
 
 static void test_not_here(const char *tree)
