@@ -382,6 +382,15 @@ static bool qmp_ask(struct domain *domain, struct proc_threads *threads)
 	return true;
 }
 
+/* Is it still what we know, and alive? */
+static bool domain_is_same(const struct domain *domain)
+{
+	_cleanup_(cmdline_done) struct cmdline cmdline = { 0 };
+
+	return proc_identify(domain->source->root, domain->pid, &cmdline) == 0 &&
+	       cmdline_equal(&cmdline, &domain->cmdline);
+}
+
 /* Reads the domain again and tells the handler, now or when QMP has answered. The domain may be gone afterwards. */
 static void domain_look(struct domain *domain)
 {
@@ -404,7 +413,8 @@ static void domain_look(struct domain *domain)
 		return;
 	}
 	main_thread = proc_threads_find(&threads, domain->pid);
-	if (main_thread->start_ticks != domain->start_ticks) {	/* another process under the same number */
+	/* another process under the same number; or, where no descriptor tells of its end, a dead one that has its task still */
+	if (main_thread->start_ticks != domain->start_ticks || (domain->pidfd < 0 && !domain_is_same(domain))) {
 		(void)domain_forget(domain);
 		return;
 	}
@@ -530,21 +540,12 @@ static int on_timer(sd_event_source *timer, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* Is it still what we know? Its exec may be told after a scan has found it. */
-static bool domain_is_same(const struct domain *domain)
-{
-	_cleanup_(cmdline_done) struct cmdline cmdline = { 0 };
-
-	return proc_identify(domain->source->root, domain->pid, &cmdline) == 0 &&
-	       cmdline_equal(&cmdline, &domain->cmdline);
-}
-
 static void on_exec(struct source_proc *source, pid_t pid)
 {
 	struct domain *domain = domain_find(source, pid);
 	int r;
 
-	if (domain && domain_is_same(domain)) {
+	if (domain && domain_is_same(domain)) {	/* told after a scan had found it */
 		domain_due(domain, now_usec(source) + LOOK_DELAY);
 		return;
 	}

@@ -70,6 +70,13 @@ static void test_tree(void)
 	EXPECT_INT(source_proc_rescan(source, 300), -ESRCH);
 	EXPECT_INT(heard.gones, 2);
 
+	CASE("dead, but not buried");
+	fake_process(tree, 400, QEMU, "qemu-system-x86", TEXT(QEMU "\0-name\0z\0"));
+	EXPECT_INT(source_proc_rescan(source, 400), 0);
+	tree_file(tree, "proc/400/cmdline", "");
+	EXPECT_INT(source_proc_rescan(source, 400), -ESRCH);
+	EXPECT_INT(heard.gones, 3);
+
 	CASE("a launcher is no machine");
 	fake_process(tree, 500, QEMU, "qemu-system-x86", TEXT(QEMU "\0-name\0d\0-daemonize\0"));
 	fake_thread(tree, 500, 501, "qemu-system-x86", 5);
