@@ -32,7 +32,7 @@ too_much=(wide --vcpu "0-$cpus" --budget 9.9ms --period 10ms)
 check_json "check: does not fit, why, what would" '.fits == false and (.reason | test("[0-9]")) and (.repair | length > 0)' \
 	vrk check "${too_much[@]}" --json
 check "check refuses with 3" 3 'no' vrk check "${too_much[@]}"
-check "reserve refuses with 3, reason and repair" 3 'does not fit: .*would fit: ' vrk reserve "${too_much[@]}"
+check "reserve refuses with 3, reason and repair" 3 'does not fit: .*would fit' vrk reserve "${too_much[@]}"
 check_clean "after a refusal"
 
 # The kernel refuses the last thread, which may not use all CPUs of its root domain: the others must be undone.
@@ -73,6 +73,16 @@ for ((i = 0; i < 20; i++)); do
 	vrk release wide >/dev/null 2>&1
 done
 check "released and reserved again 20 times, $largest of 100 ms on $cpus vCPUs, slowest $((slowest / 1000)) ms: refused" 0 '^0$' echo "$refused"
+
+# The change that is said to fit does fit.
+if [ "$cpus" -le 16 ]; then
+	check "all but one, with some room left" 0 '' vrk reserve wide --vcpu "0-$((cpus - 1))" --budget "$((largest - 5))ms" --period 100ms
+	check "a whole CPU beside them is refused" 3 'would fit' vrk reserve wide --vcpu "$cpus" --budget 100ms --period 100ms
+	budget=$(vrk check wide --vcpu "$cpus" --budget 100ms --period 100ms --json | jq .repair_budget_ns)
+	check "the repair, ${budget} ns of 100 ms, fits" 0 'yes' vrk check wide --vcpu "$cpus" --budget "${budget}ns" --period 100ms
+	check "and is granted" 0 '' vrk reserve wide --vcpu "$cpus" --budget "${budget}ns" --period 100ms
+	check "release all of it" 0 '' vrk release wide
+fi
 
 # A thread that is asleep when it leaves DEADLINE is where kernels lose count: nothing may stay booked for nobody.
 all_back() {
