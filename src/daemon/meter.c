@@ -22,6 +22,8 @@
 #define SLACK_NS (50 * NSEC_PER_USEC)
 /* How long after its replenishment timer a thread is usually back on a CPU; only a hint, never an error. */
 #define TIMER_LATENCY_NS (250 * NSEC_PER_USEC)
+/* A server would throttle after one; boosting by a PI mutex or a frozen host may take some more. */
+#define RUN_MAX_PERIODS 16
 /* dl_entity_overflow() compares in grains of 2^10 ns. */
 #define DL_SCALE 10
 
@@ -93,6 +95,14 @@ static void server_revise(const struct meter_params *p, struct meter_server *s, 
 static int64_t meter_slack(const struct meter *m)
 {
 	return (int64_t)nsec_min(SLACK_NS, m->params.budget_ns / 8);
+}
+
+/* No deadline can be further away than this, with all periods that an overrun may cost. */
+static nsec_t meter_horizon(const struct meter *m)
+{
+	const struct meter_params *p = &m->params;
+
+	return p->deadline_ns + p->period_ns * (2 + p->grain_ns / p->budget_ns);
 }
 
 /* The most that can be overrun before the kernel must have noticed. */
@@ -257,6 +267,8 @@ static void meter_run(struct meter *m, nsec_t to_ns)
 {
 	nsec_t next_ns;
 
+	if (m->in_step && to_ns - m->last_ns > RUN_MAX_PERIODS * meter_horizon(m))
+		meter_desync(m);	/* no server lets it run so long without a switch */
 	while (m->last_ns < to_ns) {
 		next_ns = to_ns;
 		if (m->in_step) {
@@ -443,14 +455,6 @@ static void meter_stay_in_queue(struct meter *m, nsec_t now_ns)
 }
 
 /* Wakeups: it slept since since_ns and woke in [early, now]. */
-
-/* No deadline can be further away than this, with all periods that an overrun may cost. */
-static nsec_t meter_horizon(const struct meter *m)
-{
-	const struct meter_params *p = &m->params;
-
-	return p->deadline_ns + p->period_ns * (2 + p->grain_ns / p->budget_ns);
-}
 
 /*
  * Asleep with the budget used up: replenished by the timer meanwhile. Back at that very moment, it was woken before and

@@ -46,6 +46,7 @@ src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/simulat
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
+tools/*                             | *@tools meter.h virtrk/units.h                                                   |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
 include/virtrk/system.h             | virtrk/analysis.h                                                                |
