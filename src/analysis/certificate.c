@@ -73,7 +73,7 @@ static wide demand(const struct view *w, size_t n, nsec_t t)
 		if (!r.gapless && left < due(w, &r))
 			sum += up((wide)r.budget_ns * left, r.deadline_ns);
 		if (!r.gapless)
-			sum += 2 * w->h->switch_ns;
+			sum += (wide)2 * w->h->switch_ns;
 		if (inside || !r.gapless)
 			overruns += w->h->tick_ns;
 	}

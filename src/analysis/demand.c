@@ -63,7 +63,7 @@ static void demand_init(struct demand *w, const struct vrk_host *host, const str
 			w->d_min = e[i].d;
 		if (e[i].sleeps) {
 			w->sleepers = true;
-			w->switches += 2 * host->switch_ns;
+			w->switches += (u128)2 * host->switch_ns;
 		}
 		w->load += frac_up(e[i].c, e[i].p);
 		w->density += frac_up(e[i].c, e[i].d);

@@ -26,7 +26,7 @@ static u128 blocking(const struct gedf *g)
 
 	for (size_t i = 0; i < g->n; i++)
 		if (g->e[i].sleeps)
-			b += 2 * g->host->switch_ns;
+			b += (u128)2 * g->host->switch_ns;
 	return b;
 }
 

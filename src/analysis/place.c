@@ -7,6 +7,7 @@
  * What already runs is never moved: it is placed first, where it is. Loads are compared in the kernel's 2^20 units; they
  * choose, they do not decide.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -240,6 +241,7 @@ static int place_fixed(struct place *p, struct vrk_verdict *v)
 		bool ok;
 		int err;
 
+		assert(p->how->fixed);	/* else no item would be */
 		p->nearest = (struct vrk_verdict){ .test = VRK_TEST_PLACE, .lhs = 1, .rhs = 0, .index = i };
 		err = takes(p, i, (uint32_t)p->how->fixed[i], &ok);
 		if (err < 0)

@@ -217,6 +217,8 @@ static int repair_write(const struct vrk_repair *repair, const struct request_it
 	const char *name = item ? item->thread : "the reservation";
 	int r;
 
+	/* A repair of a number is about one of the newcomers. */
+	assert(item || repair->kind == VRK_REPAIR_TICK || repair->kind == VRK_REPAIR_NONE);
 	vrk_nsec_format(value, repair->value_ns);
 	switch (repair->kind) {
 	case VRK_REPAIR_BUDGET:

@@ -211,7 +211,7 @@ static void returning_add_replaced(struct manager *m, const struct ledger *befor
 		const struct promise *old = &before->promises[i];
 		const struct promise *new = ledger_find(&m->ledger, old->domain, old->thread);
 
-		if (!new || memcmp(&new->reservation, &old->reservation, sizeof(old->reservation)) == 0)
+		if (!new)
 			continue;
 		if (vrk_bw(new->reservation.budget_ns, new->reservation.period_ns) <
 		    vrk_bw(old->reservation.budget_ns, old->reservation.period_ns))

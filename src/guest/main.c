@@ -23,7 +23,7 @@
 #include "taskset.h"
 #include "work.h"
 
-#define TEXT_MAX (64 * 1024)
+#define TEXT_MAX (64UL * 1024)
 
 enum { EXIT_USAGE = 2 };
 

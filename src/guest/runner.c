@@ -19,7 +19,7 @@
 #include "runner.h"
 #include "work.h"
 
-#define STACK_SIZE	(64 * 1024)
+#define STACK_SIZE	(64UL * 1024)
 #define FIRST_RELEASE	50000000ULL	/* after the last thread was made: all are asleep by then */
 
 struct worker {

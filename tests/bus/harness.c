@@ -470,7 +470,7 @@ char *picture_take(const struct daemon *daemon, const struct guest *guest)
 	_cleanup_(closedirp) DIR *dir = opendir(tasks);
 	char *picture = file_read(file);
 	struct dirent *entry;
-	pid_t tids[256];
+	pid_t tids[256] = { 0 };
 	size_t n = 0;
 
 	while (dir && (entry = readdir(dir)) && n < ARRAY_SIZE(tids))

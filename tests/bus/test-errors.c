@@ -335,7 +335,6 @@ static void test_silent_qmp(struct daemon *d, const struct guest *other)
 static void test_killed(struct daemon *d)
 {
 	struct request r = { "vcpu0", MS(1), MS(100), 0, 0 };
-	_cleanup_(freep) char *file = NULL;
 	struct answer a;
 	struct guest g;
 	pid_t waker;

@@ -189,8 +189,8 @@ static void test_reading(struct daemon *d, const struct guest *g)
 					      "FairBudgetNSec", "FairPeriodNSec", "FairKnown", "HRTickDL", "TickNSec",
 					      "SMT", "PreemptRT", "Cgroup", "Partitions", NULL };
 	_cleanup_(freep) char *path = guest_path(g, NULL);
-	sd_bus_message *reply;
-	const char *text, *level, *key, *mend;
+	const char *text = NULL, *level, *key, *mend;
+	sd_bus_message *reply = NULL;
 	size_t n = 0;
 
 	CASE("ListDomains, GetDomain");
