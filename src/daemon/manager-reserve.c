@@ -41,8 +41,9 @@ static int thread_lookup(const struct vm *vm, const char *name, const struct vm_
 		return 0;
 	if (kind == VM_THREAD_VCPU && vm->vcpus_unknown)
 		return vr_error_set(reterr, -ENOENT, VR_NO_THREAD,
-				    "the vCPU threads of %s cannot be told apart: start QEMU with "
-				    "-name %s,debug-threads=on or a QMP socket", vm->name, vm->name);
+				    "the vCPU threads of %s cannot be told apart%s%s: start QEMU with "
+				    "-name guest=%s,debug-threads=on or a QMP socket", vm->name,
+				    vm->vcpus_reason ? ", " : "", vm->vcpus_reason ?: "", vm->name);
 	return vr_error_set(reterr, -ENOENT, VR_NO_THREAD, "%s has no %s: it has %zu %s thread%s", vm->name, name,
 			    vm_count(vm, kind), vm_thread_kind_name(kind), vm_count(vm, kind) == 1 ? "" : "s");
 }

@@ -256,6 +256,8 @@ static int sources_start(struct manager *m, struct vr_error **reterr)
 		r = source_proc_start(m->source_proc);
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot look for QEMU processes: %s", strerror(-r));
+	if (r > 0)
+		log_warning("QEMU processes that start from now on will not be seen: no process connector (%s)", strerror(r));
 	if (!m->options.libvirt_uri)
 		return 0;
 	r = source_libvirt_new(&m->source_libvirt, m->root, m->event, m->options.libvirt_uri, on_source, m);
