@@ -49,6 +49,8 @@ static const struct verb {
 	{ "monitor", "", 0, 0, READING, verb_monitor, "print events as they come", "monitor --json" },
 	{ "analyze", "[SYSTEM.json]", 0, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_BATCH), verb_analyze,
 	  "does a described system meet its deadlines; asks no daemon", "analyze system.json" },
+	{ "plan", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_POLICY), verb_plan,
+	  "find the budgets, periods and CPUs that a described system lacks", "plan --policy repack system.json" },
 	{ "help", "[VERB]", 0, 1, COMMON, verb_help, "print this help, or that of one verb", "help reserve" },
 };
 
@@ -112,6 +114,8 @@ static int help_all(void)
 	options_help(OPTION_BIT(OPTION_INTERVAL));
 	puts("\nOptions of analyze:");
 	options_help(OPTION_BIT(OPTION_BATCH));
+	puts("\nOptions of plan:");
+	options_help(OPTION_BIT(OPTION_POLICY));
 	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
 	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.\n"
 	     "More: man virtrk, and virtrk help VERB.");

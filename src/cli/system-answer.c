@@ -118,19 +118,14 @@ static int tasks_make(const struct system_document *d, const struct vrk_system_r
 
 /* ---- the refusal ---- */
 
-struct refusal {
-	const struct vrk_verdict *verdict;
-	char *reason;
-	char *repair;
-};
-
-static void refusal_done(struct refusal *refusal)
+void system_refusal_done(struct system_refusal *refusal)
 {
 	free(refusal->reason);
 	free(refusal->repair);
+	*refusal = (struct system_refusal){ 0 };
 }
 
-static void side_text(char buf[TEXT_NUMBER_MAX], enum vrk_side_unit unit, uint64_t value)
+char *system_side_text(char buf[TEXT_NUMBER_MAX], enum vrk_side_unit unit, uint64_t value)
 {
 	if (unit == VRK_SIDE_BW)
 		(void)text_cpus(buf, value);
@@ -138,6 +133,7 @@ static void side_text(char buf[TEXT_NUMBER_MAX], enum vrk_side_unit unit, uint64
 		snprintf(buf, TEXT_NUMBER_MAX, "no bound");
 	else
 		(void)vrk_nsec_format(buf, value);
+	return buf;
 }
 
 /* The reservations that share the CPU, with the vCPUs that they are. */
@@ -220,8 +216,8 @@ static int cpu_reason(const struct system_document *d, size_t cpu, const struct 
 
 	if (!global_queue(d))
 		snprintf(where, sizeof(where), "CPU %zu", cpu);
-	side_text(lhs, v->unit, v->lhs);
-	side_text(rhs, v->unit, v->rhs);
+	(void)system_side_text(lhs, v->unit, v->lhs);
+	(void)system_side_text(rhs, v->unit, v->rhs);
 	if (v->at_ns && v->unit == VRK_SIDE_NS && v->test == VRK_TEST_QPA)
 		r = asprintf(ret, "%s: in a window of %s up to %s may be due", where, vrk_nsec_format(at, v->at_ns), lhs);
 	else
@@ -235,8 +231,8 @@ static int guest_reason(const struct system_document *d, size_t who, const struc
 	char lhs[TEXT_NUMBER_MAX], rhs[TEXT_NUMBER_MAX], at[VRK_NSEC_STRLEN];
 	int r;
 
-	side_text(lhs, v->unit, v->lhs);
-	side_text(rhs, v->unit, v->rhs);
+	(void)system_side_text(lhs, v->unit, v->lhs);
+	(void)system_side_text(rhs, v->unit, v->rhs);
 	if (d->vcpus[who].guest.scheduler == VRK_GUEST_EDF)
 		r = asprintf(ret, "%s/vcpu%" PRIu32 ": in a window of %s up to %s may be due, but only %s is surely supplied",
 			     name->vm, name->index, vrk_nsec_format(at, v->at_ns), lhs, rhs);
@@ -247,21 +243,20 @@ static int guest_reason(const struct system_document *d, size_t who, const struc
 	return r < 0 ? -ENOMEM : 0;
 }
 
-/* From the CPUs down: the first that says no. */
-static int refusal_find(const struct system_document *d, const struct vrk_system_result *result, struct refusal *ret)
+int system_refusal_find(const struct system_document *d, const struct vrk_system_result *result, struct system_refusal *ret)
 {
 	int r;
 
 	for (size_t i = 0; i < result->n_cpus; i++)
 		if (!result->cpus[i].ok) {
-			ret->verdict = &result->cpus[i];
-			r = cpu_reason(d, i, ret->verdict, &ret->reason);
+			ret->verdict = result->cpus[i];
+			r = cpu_reason(d, i, &ret->verdict, &ret->reason);
 			return r < 0 ? r : cpu_repair(d, i, &ret->repair);
 		}
 	for (size_t i = 0; i < result->n_vcpus; i++)
 		if (!result->vcpus[i].ok) {
-			ret->verdict = &result->vcpus[i];
-			r = guest_reason(d, i, ret->verdict, &ret->reason);
+			ret->verdict = result->vcpus[i];
+			r = guest_reason(d, i, &ret->verdict, &ret->reason);
 			return r < 0 ? r : guest_repair(d, i, &ret->repair);
 		}
 	return 0;
@@ -272,49 +267,46 @@ static struct json_object *side_json(uint64_t value)
 	return json_object_new_int64(value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
-static int refusal_make(const struct system_document *d, const struct vrk_system_result *result,
-			struct json_object *answer)
+int system_refusal_make(const struct system_refusal *found, struct json_object *answer)
 {
-	_cleanup_(refusal_done) struct refusal found = { 0 };
 	struct json_object *refusal;
 	int r;
 
-	if (result->ok)
-		return put_null(answer, "refusal");
-	r = refusal_find(d, result, &found);
-	if (r < 0)
-		return r;
-	if (!found.verdict)
+	if (!found->reason)
 		return put_null(answer, "refusal");
 	refusal = json_object_new_object();
 	r = put(answer, "refusal", refusal);
 	if (r >= 0)
-		r = put(refusal, "test", json_object_new_string(vrk_test_name(found.verdict->test)));
+		r = put(refusal, "test", json_object_new_string(vrk_test_name(found->verdict.test)));
 	if (r >= 0)
-		r = put(refusal, "reason", json_object_new_string(found.reason));
+		r = put(refusal, "reason", json_object_new_string(found->reason));
 	if (r >= 0)
-		r = put(refusal, "lhs", side_json(found.verdict->lhs));
+		r = put(refusal, "lhs", side_json(found->verdict.lhs));
 	if (r >= 0)
-		r = put(refusal, "rhs", side_json(found.verdict->rhs));
+		r = put(refusal, "rhs", side_json(found->verdict.rhs));
 	if (r >= 0)
-		r = put(refusal, "at", side_json(found.verdict->at_ns));
-	return r < 0 ? r : put(refusal, "repair", json_object_new_string(found.repair));
+		r = put(refusal, "at", side_json(found->verdict.at_ns));
+	return r < 0 ? r : put(refusal, "repair", json_object_new_string(found->repair));
 }
 
 int system_answer_make(const struct system_document *d, const struct vrk_system_result *result, struct json_object **ret)
 {
 	_cleanup_(json_object_putp) struct json_object *answer = json_object_new_object();
+	_cleanup_(system_refusal_done) struct system_refusal refusal = { 0 };
 	int r;
 
 	if (!answer)
 		return -ENOMEM;
+	r = system_refusal_find(d, result, &refusal);
+	if (r < 0)
+		return r;
 	r = put(answer, "schedulable", json_object_new_boolean(result->ok));
 	if (r >= 0)
 		r = cpus_make(d, result, answer);
 	if (r >= 0)
 		r = tasks_make(d, result, answer);
 	if (r >= 0)
-		r = refusal_make(d, result, answer);
+		r = system_refusal_make(&refusal, answer);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(answer);

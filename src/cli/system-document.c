@@ -323,7 +323,7 @@ static int vcpu_read(struct reader *reader, struct json_object *object, const st
 	struct system_document *d = reader->document;
 	struct vrk_vcpu *vcpu = &d->vcpus[d->n_vcpus];
 	int64_t cpu = d->system.host.cpus == 1 ? 0 : -1;
-	bool given, budget, period;
+	bool budget, period;
 	int r;
 
 	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
@@ -334,6 +334,8 @@ static int vcpu_read(struct reader *reader, struct json_object *object, const st
 	if (budget != period)
 		return place_broken(place, reader->reterr, "%s is missing (a vCPU has a budget and a period, or neither)",
 				    budget ? "period" : "budget");
+	if (!budget && json_object_object_get_ex(object, "deadline", NULL))
+		return place_broken(place, reader->reterr, "a deadline, but no budget and period");
 	name->sized = budget;
 	r = time_get(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
 	if (r >= 0)
@@ -342,7 +344,7 @@ static int vcpu_read(struct reader *reader, struct json_object *object, const st
 	if (r >= 0)
 		r = time_get(reader, object, place, "deadline", false, &vcpu->reservation.deadline_ns);
 	if (r >= 0)
-		r = integer_get(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &given, &cpu);
+		r = integer_get(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &name->pinned, &cpu);
 	vcpu->cpu = (int32_t)cpu;
 	vcpu->guest = *guest;
 	if (r >= 0)
@@ -440,23 +442,6 @@ static int vms_read(struct reader *reader, struct json_object *top)
 	return r;
 }
 
-/* The analysis takes either one queue over all CPUs, or a CPU for every vCPU. */
-static int cpus_check(struct reader *reader)
-{
-	const struct system_document *d = reader->document;
-	const struct place root = { "" };
-	size_t pinned = 0;
-
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		pinned += d->vcpus[i].cpu >= 0;
-	if (pinned > 0 && pinned < d->n_vcpus)
-		return place_broken(&root, reader->reterr, "%zu of %zu vCPUs have a cpu: give all of them one, or none",
-				    pinned, d->n_vcpus);
-	if (pinned == 0 && d->n_vcpus > 0 && d->system.scheduler != VRK_HOST_EDF)
-		return place_broken(&root, reader->reterr, "under a fixed-priority host scheduler every vCPU needs a cpu");
-	return 0;
-}
-
 int system_document_parse(const char *text, size_t length, struct system_document *ret, struct vr_error **reterr)
 {
 	static const char *const known[] = { "host", "vms" };
@@ -472,8 +457,6 @@ int system_document_parse(const char *text, size_t length, struct system_documen
 		r = host_read(&reader, document.json);
 	if (r >= 0)
 		r = vms_read(&reader, document.json);
-	if (r >= 0)
-		r = cpus_check(&reader);
 	if (r < 0)
 		return r;
 	document.system.vcpus = document.vcpus;

@@ -15,6 +15,7 @@ struct system_vcpu {
 	const char *vm;		/* borrowed from the JSON */
 	uint32_t index;		/* of the vCPU in its VM */
 	bool sized;		/* it has a budget and a period; else it is for `plan` to give it one */
+	bool pinned;		/* the description says on which CPU */
 	size_t first_task;
 	size_t n_tasks;
 };

@@ -11,29 +11,8 @@
 #include "answer.h"
 #include "cli.h"
 #include "system-answer.h"
-#include "system-document.h"
+#include "system-judge.h"
 #include "text.h"
-
-/* A yes is shown only when the independent checker believes its certificates, where the CPUs' test gives them. */
-static int system_judge(const struct system_document *d, struct vrk_system_result *result, struct vr_error **reterr)
-{
-	int r;
-
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		if (!d->names[i].sized)
-			return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
-					    "%s/vcpu%" PRIu32 " has no budget and period: virtrk plan finds them",
-					    d->names[i].vm, d->names[i].index);
-	r = vrk_system_analyze(&d->system, result);
-	if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
-		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "a reservation or task breaks a rule of its own: %s",
-				    r == -EINVAL ? "0 < budget <= deadline, and times above zero" : "its times are too large");
-	if (r < 0 || !result->ok || d->system.scheduler != VRK_HOST_EDF)
-		return r;
-	r = vrk_system_check(&d->system, result);
-	return r == -EBADMSG ? vr_error_set(reterr, -EBADMSG, VR_FAILED,
-					    "the certificate of this yes does not check: no verdict is given") : r;
-}
 
 /* ---- for people ---- */
 

@@ -9,8 +9,8 @@ man=$SOURCE/man/virtrk.1.scd
 virtrk help >"$tmp/help"
 sed -n '/^Verbs:$/,/^$/p' "$tmp/help" | awk '/^  / { print $1 }' | sort >"$tmp/verbs"
 grep -oE '^  (-[a-z], )?--[a-z]+' "$tmp/help" | grep -oE -- '--[a-z]+' | sort >"$tmp/options"
-check "there are verbs" "wc -l <$tmp/verbs" 0 "^11$"
-check "there are options" "wc -l <$tmp/options" 0 "^16$"
+check "there are verbs" "wc -l <$tmp/verbs" 0 "^12$"
+check "there are options" "wc -l <$tmp/options" 0 "^17$"
 
 sed -n '/^# VERBS/,/^# OPTIONS/p' "$man" | grep -oE '^\*[a-z]+\*' | tr -d '*' | sort -u >"$tmp/man-verbs"
 sed -n '/^# OPTIONS/,/^# UNITS/p' "$man" | grep -E '^\*-' | grep -oE -- '--[a-z]+' | sort -u >"$tmp/man-options"
@@ -46,6 +46,8 @@ while read -r verb; do
 done <"$tmp/verbs"
 check "completion: options before a verb" "completed -- | paste -sd ' '" 0 "^--bus --help --json --version$"
 check "completion: units" "completed reserve rt --budget 4 | paste -sd ' '" 0 "^4ns 4us 4ms 4s$"
+check "completion: policies" "completed plan --policy '' | paste -sd ' '" 0 "^spread repack exclusive$"
+check "completion: descriptions" "completed plan --policy spread ''" 0 "^a-file$"
 check "completion: files" "completed reserve --file ''" 0 "^a-file$"
 fake normal
 check "completion: domains" "completed show '' | paste -sd ' '" 0 "^rt noisy$"

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is missing in a description, found: first a reservation for every vCPU that has only tasks (the cheapest period with
+ * its least budget), then a CPU for every vCPU that has none, then the verdict on the whole, which is that of analyze. A plan
+ * is shown only with a yes of that verdict, so nothing found here has to be believed.
+ *
+ * The cheapest period of each vCPU by itself need not be the one with which all of them fit: enforcement costs each budget
+ * the same, and short periods have many of them. So where the cheapest ones do not fit, longer ones are tried before a no is
+ * given; the no that is told is that of the cheapest.
+ *
+ * Called by the verb plan. Pure but for memory. What is given in the description is never changed.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "system-judge.h"
+#include "system-plan.h"
+
+#define PERIOD_FLOOR_NS NSEC_PER_MSEC	/* below it switches cost more than short waits are worth */
+#define FLOOR_STEP      4
+#define EXACT_STEPS_MAX 20000		/* about a second */
+
+const char *system_policy_name(enum system_policy policy)
+{
+	static const char *const names[] = { "spread", "repack", "exclusive" };
+
+	return (unsigned int)policy < ARRAY_SIZE(names) ? names[policy] : NULL;
+}
+
+/* ---- reservations ---- */
+
+static nsec_t period_limit(const struct vrk_host *host)
+{
+	return host->period_max_ns ? host->period_max_ns : VRK_PERIOD_MAX_NS;
+}
+
+/* No period beyond the longest time that a task knows: a longer one only adds waiting. */
+static nsec_t period_largest(const struct vrk_host *host, const struct vrk_guest *g)
+{
+	nsec_t largest = VRK_PERIOD_MIN_NS;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->tasks[i].period_ns > largest)
+			largest = g->tasks[i].period_ns;
+		if (g->tasks[i].deadline_ns > largest)
+			largest = g->tasks[i].deadline_ns;
+	}
+	return largest < period_limit(host) ? largest : period_limit(host);
+}
+
+/* The floor, unless a deadline is so short that only a shorter period can meet it with less than the whole CPU. */
+static nsec_t period_least(const struct vrk_guest *g, nsec_t floor_ns, nsec_t largest_ns)
+{
+	nsec_t shortest = NSEC_MAX, least = floor_ns;
+
+	for (size_t i = 0; i < g->n; i++)
+		if (g->tasks[i].deadline_ns < shortest)
+			shortest = g->tasks[i].deadline_ns;
+	if (floor_ns == PERIOD_FLOOR_NS && shortest / 2 < least)
+		least = shortest / 2 > VRK_PERIOD_MIN_NS ? shortest / 2 : VRK_PERIOD_MIN_NS;
+	return least < largest_ns ? least : largest_ns;
+}
+
+/* Budget 0 in *ret: none is enough. */
+static int vcpu_size(const struct system_document *d, size_t v, nsec_t floor_ns, struct vrk_reservation *ret)
+{
+	const struct vrk_guest *g = &d->vcpus[v].guest;
+	nsec_t largest = period_largest(&d->system.host, g);
+
+	return vrk_size_period(&d->system.host, g, period_least(g, floor_ns, largest), largest, ret);
+}
+
+/* Would a CPU of its own do for the tasks, each at @percent of its length? */
+static int alone_check(const struct system_document *d, size_t v, unsigned int percent, struct vrk_verdict *ret)
+{
+	const struct vrk_guest *g = &d->vcpus[v].guest;
+	nsec_t period = period_largest(&d->system.host, g);
+	const struct vrk_reservation whole = { period, period, period, false };
+	_cleanup_(freep) struct vrk_task *tasks = calloc(g->n + 1, sizeof(*tasks));
+	struct vrk_guest shorter = *g;
+	struct vrk_supply supply;
+
+	if (!tasks)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++) {
+		tasks[i] = g->tasks[i];
+		tasks[i].wcet_ns = (nsec_t)((unsigned __int128)tasks[i].wcet_ns * percent / 100);
+		if (tasks[i].wcet_ns == 0)
+			tasks[i].wcet_ns = 1;
+	}
+	shorter.tasks = tasks;
+	vrk_supply_init(&d->system.host, &whole, &supply);
+	return vrk_guest_check(&supply, &shorter, ret, NULL);
+}
+
+/* The largest part of their lengths with which a CPU of their own is enough, in percent; 0 = none. */
+static int alone_largest(const struct system_document *d, size_t v, unsigned int *ret)
+{
+	unsigned int lo = 0, hi = 100;
+
+	while (hi - lo > 1) {
+		unsigned int mid = lo + (hi - lo) / 2;
+		struct vrk_verdict verdict;
+		int r = alone_check(d, v, mid, &verdict);
+
+		if (r < 0)
+			return r;
+		if (verdict.ok)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	*ret = lo;
+	return 0;
+}
+
+static bool suspends(const struct vrk_guest *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->tasks[i].suspensions > 0)
+			return true;
+	return false;
+}
+
+static int size_reason(const struct system_document *d, size_t v, const struct vrk_verdict *verdict, char **ret)
+{
+	const struct system_vcpu *name = &d->names[v];
+	char lhs[TEXT_NUMBER_MAX], rhs[TEXT_NUMBER_MAX], at[VRK_NSEC_STRLEN];
+	int r;
+
+	(void)system_side_text(lhs, verdict->unit, verdict->lhs);
+	(void)system_side_text(rhs, verdict->unit, verdict->rhs);
+	if (d->vcpus[v].guest.scheduler == VRK_GUEST_FP && verdict->index < name->n_tasks)
+		r = asprintf(ret, "%s/vcpu%" PRIu32 ": no budget is enough; with a whole CPU %s may take %s, its deadline is %s",
+			     name->vm, name->index, d->task_names[name->first_task + verdict->index],
+			     verdict->lhs >= NSEC_MAX ? "longer than could be bounded" : lhs, rhs);
+	else if (suspends(&d->vcpus[v].guest))
+		r = asprintf(ret, "%s/vcpu%" PRIu32 ": no test knows tasks that suspend themselves under EDF", name->vm, name->index);
+	else if (verdict->at_ns)
+		r = asprintf(ret, "%s/vcpu%" PRIu32 ": no budget is enough; in a window of %s up to %s may be due", name->vm,
+			     name->index, vrk_nsec_format(at, verdict->at_ns), lhs);
+	else
+		r = asprintf(ret, "%s/vcpu%" PRIu32 ": no budget is enough, not even a whole CPU", name->vm, name->index);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static int size_refuse(const struct system_document *d, size_t v, struct system_refusal *ret)
+{
+	unsigned int percent = 0;
+	int r = alone_check(d, v, 100, &ret->verdict);
+
+	if (r >= 0)
+		r = size_reason(d, v, &ret->verdict, &ret->reason);
+	if (r >= 0)
+		r = alone_largest(d, v, &percent);
+	if (r < 0)
+		return r;
+	if (percent > 0)
+		r = asprintf(&ret->repair, "move tasks to another vCPU, or make them shorter: at %u %% of their wcet they fit on a whole CPU",
+			     percent);
+	else if (d->vcpus[v].guest.scheduler == VRK_GUEST_EDF && suspends(&d->vcpus[v].guest))
+		r = asprintf(&ret->repair, "schedule the guest by fp, or describe tasks without suspensions");
+	else
+		r = asprintf(&ret->repair, "move tasks to another vCPU, or give them longer deadlines");
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* ---- CPUs ---- */
+
+struct bins {
+	struct vrk_host host;
+	struct vrk_reservation *reservations;
+	int32_t *fixed;
+	int32_t *cpu;
+	size_t n;
+	enum system_policy policy;
+};
+
+static void bins_done(struct bins *bins)
+{
+	free(bins->reservations);
+	free(bins->fixed);
+	free(bins->cpu);
+}
+
+static int bins_init(struct bins *bins, const struct system_document *d, enum system_policy policy)
+{
+	bins->host = d->system.host;
+	bins->n = d->n_vcpus;
+	bins->policy = policy;
+	bins->reservations = calloc(d->n_vcpus + 1, sizeof(*bins->reservations));
+	bins->fixed = calloc(d->n_vcpus + 1, sizeof(*bins->fixed));
+	bins->cpu = calloc(d->n_vcpus + 1, sizeof(*bins->cpu));
+	if (!bins->reservations || !bins->fixed || !bins->cpu)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		bins->reservations[i] = d->vcpus[i].reservation;
+		/* as the analysis of the whole will take it */
+		bins->reservations[i].gapless = d->vcpus[i].guest.n > 0 && d->vcpus[i].guest.mode == VRK_SUPPLY_IDLING;
+		bins->fixed[i] = d->names[i].pinned ? d->vcpus[i].cpu : -1;
+	}
+	return 0;
+}
+
+/* By the policy; where that fails, by search. The verdict told is that of the policy. */
+static int bins_place(struct bins *bins, struct vrk_verdict *ret)
+{
+	struct vrk_place how = {
+		.method = bins->policy == SYSTEM_POLICY_REPACK ? VRK_PLACE_BEST_FIT : VRK_PLACE_WORST_FIT,
+		.exclusive = bins->policy == SYSTEM_POLICY_EXCLUSIVE,
+		.improve = true,
+		.fixed = bins->fixed,
+	};
+	struct vrk_verdict exact;
+	int r = vrk_place(&bins->host, bins->reservations, bins->n, &how, bins->cpu, ret);
+
+	if (r < 0 || ret->ok || how.exclusive || bins->host.cpus == 1)
+		return r;
+	how.method = VRK_PLACE_EXACT;
+	how.steps_max = EXACT_STEPS_MAX;
+	r = vrk_place(&bins->host, bins->reservations, bins->n, &how, bins->cpu, &exact);
+	if (r >= 0 && exact.ok)
+		*ret = exact;
+	return r;
+}
+
+static int place_reason(const struct bins *bins, const struct system_vcpu *name, size_t v, const char *where,
+			const struct vrk_verdict *verdict, char **ret)
+{
+	const struct vrk_reservation *r = &bins->reservations[v];
+	char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
+	char lhs[TEXT_NUMBER_MAX], rhs[TEXT_NUMBER_MAX];
+	int n;
+
+	(void)vrk_nsec_format(budget, r->budget_ns);
+	(void)vrk_nsec_format(period, r->period_ns);
+	if (verdict->test == VRK_TEST_PLACE)
+		n = asprintf(ret, "%s/vcpu%" PRIu32 ": %s %s in every %s for itself alone", name->vm, name->index, where, budget,
+			     period);
+	else
+		n = asprintf(ret, "%s/vcpu%" PRIu32 ": %s %s in every %s, test %s needs %s <= %s", name->vm, name->index, where,
+			     budget, period, vrk_test_name(verdict->test), system_side_text(lhs, verdict->unit, verdict->lhs),
+			     system_side_text(rhs, verdict->unit, verdict->rhs));
+	return n < 0 ? -ENOMEM : 0;
+}
+
+/* It fits on no CPU, not even an empty one. */
+static int alone_repair(const struct bins *bins, const struct system_vcpu *name, size_t v, char **ret)
+{
+	struct vrk_host one = bins->host;
+	char value[VRK_NSEC_STRLEN];
+	struct vrk_repair repair;
+	int r;
+
+	one.cpus = 1;
+	r = vrk_admit_repair(&one, &bins->reservations[v], 1, 0, &repair);
+	if (r < 0)
+		return r;
+	if (repair.kind == VRK_REPAIR_TICK)
+		r = asprintf(ret, "with exact enforcement (tick 0) an empty CPU takes it");
+	else if (!name->sized)
+		r = asprintf(ret, "split the tasks of %s/vcpu%" PRIu32 " over two vCPUs", name->vm, name->index);
+	else if (repair.kind == VRK_REPAIR_NONE)
+		r = asprintf(ret, "give it a longer period");
+	else
+		r = asprintf(ret, "a %s of %s would do", repair.kind == VRK_REPAIR_BUDGET ? "budget" :
+			     repair.kind == VRK_REPAIR_DEADLINE ? "deadline" : "period", vrk_nsec_format(value, repair.value_ns));
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static int place_repair(struct bins *bins, const struct system_document *d, size_t v, char **ret)
+{
+	uint32_t few = bins->host.cpus, many = few + (uint32_t)bins->n;
+	int32_t fixed = bins->fixed[v];
+	struct vrk_verdict verdict;
+	int r;
+
+	if (fixed >= 0) {
+		bins->fixed[v] = -1;
+		r = bins_place(bins, &verdict);
+		bins->fixed[v] = fixed;
+		if (r < 0)
+			return r;
+		if (!verdict.ok)
+			r = asprintf(ret, "let fewer vCPUs be fixed on CPU %" PRId32, fixed);
+		else
+			r = asprintf(ret, "leave the cpu of %s/vcpu%" PRIu32 " open: it fits on CPU %" PRId32, d->names[v].vm,
+				     d->names[v].index, bins->cpu[v]);
+		return r < 0 ? -ENOMEM : 0;
+	}
+	while (many - few > 1) {
+		bins->host.cpus = few + (many - few) / 2;
+		r = bins_place(bins, &verdict);
+		if (r < 0)
+			return r;
+		if (verdict.ok)
+			many = bins->host.cpus;
+		else
+			few = bins->host.cpus;
+	}
+	/* one for each that is free surely does, unless what is fixed is in its own way */
+	bins->host.cpus = many;
+	r = bins_place(bins, &verdict);
+	if (r >= 0)
+		r = verdict.ok ? asprintf(ret, "%" PRIu32 " CPUs are enough", many)
+			       : asprintf(ret, "let fewer vCPUs be fixed, or make the budgets smaller");
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static int place_refuse(struct bins *bins, const struct system_document *d, const struct vrk_verdict *verdict,
+			struct system_refusal *ret)
+{
+	struct vrk_host one = bins->host;
+	char where[32] = "no CPU takes";
+	size_t v = verdict->index;
+	int r;
+
+	one.cpus = 1;
+	r = vrk_admit(&one, &bins->reservations[v], 1, &ret->verdict, NULL);
+	if (r < 0)
+		return r;
+	if (!ret->verdict.ok) {
+		r = place_reason(bins, &d->names[v], v, "not even an empty CPU takes", &ret->verdict, &ret->reason);
+		return r < 0 ? r : alone_repair(bins, &d->names[v], v, &ret->repair);
+	}
+	if (bins->fixed[v] >= 0)
+		snprintf(where, sizeof(where), "CPU %" PRId32 " does not take", bins->fixed[v]);
+	ret->verdict = *verdict;
+	r = place_reason(bins, &d->names[v], v, where, verdict, &ret->reason);
+	return r < 0 ? r : place_repair(bins, d, v, &ret->repair);
+}
+
+/* Is there anything to choose? Exclusive is a demand on what is fixed, too. */
+static bool place_needed(const struct system_document *d, enum system_policy policy)
+{
+	if (policy == SYSTEM_POLICY_EXCLUSIVE)
+		return true;
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		if (!d->names[i].pinned)
+			return true;
+	return false;
+}
+
+static int vcpus_place(struct system_document *d, enum system_policy policy, struct system_refusal *refusal)
+{
+	_cleanup_(bins_done) struct bins bins = { 0 };
+	struct vrk_verdict verdict;
+	int r = bins_init(&bins, d, policy);
+
+	if (r >= 0)
+		r = bins_place(&bins, &verdict);
+	if (r >= 0 && !verdict.ok)
+		return place_refuse(&bins, d, &verdict, refusal);
+	for (size_t i = 0; r >= 0 && i < d->n_vcpus; i++)
+		d->vcpus[i].cpu = bins.cpu[i];
+	return r;
+}
+
+/* ---- the whole ---- */
+
+struct attempt {
+	struct system_document *document;
+	enum system_policy policy;
+	const bool *ours;		/* per vCPU: its reservation is ours to choose */
+	nsec_t floor_ns;
+	struct vrk_system_result result;
+	struct system_refusal refusal;
+};
+
+/* One try with periods from the floor on. A no is in the refusal. */
+static int attempt_run(struct attempt *a, struct vr_error **reterr)
+{
+	struct system_document *d = a->document;
+	int r;
+
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		if (!a->ours[i])
+			continue;
+		r = vcpu_size(d, i, a->floor_ns, &d->vcpus[i].reservation);
+		if (r < 0)
+			return r;
+		if (d->vcpus[i].reservation.budget_ns == 0)
+			return size_refuse(d, i, &a->refusal);
+	}
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		if (!d->names[i].pinned && d->system.host.cpus > 1)
+			d->vcpus[i].cpu = -1;
+	if (d->system.scheduler == VRK_HOST_EDF && place_needed(d, a->policy)) {
+		r = vcpus_place(d, a->policy, &a->refusal);
+		if (r < 0 || a->refusal.reason)
+			return r;
+	}
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		d->names[i].sized = true;
+	r = system_judge(d, &a->result, reterr);
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		d->names[i].sized = !a->ours[i];
+	return r < 0 ? r : system_refusal_find(d, &a->result, &a->refusal);
+}
+
+/* May longer periods still help? */
+static bool floor_useful(const struct system_document *d, const bool *ours, nsec_t floor_ns)
+{
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		if (ours[i] && period_largest(&d->system.host, &d->vcpus[i].guest) >= floor_ns)
+			return true;
+	return false;
+}
+
+static int attempts_run(struct attempt *a, struct vr_error **reterr)
+{
+	_cleanup_(system_refusal_done) struct system_refusal first = { 0 };
+	int r;
+
+	for (a->floor_ns = PERIOD_FLOOR_NS;; a->floor_ns *= FLOOR_STEP) {
+		r = attempt_run(a, reterr);
+		if (r < 0 || !a->refusal.reason)
+			return r;
+		if (!first.reason)
+			first = TAKE_GENERIC(a->refusal, struct system_refusal, (struct system_refusal){ 0 });
+		system_refusal_done(&a->refusal);
+		if (!floor_useful(a->document, a->ours, a->floor_ns * FLOOR_STEP))
+			break;
+		vrk_system_result_done(&a->result);
+	}
+	a->refusal = TAKE_GENERIC(first, struct system_refusal, (struct system_refusal){ 0 });
+	return 0;
+}
+
+int system_plan_make(struct system_document *d, enum system_policy policy, struct vrk_system_result *ret,
+		     struct system_refusal *ret_refusal, struct vr_error **reterr)
+{
+	_cleanup_(freep) bool *ours = calloc(d->n_vcpus + 1, sizeof(*ours));
+	struct attempt a = { .document = d, .policy = policy, .ours = ours };
+	int r = 0;
+
+	if (!ours)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		ours[i] = !d->names[i].sized;
+		if (ours[i] && d->names[i].n_tasks == 0)
+			return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
+					    "%s/vcpu%" PRIu32 " has neither budget and period nor tasks: nothing says what it needs",
+					    d->names[i].vm, d->names[i].index);
+	}
+	r = attempts_run(&a, reterr);
+	if (r >= 0 && !a.refusal.reason) {
+		for (size_t i = 0; i < d->n_vcpus; i++)
+			d->names[i].sized = true;
+		*ret = TAKE_GENERIC(a.result, struct vrk_system_result, (struct vrk_system_result){ 0 });
+	} else if (r >= 0) {
+		*ret_refusal = TAKE_GENERIC(a.refusal, struct system_refusal, (struct system_refusal){ 0 });
+	}
+	vrk_system_result_done(&a.result);
+	system_refusal_done(&a.refusal);
+	return r;
+}
