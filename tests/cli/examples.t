@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The systems from the literature and what their sources say of them; and the schema of descriptions, which says what the
+# reader does.
+# shellcheck disable=SC2317 # functions are called by name, through check
+# shellcheck disable=SC2016 # the dollars are jq's
+# shellcheck source=lib.sh
+. "$SOURCE/tests/cli/lib.sh"
+examples=$SOURCE/share/examples
+schema=$SOURCE/share/system.schema.json
+
+# answer NAME FILTER
+answer() {
+	virtrk analyze --json "$examples/$1.json" | jq -c "$2"
+}
+# with NAME CHANGE FILTER
+with() {
+	jq "$2" "$examples/$1.json" | virtrk analyze --json - | jq -c "$3"
+}
+ms='[.schedulable, [.tasks[].response / 1000000]]'
+check "three tasks under (4, 10)" "answer three-tasks '$ms'" 0 '^\[true,\[13,16,33\]\]$'
+check "and within 6" "answer explicit-deadline '$ms'" 0 '^\[true,\[9,12,29\]\]$'
+check "Shin and Lee, EDF" "answer shin-lee-edf .schedulable" 0 '^true$'
+check "Shin and Lee, EDF: no less" "with shin-lee-edf '.vms[0].vcpus[0].budget = \"2.78ms\"' .schedulable" 0 '^false$'
+check "Shin and Lee, RM" "answer shin-lee-rm .schedulable" 0 '^true$'
+check "Shin and Lee, RM: no less" "with shin-lee-rm '.vms[0].vcpus[0].budget = \"3.49ms\"' .schedulable" 0 '^false$'
+check "Lehoczky" "answer lehoczky-arbitrary-deadlines '$ms'" 0 '^\[true,\[26,118\]\]$'
+check "Lehoczky: no shorter deadline" "with lehoczky-arbitrary-deadlines '.vms[0].vcpus[0].tasks[1].deadline = 117999999' .schedulable" 0 '^false$'
+check "Burns and Wellings" "answer response-times '$ms'" 0 '^\[true,\[3,6,20\]\]$'
+check "periodic servers" "answer periodic-servers '[.schedulable, .cpus[0].test]'" 0 '^\[true,"host-fp"\]$'
+check "deferrable servers" "answer deferrable-servers '[.schedulable, .refusal.lhs, .refusal.rhs]'" 0 '^\[false,21000000,20000000\]$'
+check "deferrable servers: 21 is enough" "with deferrable-servers '.vms[2].vcpus[0].period = \"21ms\"' .schedulable" 0 '^true$'
+check "QPA" "answer qpa-schedcat .schedulable" 0 '^true$'
+check "QPA, one more" "answer qpa-schedcat-late '[.schedulable, .refusal.test, .refusal.lhs > .refusal.at, .refusal.at >= 18800000]'" 0 '^\[false,"guest-edf",true,true\]$'
+check "QPA, two tasks" "with qpa-schedcat '.vms[0].vcpus[0].tasks = [{name:\"a\", wcet:\"331us\", period:\"15000us\", deadline:\"2688us\"}, {name:\"b\", wcet:\"3654us\", period:\"77000us\", deadline:\"3849us\"}]' '[.schedulable, .refusal.lhs, .refusal.at]'" 0 '^\[false,3985000,3849000\]$'
+check "Dhall" "answer dhall '[.schedulable, .cpus[0].cpu]'" 0 '^\[false,null\]$'
+check "Dhall, placed" "virtrk plan --json $examples/dhall.json | virtrk analyze --json - | jq .schedulable" 0 '^true$'
+check "global EDF by BCL" "answer global-bcl '[.schedulable, .cpus[0].test]'" 0 '^\[true,"bcl"\]$'
+check "density 1.1" "answer sched-deadline '[.schedulable, .cpus[0].test]'" 0 '^\[true,"qpa"\]$'
+check "suspensions" "answer self-suspension '$ms'" 0 '^\[true,\[20,32\]\]$'
+check "each stands in the table" "diff <(cd $examples && ls *.json) <(grep -oE '^\| .[a-z-]+\.json' $examples/README.md | tr -d '| \`' | sort)" 0 ""
+
+# fits: complaints about the document on standard input
+fits() {
+	jq -r --slurpfile schema "$schema" -f "$SOURCE/tests/cli/schema.jq"
+}
+for file in "$examples"/*.json; do
+	check "schema: $(basename "$file")" "fits <$file" 0 ""
+done
+check "schema: the plan fits" "virtrk plan --json $examples/dhall.json | fits" 0 ""
+# Both the schema and the reader refuse these, or take them.
+# both WHAT CHANGE EXIT REGEX: EXIT is that of analyze, REGEX (empty = none) what the schema complains of
+both() {
+	jq "$2" "$examples/self-suspension.json" >"$tmp/changed.json"
+	check "reader: $1" "virtrk analyze --json $tmp/changed.json >$tmp/answer 2>&1" "$3" ""
+	check "schema: $1" "fits <$tmp/changed.json" 0 "$4"
+}
+task='.vms[0].vcpus[0].tasks[0]'
+both "an unknown key" "$task.wcte = 1" 2 'tasks\[0\]\.wcte: unknown$'
+both "no wcet" "del($task.wcet)" 2 'tasks\[0\]\.wcet: missing$'
+both "a fraction of a ns" "$task.wcet = 1.5" 2 'tasks\[0\]\.wcet: fits nothing'
+both "below zero" "$task.jitter = -1" 2 'tasks\[0\]\.jitter: fits nothing'
+both "no unit" "$task.wcet = \"4\"" 2 'tasks\[0\]\.wcet: fits nothing'
+both "a suspension without unit" "$task.suspensions[1] = \"4\"" 2 'suspensions\[1\]: fits nothing'
+both "another scheduler" '.host.scheduler = "rr"' 2 'host\.scheduler: none of'
+both "a priority too high" "$task.priority = 1000001" 2 'priority: out of range'
+both "budget without period" 'del(.vms[0].vcpus[0].period)' 2 'vcpus\[0\]\.period: missing'
+both "a deadline alone" '.vms[0].vcpus[0] = {deadline:1}' 2 'vcpus\[0\]\.budget: missing'
+both "no CPU" '.host.cpus = 0' 2 'host\.cpus: out of range'
+both "an empty name" "$task.name = \"\"" 2 'name: too short'
+both "half a fair server" '.host.fair_server = {budget:1}' 2 'fair_server: fits nothing'
+both "no vms" 'del(.vms)' 2 'document\.vms: missing'
+both "a whole fair server" '.host.fair_server = {budget:"10ms", period:"1s"}' 0 ''
+both "whole ns" "$task.wcet = 3000000 | .host.switch = 1000" 0 ''
+
+done_testing
