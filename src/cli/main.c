@@ -19,6 +19,7 @@
 
 #define COMMON  (OPTION_BIT(OPTION_BUS) | OPTION_BIT(OPTION_HELP))
 #define READING (COMMON | OPTION_BIT(OPTION_JSON))
+#define OPTIONS_RUN (OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_SEED))
 #define RESERVE_OPTIONS                                                                               \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
 	 OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_FILE))
@@ -51,6 +52,8 @@ static const struct verb {
 	  "does a described system meet its deadlines; asks no daemon", "analyze system.json" },
 	{ "plan", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_POLICY), verb_plan,
 	  "find the budgets, periods and CPUs that a described system lacks", "plan --policy repack system.json" },
+	{ "simulate", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_RUN, verb_simulate,
+	  "run a described system, and show what was seen beside the bounds", "simulate --for 60s --seed 7 system.json" },
 	{ "help", "[VERB]", 0, 1, COMMON, verb_help, "print this help, or that of one verb", "help reserve" },
 };
 
@@ -116,6 +119,8 @@ static int help_all(void)
 	options_help(OPTION_BIT(OPTION_BATCH));
 	puts("\nOptions of plan:");
 	options_help(OPTION_BIT(OPTION_POLICY));
+	puts("\nOptions of simulate:");
+	options_help(OPTIONS_RUN);
 	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
 	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.\n"
 	     "More: man virtrk, and virtrk help VERB.");

@@ -45,6 +45,7 @@ src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h    
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 tools/*                             | *@tools meter.h virtrk/units.h                                                   |

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_SYSTEM_SIMULATE_H
+#define CLI_SYSTEM_SIMULATE_H
+
+#include <virtrk/simulate.h>
+
+#include "system-document.h"
+
+/* One run of a described system; system_run_done(). */
+struct system_run {
+	nsec_t until_ns;
+	const uint64_t *seed;			/* NULL: all starts at once and takes its longest; else phases and pauses are drawn */
+	int64_t events;
+	struct vrk_sim_server_result *vcpus;	/* as document->vcpus */
+	struct vrk_sim_task_result *tasks;	/* as document->tasks */
+};
+
+void system_run_done(struct system_run *run);
+
+/*
+ * Runs it from 0 to run->until_ns; @document has passed system_judge().
+ * Return: 0; -EBADMSG (VR_BAD_CONFIG) what cannot be simulated; -ENOMEM.
+ */
+int system_run(const struct system_document *document, struct system_run *run, struct vr_error **reterr);
+
+/*
+ * What was seen, with the bound of the analysis beside it: { "for", "seed", "events", "tasks": [{ vm, vcpu, name, jobs, missed,
+ * simulated, bound, deadline }], "vcpus": [{ vm, vcpu, supplied, budgets, late, late_rest, late_at }] }. ns; null = none.
+ */
+int system_run_answer(const struct system_document *document, const struct vrk_system_result *result,
+		      const struct system_run *run, struct json_object **ret);
+
+#endif
