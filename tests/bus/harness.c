@@ -312,8 +312,8 @@ char *daemon_log(const struct daemon *daemon)
 void guest_start(struct guest *guest, const char *name, unsigned int cpus, const char *const *more)
 {
 	const char *argv[ARGS_MAX] = { 0 };
-	char who[96], smp[16];
-	int null_fd;
+	char who[96], smp[16], nothing;
+	int null_fd, started[2];
 	size_t n = 0;
 
 	snprintf(guest->name, sizeof(guest->name), "%s-%d", name, getpid());
@@ -324,10 +324,13 @@ void guest_start(struct guest *guest, const char *name, unsigned int cpus, const
 	if (!more || !*more || strcmp(*more, "-name") != 0)
 		words_add(argv, &n, (const char *[]) { "-name", who, NULL });
 	words_add(argv, &n, more);
+	must(pipe2(started, O_CLOEXEC) == 0, "pipe");
 	guest->pid = fork();
 	must(guest->pid >= 0, "fork");
-	if (guest->pid > 0)
+	if (guest->pid > 0) {	/* exec closes the other end: from then on it is a QEMU, whatever is done to it */
+		must(close(started[1]) == 0 && read(started[0], &nothing, 1) == 0 && close(started[0]) == 0, "exec of QEMU");
 		return;
+	}
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	must(null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0, "/dev/null");
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
