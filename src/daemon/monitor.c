@@ -26,7 +26,7 @@
 #include "monitor.h"
 #include "perf.h"
 
-#define SYNC_DOUBTFUL	2	/* every so many samples when in doubt ... */
+#define SYNC_DOUBTFUL	4	/* every so many samples when in doubt ... */
 #define SYNC_ROUTINE	16	/* ... and when not, since interrupts and stolen time are never charged */
 #define SNAPSHOT_TRIES	3
 /* What the two ways to measure one wait may differ by, per sample. */

@@ -44,14 +44,14 @@ static int ring_open(struct perf_ring *ret, struct perf_event_attr *attr, pid_t 
 	map = mmap(NULL, (1 + pages) * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	*ret = (struct perf_ring){ TAKE_FD(fd), map, pages * page };
+	*ret = (struct perf_ring){ TAKE_FD(fd), map, (const char *)map + page, pages * page };
 	return 0;
 }
 
 void perf_ring_close(struct perf_ring *ring)
 {
 	if (ring->map)
-		(void)munmap(ring->map, ring->size + (size_t)sysconf(_SC_PAGESIZE));
+		(void)munmap(ring->map, ring->size + (size_t)(ring->data - (const char *)ring->map));
 	ring->map = NULL;
 	ring->fd = close_fd(ring->fd);
 }
@@ -91,17 +91,6 @@ void perf_release(struct perf_ring *ring, uint64_t pos)
 	__atomic_store_n(&ring_page(ring)->data_tail, pos, __ATOMIC_RELEASE);
 }
 
-/* Records may go on at the start of the ring. */
-static void ring_copy(const struct perf_ring *ring, uint64_t pos, void *to, size_t size)
-{
-	const char *data = (const char *)ring->map + sysconf(_SC_PAGESIZE);
-	size_t at = pos & (ring->size - 1);
-	size_t first = ring->size - at < size ? ring->size - at : size;
-
-	memcpy(to, data + at, first);
-	memcpy((char *)to + first, data, size - first);
-}
-
 static void record_parse(const struct raw_record *raw, struct perf_record *ret)
 {
 	size_t size = raw->header.size;
@@ -126,20 +115,22 @@ static void record_parse(const struct raw_record *raw, struct perf_record *ret)
 
 bool perf_next(const struct perf_ring *ring, uint64_t *pos, uint64_t head, struct perf_record *ret)
 {
+	size_t at = *pos & (ring->size - 1), rest = ring->size - at, size;
 	struct raw_record raw;
-	size_t size;
 
 	if (*pos >= head)
 		return false;
-	ring_copy(ring, *pos, &raw.header, sizeof(raw.header));
+	memcpy(&raw.header, ring->data + at, sizeof(raw.header));	/* aligned to its size: it never wraps */
 	size = raw.header.size;
 	/* The kernel writes no shorter ones; a ring that somebody else scribbled on must not hang or harm us. */
-	if (size < sizeof(raw.header) + sizeof(uint64_t) || size > sizeof(raw) || size > head - *pos) {
+	if (size < sizeof(raw.header) + sizeof(uint64_t) || size > sizeof(raw) || size > head - *pos || at % sizeof(raw.header) != 0) {
 		*pos = head;
 		*ret = (struct perf_record){ .kind = PERF_LOST, .lost = 1 };
 		return true;
 	}
-	ring_copy(ring, *pos, &raw, size);
+	memcpy(&raw, ring->data + at, size < rest ? size : rest);
+	if (size > rest)	/* goes on at the start of the ring */
+		memcpy((char *)&raw + rest, ring->data, size - rest);
 	record_parse(&raw, ret);
 	*pos += size;
 	return true;

@@ -16,6 +16,7 @@
 struct perf_ring {
 	int fd;
 	void *map;		/* NULL = none */
+	const char *data;	/* in it, behind the first page */
 	size_t size;		/* of the data, a power of two */
 };
 
