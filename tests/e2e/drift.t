@@ -7,12 +7,13 @@
 # shellcheck source=tests/e2e/harness.sh
 . "${0%/*}/harness.sh"
 e2e_begin drift
+rt=rt-$$	# other guests on this machine have other names
 daemon_start --on-drift=repair
-guest_boot rt 1
-wait_for 10 vrk show rt
-tid=$(guest_vcpu rt)
+guest_boot "$rt" 1
+wait_for 10 vrk show "$rt"
+tid=$(guest_vcpu "$rt")
 child_start "$e2e_dir/events" "$VIRTRK" --bus="$e2e_dir/bus" monitor --json
-check "reserve" 0 '' vrk reserve rt --vcpu 0 --budget 4ms --period 20ms
+check "reserve" 0 '' vrk reserve "$rt" --vcpu 0 --budget 4ms --period 20ms
 
 # repaired_within "what": until the thread has its reservation again, at most a second (and a margin for this shell)
 repaired() {
@@ -50,14 +51,14 @@ wait_for 3 events
 check "each was told to those who watch, with old and new value" 0 '"thread":"vcpu0".*"old":.*"new":.*"action":"repaired"' \
 	grep -m1 '"event":"Drift"' "$e2e_dir/events"
 check "five times at least" 0 '' events
-check "and written to the log" 0 'vcpu0 of rt.*repaired' grep -m1 'changed' "$e2e_dir/virtrkd.log"
+check "and written to the log" 0 "vcpu0 of $rt.*repaired" grep -m1 'changed' "$e2e_dir/virtrkd.log"
 
 child_end "$virtrkd" TERM
 daemon_start --on-drift=report
 chrt -o -p 0 "$tid"
 start=${EPOCHREALTIME/./}
 reported() {
-	vrk show rt --json | jq -e '.threads | any(.name == "vcpu0" and .reservation.drift != "")'
+	vrk show "$rt" --json | jq -e '.threads | any(.name == "vcpu0" and .reservation.drift != "")'
 }
 wait_for 3 reported
 check_between "with --on-drift=report it is told after ms" $(((${EPOCHREALTIME/./} - start) / 1000)) 0 1300

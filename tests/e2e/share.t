@@ -8,15 +8,16 @@
 # shellcheck source=tests/e2e/harness.sh
 . "${0%/*}/harness.sh"
 e2e_begin share
+spin=spin-$$	# other guests on this machine have other names
 daemon_start
-guest_boot spin 1
-wait_for 10 vrk show spin
-tid=$(guest_vcpu spin)
-guest_tell spin burn 600s
+guest_boot "$spin" 1
+wait_for 10 vrk show "$spin"
+tid=$(guest_vcpu "$spin")
+guest_tell "$spin" burn 600s
 
 # share_check "when" BUDGET_MS PERIOD_MS
 share_check() {
-	check "reserve $2 of $3 ms" 0 '' vrk reserve spin --vcpu 0 --budget "$2ms" --period "$3ms" --replace
+	check "reserve $2 of $3 ms" 0 '' vrk reserve "$spin" --vcpu 0 --budget "$2ms" --period "$3ms" --replace
 	sleep 0.3	# the change counts from the next period on
 	used_start "$tid"
 	sleep 5
@@ -50,7 +51,7 @@ check_between "the share by virtrkd's account / by schedstat" \
 	"$(awk -v a="$((used1 - used0))" -v b="$((time1 - time0))" -v u="$used_us" -v e="$elapsed_us" 'BEGIN { printf "%.4f", a * e / (b * u) }')" 0.98 1.02
 
 # Soft: what nobody else has reserved it may use too, so an idle machine gives it more than its share.
-check "soft" 0 'soft' vrk reserve spin --vcpu 0 --budget 4ms --period 20ms --soft --replace
+check "soft" 0 'soft' vrk reserve "$spin" --vcpu 0 --budget 4ms --period 20ms --soft --replace
 sleep 0.3
 used_start "$tid"
 sleep 3
@@ -58,6 +59,6 @@ used_stop "$tid"
 check_between "soft, on the idle machine, 4 of 20 ms: share of a CPU" \
 	"$(awk -v u="$used_us" -v e="$elapsed_us" 'BEGIN { printf "%.4f", u / e }')" 0.3 1.0
 
-check "release" 0 '' vrk release spin
+check "release" 0 '' vrk release "$spin"
 check_policy "the thread is an ordinary one again" "$tid" 0
 e2e_done
