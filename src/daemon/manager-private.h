@@ -29,13 +29,16 @@ struct waiting {
 	struct waiting *next;
 };
 
+/* What somebody else may write. Affinity first: only with the promised one is the promised policy to be had again. */
+enum drift_kind { DRIFT_AFFINITY, DRIFT_SCHED, _DRIFT_MAX };
+
 /* What the watch knows of a promise beside the ledger; found by tid. */
 struct watched {
 	pid_t tid;
 	cpu_set_t affinity;	/* as it was when watching began */
 	bool affinity_known;
 	uint64_t missed;
-	char drift[160];	/* "" = none */
+	char drift[_DRIFT_MAX][160];	/* as told last; "" = none */
 };
 
 struct manager {

@@ -30,7 +30,10 @@ const char *manager_drift(const struct manager *m, const struct promise *promise
 {
 	const struct watched *w = watched_find(m, promise->tid);
 
-	return w ? w->drift : "";
+	for (size_t i = 0; w && i < _DRIFT_MAX; i++)
+		if (w->drift[i][0])
+			return w->drift[i];
+	return "";
 }
 
 static void state_format(char *buf, size_t size, const struct sched_state *s)
@@ -65,17 +68,17 @@ struct drift {
 };
 
 static void drift_find(const struct promise *p, const struct watched *w, const struct monitor_sample *s,
-		       struct drift *ret)
+		       enum drift_kind kind, struct drift *ret)
 {
 	struct sched_state promised;
 
 	*ret = (struct drift) { 0 };
 	promise_sched_state(p, &promised);
-	if (!sched_state_equal(&s->now, &promised)) {
+	if (kind == DRIFT_SCHED && !sched_state_equal(&s->now, &promised)) {
 		ret->what = s->now.policy == promised.policy ? "parameters" : "policy";
 		state_format(ret->old, sizeof(ret->old), &promised);
 		state_format(ret->new, sizeof(ret->new), &s->now);
-	} else if (w->affinity_known && !CPU_EQUAL(&w->affinity, &s->affinity)) {
+	} else if (kind == DRIFT_AFFINITY && w->affinity_known && !CPU_EQUAL(&w->affinity, &s->affinity)) {
 		ret->what = "affinity";
 		affinity_format(ret->old, sizeof(ret->old), &w->affinity);
 		affinity_format(ret->new, sizeof(ret->new), &s->affinity);
@@ -116,34 +119,39 @@ static int repair_affinity(struct manager *m, const struct promise *p, const str
 }
 
 static void drift_handle(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s,
-			 const struct drift *drift)
+			 enum drift_kind kind)
 {
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-	char text[sizeof(w->drift)];
+	char *told = w->drift[kind], text[sizeof(w->drift[kind])];
 	const char *action = "reported";
+	struct drift drift;
 	bool news;
 	int r = 0;
 
-	snprintf(text, sizeof(text), "%s: %.70s, promised %.60s", drift->what, drift->new, drift->old);
-	news = strcmp(text, w->drift) != 0;
-	memcpy(w->drift, text, sizeof(w->drift));
+	drift_find(p, w, s, kind, &drift);
+	if (!drift.what) {
+		told[0] = '\0';
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: %.70s, promised %.60s", drift.what, drift.new, drift.old);
+	news = strcmp(text, told) != 0;
+	memcpy(told, text, sizeof(text));
 	if (m->options.repair_drift && !m->options.dry_run) {
-		r = strcmp(drift->what, "affinity") == 0 ? repair_affinity(m, p, w)
-							 : repair_sched(m, p, &s->now, &err);
+		r = kind == DRIFT_AFFINITY ? repair_affinity(m, p, w) : repair_sched(m, p, &s->now, &err);
 		action = r < 0 ? "failed" : "repaired";
 		if (r >= 0)
-			w->drift[0] = '\0';
+			told[0] = '\0';
 	}
 	if (!news && r < 0)
 		return;		/* told already; it is tried again each time */
 	if (!news && !m->options.repair_drift)
 		return;
 	log_line(LOG_WARNING, &(struct log_about) { MSG_DRIFT, p->domain, p->thread },
-		 "somebody changed the %s of %s of %s from %s to %s: %s%s%s", drift->what, p->thread, p->domain,
-		 drift->old, drift->new, action, r < 0 ? ": " : "", r < 0 ? (err && err->text ? err->text : strerror(-r)) : "");
+		 "somebody changed the %s of %s of %s from %s to %s: %s%s%s", drift.what, p->thread, p->domain,
+		 drift.old, drift.new, action, r < 0 ? ": " : "", r < 0 ? (err && err->text ? err->text : strerror(-r)) : "");
 	manager_tell(m, &(struct manager_event) {
-		.kind = MANAGER_DRIFT, .domain = p->domain, .thread = p->thread, .promise = p, .what = drift->what,
-		.old_value = drift->old, .new_value = drift->new, .action = action });
+		.kind = MANAGER_DRIFT, .domain = p->domain, .thread = p->thread, .promise = p, .what = drift.what,
+		.old_value = drift.old, .new_value = drift.new, .action = action });
 }
 
 static void missed_handle(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s)
@@ -164,7 +172,6 @@ static void thread_look(struct manager *m, const struct promise *p)
 {
 	struct watched *w = watched_find(m, p->tid);
 	struct monitor_sample s;
-	struct drift drift;
 	int r;
 
 	if (!w)
@@ -183,11 +190,8 @@ static void thread_look(struct manager *m, const struct promise *p)
 		w->affinity_known = true;
 	}
 	missed_handle(m, p, w, &s);
-	drift_find(p, w, &s, &drift);
-	if (drift.what)
-		drift_handle(m, p, w, &s, &drift);
-	else
-		w->drift[0] = '\0';
+	for (enum drift_kind kind = 0; kind < _DRIFT_MAX; kind++)
+		drift_handle(m, p, w, &s, kind);
 }
 
 int manager_sample(struct manager *m, const struct promise *promise, struct monitor_sample *ret)
