@@ -31,6 +31,7 @@ struct heard {
 struct ear {
 	struct heard heard[64];
 	size_t n;
+	sd_bus_slot *slot;	/* nothing is heard after ear_close(): the ear is gone then */
 };
 
 static int on_signal(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
@@ -59,7 +60,12 @@ static int on_signal(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 static void ear_open(struct ear *ear, sd_bus *bus)
 {
 	*ear = (struct ear) { 0 };
-	EXPECT(sd_bus_match_signal(bus, NULL, NULL, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, NULL, on_signal, ear) >= 0);
+	EXPECT(sd_bus_match_signal(bus, &ear->slot, NULL, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, NULL, on_signal, ear) >= 0);
+}
+
+static void ear_close(struct ear *ear)
+{
+	sd_bus_slot_unref(ear->slot);
 }
 
 struct expected {
@@ -307,7 +313,7 @@ static void test_reserve(struct daemon *d, const struct guest *g)
 	pid_t tid = guest_thread(d, g, "vcpu0");
 	_cleanup_(freep) char *before = picture_of_thread(tid);
 	_cleanup_(freep) char *during = NULL;
-	struct ear ear;
+	_cleanup_(ear_close) struct ear ear;
 
 	CASE("Reserve: the kernel holds it, and everybody is told");
 	ear_open(&ear, d->bus);
@@ -451,7 +457,7 @@ static bool kernel_is(void *userdata)
 static void test_drift(struct daemon *d, const struct guest *g)
 {
 	pid_t tid = guest_thread(d, g, "vcpu0");
-	struct ear ear;
+	_cleanup_(ear_close) struct ear ear;
 
 	CASE("somebody takes the policy away: told and repaired");
 	ear_open(&ear, d->bus);
@@ -465,7 +471,7 @@ static void test_drift(struct daemon *d, const struct guest *g)
 static void test_life(struct daemon *d)
 {
 	struct guest g;
-	struct ear ear;
+	_cleanup_(ear_close) struct ear ear;
 
 	CASE("a domain comes, and goes with its reservations");
 	ear_open(&ear, d->bus);
@@ -485,7 +491,7 @@ static void test_hotplug(struct daemon *d)
 	_cleanup_(freep) char *path = NULL;
 	_cleanup_(freep) char *qmp = NULL;
 	struct guest g;
-	struct ear ear;
+	_cleanup_(ear_close) struct ear ear;
 
 	CASE("a vCPU that appears later is seen, and can be reserved");
 	EXPECT(asprintf(&path, "%s/orders", d->directory) > 0 && asprintf(&qmp, "unix:%s,server=on,wait=off", path) > 0);
@@ -538,7 +544,7 @@ static void test_config(struct daemon *d)
 {
 	_cleanup_(freep) char *file = NULL;
 	struct guest g = { .pid = getpid() };
-	struct ear ear;
+	_cleanup_(ear_close) struct ear ear;
 	FILE *f;
 
 	CASE("a domain with a file of its own gets what the file says");
