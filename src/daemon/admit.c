@@ -211,7 +211,7 @@ static int reason_write(const struct vrk_host *host, const struct question *q, c
 	return r < 0 ? -ENOMEM : 0;
 }
 
-static int repair_write(const struct vrk_repair *repair, const struct request_item *item, char **ret)
+static int repair_write(const struct vrk_repair *repair, const struct request_item *item, size_t n, char **ret)
 {
 	char value[VRK_NSEC_STRLEN], was[VRK_NSEC_STRLEN];
 	const char *name = item ? item->thread : "the reservation";
@@ -222,8 +222,12 @@ static int repair_write(const struct vrk_repair *repair, const struct request_it
 	vrk_nsec_format(value, repair->value_ns);
 	switch (repair->kind) {
 	case VRK_REPAIR_BUDGET:
-		r = asprintf(ret, "%s would fit with a budget of %s instead of %s", name, value,
-			     vrk_nsec_format(was, item->reservation.budget_ns));
+		vrk_nsec_format(was, item->reservation.budget_ns);
+		if (n == 1)
+			r = asprintf(ret, "%s would fit with a budget of %s instead of %s", name, value, was);
+		else
+			r = asprintf(ret, "they would fit with every budget in the same ratio smaller: %s with %s instead of %s",
+				     name, value, was);
 		break;
 	case VRK_REPAIR_DEADLINE:
 		r = asprintf(ret, "%s would fit with a deadline of %s instead of %s", name, value,
@@ -309,17 +313,17 @@ static int repair_find(const struct vrk_host *host, const struct question *q, co
 	if (v->repair.index >= q->first && v->repair.index < q->n)
 		v->index = (uint32_t)(v->repair.index - q->first);
 	if (v->repair.kind != VRK_REPAIR_NONE)
-		return repair_write(&v->repair, &items[v->repair.index - q->first], &v->repair_text);
+		return repair_write(&v->repair, &items[v->repair.index - q->first], q->n - q->first, &v->repair_text);
 	r = tick_repair(host, q, &exact, &as_is);
 	if (r < 0)
 		return r;
 	if (as_is) {
 		v->repair.kind = VRK_REPAIR_TICK;
-		return repair_write(&v->repair, NULL, &v->repair_text);
+		return repair_write(&v->repair, NULL, 1, &v->repair_text);
 	}
 	if (exact.kind == VRK_REPAIR_NONE)
-		return repair_write(&exact, NULL, &v->repair_text);
-	r = repair_write(&exact, &items[exact.index - q->first], &with_tick);
+		return repair_write(&exact, NULL, 1, &v->repair_text);
+	r = repair_write(&exact, &items[exact.index - q->first], q->n - q->first, &with_tick);
 	if (r < 0)
 		return r;
 	return asprintf(&v->repair_text, "nothing smaller would fit while budgets are cut at the tick; with "

@@ -63,7 +63,7 @@ check "doctor --json: levels" "virtrk doctor --json | jq -r '.[].level' | sort -
 
 check "check: fits" "virtrk check rt --vcpu 0-1 --budget 2ms --period 10ms" 0 "^fits:    yes$"
 check "check: does not fit" "virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^fits:    no$"
-check "check: says what would" "virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^repair:  .*would fit with a budget of "
+check "check: says what would" "virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms" 3 "^repair:  .*would fit with every budget in the same ratio smaller: vcpu0 with "
 budget=$(virtrk check rt --vcpu 0-1 --budget 9.9ms --period 10ms --json 2>/dev/null | jq .repair_budget_ns)
 check "check: and it is true" "virtrk check rt --vcpu 0-1 --budget ${budget}ns --period 10ms" 0 "^fits:    yes$"
 largest=$(virtrk capacity --json | jq '.[0].largest[] | select(.period_ns == 10000000).budget_ns')
