@@ -14,6 +14,7 @@
 #include "answer.h"
 #include "strict.h"
 #include "suggest.h"
+#include "text.h"
 
 #define DEPTH_MAX 12		/* a system with critical sections has 9 */
 
@@ -32,6 +33,8 @@ void place_index(struct place *place, const struct place *parent, size_t index)
 int place_broken(const struct place *place, struct vr_error **reterr, const char *fmt, ...)
 {
 	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *where = text_clean(place->text);	/* keys are whatever somebody wrote */
+	_cleanup_(freep) char *clean = NULL;
 	va_list ap;
 	int r;
 
@@ -42,7 +45,10 @@ int place_broken(const struct place *place, struct vr_error **reterr, const char
 		text = NULL;
 		return -ENOMEM;
 	}
-	return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "%s%s%s", place->text, *place->text ? ": " : "", text);
+	clean = text_clean(text);
+	if (!where || !clean)
+		return -ENOMEM;
+	return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "%s%s%s", where, *where ? ": " : "", clean);
 }
 
 /*
