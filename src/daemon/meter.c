@@ -410,6 +410,30 @@ static bool meter_was_throttled_after_all(struct meter *m, nsec_t now_ns)
 	return true;
 }
 
+/*
+ * With a budget below the tick a few microseconds that were not charged may decide how many periods an overrun costs, so the
+ * replay may be off by whole ones. It shows: it is back just when a server of so many periods less, or more, would have been
+ * replenished, and that one's budget was used up too.
+ */
+static void meter_shift_periods(struct meter *m, nsec_t now_ns)
+{
+	int64_t budget_ns = (int64_t)m->params.budget_ns, period_ns = (int64_t)m->params.period_ns;
+	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	int64_t off_ns = (int64_t)(now_ns - next_ns), periods;
+
+	if (m->params.budget_ns > m->params.grain_ns)
+		return;
+	periods = (off_ns + (off_ns < 0 ? -period_ns : period_ns) / 2) / period_ns;
+	next_ns += (nsec_t)(periods * period_ns);
+	if (periods == 0 || next_ns <= m->since_ns || now_ns + SLACK_NS < next_ns ||
+	    now_ns > next_ns + nsec_max(TIMER_LATENCY_NS, (nsec_t)period_ns / 32) ||
+	    (periods > 0 && periods > -m->server.q_ns / budget_ns) || m->server.q_ns + periods * budget_ns > meter_slack(m))
+		return;
+	m->server.d_ns += (nsec_t)(periods * period_ns);
+	m->server.q_ns += periods * budget_ns;
+	m->doubtful = true;
+}
+
 static void meter_leave_queue(struct meter *m, nsec_t now_ns)
 {
 	nsec_t at_ns;
@@ -422,6 +446,7 @@ static void meter_leave_queue(struct meter *m, nsec_t now_ns)
 		meter_step_in(m, now_ns, m->leave == METER_READY_LOWER);
 		return;
 	}
+	meter_shift_periods(m, now_ns);
 	if (meter_is_exhausted(m)) {
 		at_ns = meter_replenished_at(m, now_ns);
 		if (at_ns > 0) {

@@ -144,6 +144,10 @@ static const struct {
 	  0, 0, 0, 0, 0, 0, false },
 	{ "a larger budget from the next period on", 10, { IN(0), BLOCK(0), SYNC(0, 4, 10), IN(0),
 	  PARAMS(1, 6), OUT(4), IN(10), OUT(16), IN(20), END(20) }, 10, 10, 10, 2, 0, 0, true },
+	{ "one period less has paid than it seemed", 10, { IN(0), BLOCK(0), PARAMS(0, 3), SYNC(0, 3, 10), IN(0), OUT(6.0625),
+	  IN(10), OUT(12), IN(20), END(20) }, 8.0625, 11.9375, 11.9375, 2, 0, 0, true },
+	{ "one period more", 10, { IN(0), BLOCK(0), PARAMS(0, 2), SYNC(0, 2, 10), IN(0), OUT(5.875), IN(20), OUT(22), IN(30),
+	  END(30) }, 7.875, 22.125, 22.125, 2, 0, 0, true },
 	{ "time does not run backwards", 10, { IN(5), OUT(3), IN(2), END(1) }, 0, 0, 0, 0, 0, 0, false },
 };
 
