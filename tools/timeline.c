@@ -22,7 +22,7 @@
 enum { EXIT_USAGE = 2 };
 
 static pid_t arg_tid;
-static struct meter_params arg_params;	/* budget 0: no reservation */
+static struct cbs_params arg_params;	/* budget 0: no reservation */
 static nsec_t arg_from_ns;
 static nsec_t arg_to_ns = NSEC_MAX;
 static const char *arg_svg;
@@ -215,10 +215,10 @@ static void replay_event(struct meter *meter, const struct trace_event *event)
 	}
 }
 
-static int replay(const struct events *e, const struct meter_params *params, struct history *ret, struct meter_totals *totals)
+static int replay(const struct events *e, const struct cbs_params *params, struct history *ret, struct meter_totals *totals)
 {
 	/* Without a reservation: one that has all of a CPU for longer than any trace. */
-	static const struct meter_params none = { METER_PERIOD_MAX_NS, METER_PERIOD_MAX_NS, METER_PERIOD_MAX_NS, 0 };
+	static const struct cbs_params none = { CBS_PERIOD_MAX_NS, CBS_PERIOD_MAX_NS, CBS_PERIOD_MAX_NS, 0 };
 	struct meter meter, before;
 	size_t i;
 
@@ -300,7 +300,7 @@ static void describe(const struct history *h, const struct events *e, nsec_t fro
 		     char subtitle[256])
 {
 	char budget[VRK_NSEC_STRLEN + 1], period[VRK_NSEC_STRLEN + 1], deadline[VRK_NSEC_STRLEN + 1];
-	const struct meter_params *p = &arg_params;
+	const struct cbs_params *p = &arg_params;
 	int n;
 
 	if (p->budget_ns == 0)
@@ -456,7 +456,7 @@ static int parse_option(int option)
 
 static const char *broken_rule(void)
 {
-	const struct meter_params *p = &arg_params;
+	const struct cbs_params *p = &arg_params;
 
 	if (arg_tid == 0)
 		return "--tid is needed";
@@ -468,7 +468,7 @@ static const char *broken_rule(void)
 		return "the deadline is longer than the period";
 	if (p->budget_ns > p->deadline_ns)
 		return "the budget is longer than the deadline";
-	if (p->period_ns > METER_PERIOD_MAX_NS)
+	if (p->period_ns > CBS_PERIOD_MAX_NS)
 		return "the period is longer than the kernel allows";
 	if (p->grain_ns > NSEC_PER_SEC)
 		return "the tick is longer than a second";

@@ -24,8 +24,6 @@
 #define TIMER_LATENCY_NS (250 * NSEC_PER_USEC)
 /* A server would throttle after one; boosting by a PI mutex or a frozen host may take some more. */
 #define RUN_MAX_PERIODS 16
-/* dl_entity_overflow() compares in grains of 2^10 ns. */
-#define DL_SCALE 10
 
 static nsec_t nsec_min(nsec_t a, nsec_t b)
 {
@@ -37,60 +35,6 @@ static nsec_t nsec_max(nsec_t a, nsec_t b)
 	return a > b ? a : b;
 }
 
-/* The server's rules, as in the kernel. */
-
-static nsec_t server_next_period(const struct meter_params *p, const struct meter_server *s)
-{
-	return s->d_ns - p->deadline_ns + p->period_ns;
-}
-
-static void server_restart(const struct meter_params *p, struct meter_server *s, nsec_t now_ns)
-{
-	s->q_ns = (int64_t)p->budget_ns;
-	s->d_ns = now_ns + p->deadline_ns;
-}
-
-/* What was overrun is paid back, if need be by several periods. */
-static void server_replenish(const struct meter_params *p, struct meter_server *s, nsec_t now_ns)
-{
-	uint64_t periods;
-
-	assert(s->q_ns <= 0 && p->budget_ns > 0);
-	periods = (uint64_t)-s->q_ns / p->budget_ns + 1;
-	s->d_ns += periods * p->period_ns;
-	s->q_ns += (int64_t)(periods * p->budget_ns);
-	if (s->d_ns < now_ns)
-		server_restart(p, s, now_ns);
-}
-
-/* Could the rest of the budget by the old deadline be more than the reserved share from now on? */
-static bool server_overflows(const struct meter_params *p, const struct meter_server *s, nsec_t now_ns)
-{
-	__int128 left = (__int128)(p->deadline_ns >> DL_SCALE) * (s->q_ns >> DL_SCALE);
-	__int128 right = (__int128)((s->d_ns - now_ns) >> DL_SCALE) * (p->budget_ns >> DL_SCALE);
-
-	return left > right;
-}
-
-/* True when a wakeup at @now_ns starts a new server; a constrained one may lose budget instead (revised wakeup rule). */
-static bool server_wakes_anew(const struct meter_params *p, const struct meter_server *s, nsec_t now_ns)
-{
-	if (s->d_ns < now_ns)
-		return true;
-	return p->deadline_ns == p->period_ns && server_overflows(p, s, now_ns);
-}
-
-/* ... namely down to its share of what is left until the deadline. */
-static void server_revise(const struct meter_params *p, struct meter_server *s, nsec_t now_ns)
-{
-	if (now_ns > s->d_ns)
-		now_ns = s->d_ns;
-	if (p->deadline_ns < p->period_ns && server_overflows(p, s, now_ns))
-		s->q_ns = (int64_t)((__int128)(s->d_ns - now_ns) * p->budget_ns / p->deadline_ns);
-}
-
-/* The meter. */
-
 /* Below this the budget counts as used up. */
 static int64_t meter_slack(const struct meter *m)
 {
@@ -100,7 +44,7 @@ static int64_t meter_slack(const struct meter *m)
 /* No deadline can be further away than this, with all periods that an overrun may cost. */
 static nsec_t meter_horizon(const struct meter *m)
 {
-	const struct meter_params *p = &m->params;
+	const struct cbs_params *p = &m->params;
 
 	return p->deadline_ns + p->period_ns * (2 + p->grain_ns / p->budget_ns);
 }
@@ -120,7 +64,7 @@ static int64_t meter_sure_budget(const struct meter *m)
 
 static void meter_set_other(struct meter *m, int64_t q_ns, nsec_t d_ns, bool bound)
 {
-	m->other = (struct meter_server){ q_ns, d_ns };
+	m->other = (struct cbs){ q_ns, d_ns };
 	m->has_other = bound ? METER_OTHER_BOUND : METER_OTHER_VERSION;
 }
 
@@ -157,51 +101,17 @@ static void meter_judge(struct meter *m, nsec_t now_ns)
 	}
 }
 
-static bool server_is_due(const struct meter_params *p, const struct meter_server *s, nsec_t now_ns)
-{
-	return s->q_ns <= 0 && server_next_period(p, s) <= now_ns;
-}
-
-/*
- * Its budget ended while it ran, and the time for the next one has come: it is replenished on the spot, when the kernel
- * notices, which may be a tick later. As a rule that makes no difference. With a budget below the tick more periods may
- * have to pay by then; and when all is so late that the server starts anew, it starts at that moment. @leaving: noticed now
- * at the latest. True when it has been replenished; then *ret_bound is what is certain.
- */
-static bool server_notice(const struct meter_params *p, struct meter_server *s, nsec_t now_ns, bool leaving,
-			  struct meter_server *ret_bound)
-{
-	struct meter_server paid = *s;
-	nsec_t overrun_ns = (nsec_t)-s->q_ns;
-	nsec_t late_ns;
-
-	server_replenish(p, &paid, 0);
-	if (paid.d_ns >= now_ns) {
-		*s = paid;
-		*ret_bound = paid;
-		if (p->budget_ns <= p->grain_ns)
-			ret_bound->d_ns += p->period_ns * (p->grain_ns / p->budget_ns);
-		return true;
-	}
-	if (!leaving && overrun_ns < p->grain_ns)
-		return false;
-	late_ns = nsec_min(overrun_ns, now_ns - server_next_period(p, s));
-	server_restart(p, s, now_ns);
-	*ret_bound = (struct meter_server){ s->q_ns - (int64_t)late_ns, s->d_ns };
-	return true;
-}
-
 /* Up to last_ns it ran. */
 static void meter_notice(struct meter *m, bool leaving)
 {
-	const struct meter_params *p = &m->params;
-	struct meter_server bound;
+	const struct cbs_params *p = &m->params;
+	struct cbs bound;
 
-	if (m->has_other && server_is_due(p, &m->other, m->last_ns) &&
-	    server_notice(p, &m->other, m->last_ns, leaving, &bound))
+	if (m->has_other && cbs_is_due(p, &m->other, m->last_ns) &&
+	    cbs_notice(p, &m->other, m->last_ns, leaving, &bound))
 		meter_set_other(m, bound.q_ns, bound.d_ns,
 				m->has_other == METER_OTHER_BOUND || bound.q_ns != m->other.q_ns || bound.d_ns != m->other.d_ns);
-	if (!server_is_due(p, &m->server, m->last_ns) || !server_notice(p, &m->server, m->last_ns, leaving, &bound))
+	if (!cbs_is_due(p, &m->server, m->last_ns) || !cbs_notice(p, &m->server, m->last_ns, leaving, &bound))
 		return;
 	m->counted = 0;
 	m->renewed = true;
@@ -209,20 +119,6 @@ static void meter_notice(struct meter *m, bool leaving)
 		m->early_ns = nsec_max(m->early_ns, (nsec_t)(m->server.q_ns - bound.q_ns));
 	if (!m->has_other && (bound.q_ns != m->server.q_ns || bound.d_ns != m->server.d_ns))
 		meter_set_other(m, bound.q_ns, bound.d_ns, true);
-}
-
-/* The next moment in (last, to] at which something happens to a server that executes. */
-static nsec_t server_next_change(const struct meter_params *p, const struct meter_server *s, nsec_t last_ns, nsec_t to_ns)
-{
-	nsec_t next_ns;
-
-	if (s->q_ns > 0)
-		next_ns = last_ns + (nsec_t)s->q_ns;
-	else if (server_is_due(p, s, last_ns))
-		next_ns = last_ns + p->grain_ns - (nsec_t)-s->q_ns;	/* by then it has been noticed */
-	else
-		next_ns = server_next_period(p, s);
-	return next_ns > last_ns ? nsec_min(next_ns, to_ns) : to_ns;
 }
 
 /* With a budget below the tick it is open how many periods paid when it was replenished on the CPU. */
@@ -273,9 +169,9 @@ static void meter_run(struct meter *m, nsec_t to_ns)
 		next_ns = to_ns;
 		if (m->in_step) {
 			meter_notice(m, false);
-			next_ns = server_next_change(&m->params, &m->server, m->last_ns, next_ns);
+			next_ns = cbs_next_change(&m->params, &m->server, m->last_ns, next_ns);
 			if (m->has_other)
-				next_ns = server_next_change(&m->params, &m->other, m->last_ns, next_ns);
+				next_ns = cbs_next_change(&m->params, &m->other, m->last_ns, next_ns);
 			meter_judge(m, next_ns);
 		}
 		meter_charge(m, next_ns - m->last_ns);
@@ -285,7 +181,7 @@ static void meter_run(struct meter *m, nsec_t to_ns)
 /* Could it have been throttled when it left the CPU? Not without budget alone: also not yet due for the next. */
 static bool meter_is_exhausted(const struct meter *m)
 {
-	return m->server.q_ns <= meter_slack(m) && server_next_period(&m->params, &m->server) > m->since_ns;
+	return m->server.q_ns <= meter_slack(m) && cbs_next_period(&m->params, &m->server) > m->since_ns;
 }
 
 /* Ready since since_ns, throttled until @until_ns at the latest, waiting from there. */
@@ -300,31 +196,17 @@ static void meter_count_ready(struct meter *m, nsec_t until_ns, nsec_t now_ns)
 	m->last_ns = now_ns;
 }
 
-/*
- * Throttled at the end of a run and replenished at @at_ns: d is known by that, and q was not above 0, but was above 0 a tick
- * before: above -grain, and that it is not -grain itself makes a period's difference where Q is the tick.
- */
-static void server_end_throttling(const struct meter_params *p, struct meter_server *s, nsec_t at_ns)
-{
-	if (s->q_ns > 0)
-		s->q_ns = 0;
-	if (s->q_ns <= -(int64_t)p->grain_ns)
-		s->q_ns = p->grain_ns > 0 ? 1 - (int64_t)p->grain_ns : 0;
-	s->d_ns = at_ns + p->deadline_ns - p->period_ns;
-	server_replenish(p, s, at_ns);
-}
-
 static void meter_end_throttling(struct meter *m, nsec_t at_ns, nsec_t now_ns)
 {
-	const struct meter_params *p = &m->params;
-	struct meter_server *s = &m->server, *o = &m->other;
+	const struct cbs_params *p = &m->params;
+	struct cbs *s = &m->server, *o = &m->other;
 
-	server_end_throttling(p, s, at_ns);
+	cbs_end_throttling(p, s, at_ns);
 	if (m->has_other == METER_OTHER_VERSION || p->budget_ns > p->grain_ns) {
-		server_end_throttling(p, o, at_ns);
+		cbs_end_throttling(p, o, at_ns);
 	} else if (m->has_other) {	/* a bound may count other periods: it pays by itself */
 		o->q_ns = o->q_ns > 0 ? 0 : o->q_ns;
-		server_replenish(p, o, 0);
+		cbs_replenish(p, o, 0);
 		o->d_ns = nsec_max(o->d_ns, s->d_ns);
 	}
 	if (m->has_other == METER_OTHER_VERSION && o->d_ns != s->d_ns)
@@ -349,14 +231,14 @@ static bool is_timer_return(nsec_t replenished_ns, nsec_t now_ns)
  */
 static void meter_step_in(struct meter *m, nsec_t now_ns, bool certain)
 {
-	const struct meter_params *p = &m->params;
+	const struct cbs_params *p = &m->params;
 	int64_t most_ns = (int64_t)p->budget_ns - (int64_t)m->run_ns;
 
 	if (most_ns > 0)
 		most_ns = 0;
 	if (most_ns < -(int64_t)p->grain_ns)
 		most_ns = -(int64_t)p->grain_ns;
-	m->server = (struct meter_server){ most_ns, now_ns };
+	m->server = (struct cbs){ most_ns, now_ns };
 	meter_set_other(m, -(int64_t)p->grain_ns, now_ns, true);
 	m->early_ns = 0;
 	m->in_step = true;
@@ -370,14 +252,14 @@ static void meter_step_in(struct meter *m, nsec_t now_ns, bool certain)
 /* Its budget is used up, by the replay. When was it replenished, if it was? 0 = it cannot have been throttled. */
 static nsec_t meter_replenished_at(struct meter *m, nsec_t now_ns)
 {
-	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 
 	if (now_ns + SLACK_NS >= next_ns)
 		return next_ns;
 	if (m->has_other && m->other.q_ns <= meter_slack(m) &&
-	    now_ns + SLACK_NS >= server_next_period(&m->params, &m->other)) {
+	    now_ns + SLACK_NS >= cbs_next_period(&m->params, &m->other)) {
 		m->server = m->other;
-		return server_next_period(&m->params, &m->server);
+		return cbs_next_period(&m->params, &m->server);
 	}
 	/* Back too early: the server started earlier than seen, by the wait before the first switch-in. */
 	if (m->leave == METER_READY_LOWER || now_ns + m->early_ns >= next_ns) {
@@ -393,8 +275,8 @@ static nsec_t meter_replenished_at(struct meter *m, nsec_t now_ns)
  */
 static bool meter_was_throttled_after_all(struct meter *m, nsec_t now_ns)
 {
-	nsec_t next_ns = server_next_period(&m->params, &m->other);
-	struct meter_server preempted = m->server;
+	nsec_t next_ns = cbs_next_period(&m->params, &m->other);
+	struct cbs preempted = m->server;
 
 	if (!m->has_other || m->other.q_ns > meter_slack(m) || next_ns <= m->since_ns ||
 	    (m->has_other == METER_OTHER_BOUND && m->other.d_ns != m->server.d_ns))
@@ -418,7 +300,7 @@ static bool meter_was_throttled_after_all(struct meter *m, nsec_t now_ns)
 static void meter_shift_periods(struct meter *m, nsec_t now_ns)
 {
 	int64_t budget_ns = (int64_t)m->params.budget_ns, period_ns = (int64_t)m->params.period_ns;
-	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 	int64_t off_ns = (int64_t)(now_ns - next_ns), periods;
 
 	if (m->params.budget_ns > m->params.grain_ns)
@@ -466,7 +348,7 @@ static void meter_leave_queue(struct meter *m, nsec_t now_ns)
 static void meter_stay_in_queue(struct meter *m, nsec_t now_ns)
 {
 	bool exhausted = m->in_step ? meter_is_exhausted(m) : m->leave == METER_READY_LOWER;
-	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 
 	if (!exhausted) {
 		meter_judge(m, now_ns);
@@ -487,14 +369,14 @@ static void meter_stay_in_queue(struct meter *m, nsec_t now_ns)
  */
 static bool meter_replenish_asleep(struct meter *m, nsec_t early_ns, nsec_t now_ns)
 {
-	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 
 	if (now_ns + SLACK_NS < next_ns) {	/* it runs already: the kernel had charged less, it was not throttled */
 		m->server.q_ns = 1;
 		m->doubtful = true;
 		return false;
 	}
-	server_replenish(&m->params, &m->server, nsec_min(next_ns, now_ns));
+	cbs_replenish(&m->params, &m->server, nsec_min(next_ns, now_ns));
 	m->doubtful |= m->has_other != METER_NO_OTHER;
 	meter_drop_other(m);
 	m->counted = 0;
@@ -507,10 +389,10 @@ static bool meter_replenish_asleep(struct meter *m, nsec_t early_ns, nsec_t now_
 /* Held back as it seems; should it have come just then by chance, the wakeup rule did apply. */
 static void meter_bound_held(struct meter *m, nsec_t now_ns)
 {
-	struct meter_server woken = m->server;
+	struct cbs woken = m->server;
 
-	server_revise(&m->params, &woken, now_ns);
-	if (server_wakes_anew(&m->params, &woken, now_ns))
+	cbs_revise(&m->params, &woken, now_ns);
+	if (cbs_wakes_anew(&m->params, &woken, now_ns))
 		woken.d_ns = now_ns + m->params.deadline_ns;
 	if (woken.q_ns != m->server.q_ns || woken.d_ns != m->server.d_ns)
 		meter_set_other(m, woken.q_ns, woken.d_ns, true);
@@ -519,7 +401,7 @@ static void meter_bound_held(struct meter *m, nsec_t now_ns)
 /* D < P and woken between deadline and next period: held back until then. */
 static bool meter_held_to_next_period(struct meter *m, nsec_t early_ns, nsec_t now_ns)
 {
-	nsec_t next_ns = server_next_period(&m->params, &m->server);
+	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 
 	if (m->params.deadline_ns == m->params.period_ns || now_ns <= m->server.d_ns || early_ns >= next_ns ||
 	    now_ns > next_ns + TIMER_LATENCY_NS)
@@ -527,12 +409,12 @@ static bool meter_held_to_next_period(struct meter *m, nsec_t early_ns, nsec_t n
 	if (now_ns + SLACK_NS < next_ns) {
 		/* The kernel lets it run, so it was woken before the deadline; or, if it cannot have been, we are wrong. */
 		if (early_ns > m->server.d_ns)
-			server_restart(&m->params, &m->server, now_ns);
+			cbs_restart(&m->params, &m->server, now_ns);
 		meter_set_other(m, 0, m->server.d_ns, true);
 		m->doubtful = true;
 		return true;
 	}
-	server_restart(&m->params, &m->server, next_ns);
+	cbs_restart(&m->params, &m->server, next_ns);
 	meter_set_other(m, m->server.q_ns, nsec_max(now_ns, next_ns) + m->params.deadline_ns, true);
 	m->counted = 0;
 	m->totals.throttled++;
@@ -547,28 +429,28 @@ static void meter_bound_other(struct meter *m, nsec_t now_ns)
 
 static void meter_wake_servers(struct meter *m, nsec_t early_ns, nsec_t now_ns)
 {
-	const struct meter_params *p = &m->params;
-	bool other_anew = m->has_other && server_wakes_anew(p, &m->other, now_ns);
-	struct meter_server old = m->server;
+	const struct cbs_params *p = &m->params;
+	bool other_anew = m->has_other && cbs_wakes_anew(p, &m->other, now_ns);
+	struct cbs old = m->server;
 	bool bound = m->has_other != METER_NO_OTHER;
 
-	if (!server_wakes_anew(p, &m->server, now_ns)) {
-		server_revise(p, &m->server, now_ns);
+	if (!cbs_wakes_anew(p, &m->server, now_ns)) {
+		cbs_revise(p, &m->server, now_ns);
 		if (other_anew)
 			meter_bound_other(m, now_ns);
 		else if (m->has_other)
-			server_revise(p, &m->other, now_ns);
+			cbs_revise(p, &m->other, now_ns);
 		return;
 	}
-	server_restart(p, &m->server, now_ns);
+	cbs_restart(p, &m->server, now_ns);
 	m->early_ns = now_ns - early_ns;
 	m->counted = 0;
-	if (!m->has_other || server_wakes_anew(p, &m->other, early_ns))
+	if (!m->has_other || cbs_wakes_anew(p, &m->other, early_ns))
 		m->other = old;
-	if (server_wakes_anew(p, &m->other, early_ns)) {
+	if (cbs_wakes_anew(p, &m->other, early_ns)) {
 		meter_drop_other(m);
 	} else {
-		server_revise(p, &m->other, now_ns);
+		cbs_revise(p, &m->other, now_ns);
 		meter_set_other(m, m->other.q_ns, m->other.d_ns, bound);
 	}
 }
@@ -578,7 +460,7 @@ static void meter_awake(struct meter *m, nsec_t early_ns, nsec_t now_ns)
 	if (!m->in_step) {
 		if (early_ns - m->since_ns <= meter_horizon(m))
 			return;		/* its payback may not even be over */
-		server_restart(&m->params, &m->server, now_ns);
+		cbs_restart(&m->params, &m->server, now_ns);
 		meter_drop_other(m);
 		m->early_ns = now_ns - early_ns;
 		m->counted = 0;
@@ -609,7 +491,7 @@ static void meter_gap(struct meter *m, nsec_t now_ns)
 	meter_place(m, now_ns);
 }
 
-void meter_init(struct meter *m, const struct meter_params *params, nsec_t now_ns)
+void meter_init(struct meter *m, const struct cbs_params *params, nsec_t now_ns)
 {
 	*m = (struct meter){ .at = METER_AT_UNKNOWN, .wake_bound_ns = NSEC_MAX };
 	meter_set_params(m, params);
@@ -622,10 +504,10 @@ void meter_listen(struct meter *m, meter_listener listener, void *userdata)
 	m->userdata = userdata;
 }
 
-void meter_set_params(struct meter *m, const struct meter_params *p)
+void meter_set_params(struct meter *m, const struct cbs_params *p)
 {
 	assert(p->budget_ns > 0 && p->budget_ns <= p->deadline_ns && p->deadline_ns <= p->period_ns);
-	assert(p->period_ns <= METER_PERIOD_MAX_NS && p->grain_ns <= NSEC_PER_SEC);
+	assert(p->period_ns <= CBS_PERIOD_MAX_NS && p->grain_ns <= NSEC_PER_SEC);
 	m->params = *p;
 }
 
@@ -705,16 +587,16 @@ void meter_out(struct meter *m, nsec_t now_ns, enum meter_leave leave)
 
 void meter_wake(struct meter *m, nsec_t now_ns)
 {
-	const struct meter_params *p = &m->params;
+	const struct cbs_params *p = &m->params;
 
 	now_ns = nsec_max(now_ns, m->last_ns);
 	if (m->at != METER_AT_SLEEP)
 		return;		/* woken while it was about to sleep: it never left the queue */
 	meter_tell(m, METER_SLEEPING, m->since_ns, now_ns);
-	if (m->in_step && server_is_due(p, &m->server, now_ns))
+	if (m->in_step && cbs_is_due(p, &m->server, now_ns))
 		(void)meter_replenish_asleep(m, now_ns, now_ns);
 	if (m->in_step && p->deadline_ns < p->period_ns && m->server.d_ns < now_ns &&
-	    now_ns < server_next_period(p, &m->server) && m->server.q_ns > 0)
+	    now_ns < cbs_next_period(p, &m->server) && m->server.q_ns > 0)
 		m->server.q_ns = 0;	/* too late for this deadline, too early for the next: throttled on the spot */
 	if (!m->in_step || m->server.q_ns > 0)
 		meter_awake(m, now_ns, now_ns);
@@ -732,7 +614,7 @@ void meter_lost(struct meter *m, nsec_t now_ns, uint64_t records)
 bool meter_sync(struct meter *m, nsec_t now_ns, int64_t q_ns, nsec_t d_ns)
 {
 	now_ns = nsec_max(now_ns, m->last_ns);
-	if (q_ns < -(int64_t)NSEC_PER_SEC || q_ns > (int64_t)METER_PERIOD_MAX_NS || d_ns > now_ns + meter_horizon(m))
+	if (q_ns < -(int64_t)NSEC_PER_SEC || q_ns > (int64_t)CBS_PERIOD_MAX_NS || d_ns > now_ns + meter_horizon(m))
 		return false;
 	switch (m->at) {
 	case METER_AT_UNKNOWN:
@@ -751,7 +633,7 @@ bool meter_sync(struct meter *m, nsec_t now_ns, int64_t q_ns, nsec_t d_ns)
 	}
 	if (d_ns != m->server.d_ns)
 		m->counted = 0;
-	m->server = (struct meter_server){ q_ns, d_ns };
+	m->server = (struct cbs){ q_ns, d_ns };
 	meter_drop_other(m);
 	if (m->at == METER_AT_CPU && m->params.grain_ns > 0)
 		meter_set_other(m, q_ns - (int64_t)m->params.grain_ns, d_ns, true);

@@ -43,14 +43,7 @@
 
 #include <virtrk/units.h>
 
-#define METER_PERIOD_MAX_NS (1ULL << 42)
-
-struct meter_params {
-	nsec_t budget_ns;	/* Q, 0 < Q <= D */
-	nsec_t deadline_ns;	/* D, <= P */
-	nsec_t period_ns;	/* P, <= METER_PERIOD_MAX_NS */
-	nsec_t grain_ns;	/* <= 1 s; how late the end of a budget may be noticed: a tick, or less with HRTICK_DL */
-};
+#include "cbs.h"
 
 enum meter_state {
 	METER_UNKNOWN,		/* before the first record, and after a loss */
@@ -81,15 +74,9 @@ struct meter_totals {
 /* Hears of each interval when it has ended; intervals come in order, without gaps or overlaps. */
 typedef void (*meter_listener)(void *userdata, enum meter_state state, nsec_t start_ns, nsec_t end_ns);
 
-/* A server's state: budget that is left (negative: overrun) and absolute deadline. */
-struct meter_server {
-	int64_t q_ns;
-	nsec_t d_ns;
-};
-
 /* Private, here only so that it can be embedded and copied. */
 struct meter {
-	struct meter_params params;
+	struct cbs_params params;
 	meter_listener listener;
 	void *userdata;
 	enum { METER_AT_UNKNOWN, METER_AT_CPU, METER_AT_QUEUE, METER_AT_SLEEP } at;
@@ -104,18 +91,18 @@ struct meter {
 	nsec_t early_ns;		/* the server may have started so much earlier than thought */
 	bool in_step;
 	bool doubtful;
-	struct meter_server server;	/* the likely one */
-	struct meter_server other;	/* what it may be as well, or what is certain */
+	struct cbs server;	/* the likely one */
+	struct cbs other;	/* what it may be as well, or what is certain */
 	enum { METER_NO_OTHER, METER_OTHER_VERSION, METER_OTHER_BOUND } has_other;
 	uint64_t counted;		/* misses already counted of this deadline */
 	struct meter_totals totals;
 };
 
 /* Starts at @now_ns with nothing known. The params must be valid (assert). */
-void meter_init(struct meter *meter, const struct meter_params *params, nsec_t now_ns);
+void meter_init(struct meter *meter, const struct cbs_params *params, nsec_t now_ns);
 void meter_listen(struct meter *meter, meter_listener listener, void *userdata);
 /* New parameters for the same thread: as in the kernel, q and d stay until the next replenishment. */
-void meter_set_params(struct meter *meter, const struct meter_params *params);
+void meter_set_params(struct meter *meter, const struct cbs_params *params);
 
 /* The records, in order of time; one that goes back in time is taken as of the one before. */
 void meter_in(struct meter *meter, nsec_t now_ns);

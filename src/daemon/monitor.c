@@ -198,9 +198,9 @@ static int find_i64(const char *text, const char *key, int64_t *ret)
 	return errno != 0 || end == p + 1 ? -EBADMSG : 0;
 }
 
-static void meter_params_of(const struct monitor *monitor, const struct promise *promise, struct meter_params *ret)
+static void meter_params_of(const struct monitor *monitor, const struct promise *promise, struct cbs_params *ret)
 {
-	*ret = (struct meter_params){
+	*ret = (struct cbs_params){
 		.budget_ns = promise->reservation.budget_ns,
 		.deadline_ns = promise->reservation.deadline_ns,
 		.period_ns = promise->reservation.period_ns,
@@ -209,7 +209,7 @@ static void meter_params_of(const struct monitor *monitor, const struct promise 
 }
 
 /* No switch records is no failure: then it is not metered. */
-static int watch_open_records(struct monitor *monitor, struct watch *w, const struct meter_params *params)
+static int watch_open_records(struct monitor *monitor, struct watch *w, const struct cbs_params *params)
 {
 	int r;
 
@@ -229,7 +229,7 @@ static int watch_open_records(struct monitor *monitor, struct watch *w, const st
 static int watch_new(struct watch **ret, struct monitor *monitor, const struct promise *promise)
 {
 	_cleanup_(watch_freep) struct watch *w = calloc(1, sizeof(*w));
-	struct meter_params params;
+	struct cbs_params params;
 	int r;
 
 	if (!w)
@@ -259,7 +259,7 @@ static int watch_new(struct watch **ret, struct monitor *monitor, const struct p
 static bool reservation_is_valid(const struct vrk_reservation *r)
 {
 	return r->budget_ns > 0 && r->budget_ns <= r->deadline_ns && r->deadline_ns <= r->period_ns &&
-	       r->period_ns <= METER_PERIOD_MAX_NS;
+	       r->period_ns <= CBS_PERIOD_MAX_NS;
 }
 
 static int monitor_add(struct monitor *monitor, const struct promise *promise)
@@ -283,7 +283,7 @@ static int monitor_add(struct monitor *monitor, const struct promise *promise)
 int monitor_watch(struct monitor *monitor, const struct promise *promise)
 {
 	struct watch **found = monitor_find(monitor, promise->tid);
-	struct meter_params params;
+	struct cbs_params params;
 
 	if (!reservation_is_valid(&promise->reservation))
 		return -EINVAL;

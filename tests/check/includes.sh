@@ -16,7 +16,8 @@ src/daemon/admit.*                  | admit.h foreign.h ledger.h regime.h virtrk
 src/daemon/foreign.*                | foreign.h admit.h ledger.h regime.h sysroot.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/ledger.c                 | ledger.h                                                                         |
 src/daemon/plan.*                   | plan.h ledger.h                                                                  |
-src/daemon/meter.*                  | meter.h virtrk/units.h                                                           |
+src/daemon/cbs.*                    | cbs.h virtrk/units.h                                                              |
+src/daemon/meter.*                  | meter.h cbs.h virtrk/units.h                                                     |
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
 src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk/units.h                                |

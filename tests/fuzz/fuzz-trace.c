@@ -46,7 +46,7 @@ static void feed(struct meter *meter, const struct trace_event *event)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct meter_params params = { 4000000, 8000000, 10000000, 4000000 };
+	static const struct cbs_params params = { 4000000, 8000000, 10000000, 4000000 };
 	const char *line = (const char *)data, *end = line + size, *newline;
 	struct meter_totals totals;
 	struct trace_event event;

@@ -23,7 +23,7 @@ struct record {
 static void feed(struct meter *m, const struct record *r)
 {
 	nsec_t now_ns = START + (nsec_t)(r->at_ms * 1e6 + 0.5);
-	struct meter_params params = m->params;
+	struct cbs_params params = m->params;
 
 	switch (r->what) {
 	case R_IN:
@@ -156,7 +156,7 @@ static void test_cases(void)
 	size_t i, j;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct meter_params params = { MS(4), MS(cases[i].deadline_ms), MS(10), MS(4) };
+		struct cbs_params params = { MS(4), MS(cases[i].deadline_ms), MS(10), MS(4) };
 		struct meter_totals got, again;
 		struct meter m;
 
@@ -201,7 +201,7 @@ static void test_intervals(void)
 	size_t i, j;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct meter_params params = { MS(4), MS(cases[i].deadline_ms), MS(10), MS(4) };
+		struct cbs_params params = { MS(4), MS(cases[i].deadline_ms), MS(10), MS(4) };
 		struct heard heard = { .end_ns = START };
 		struct meter m;
 		nsec_t end_ns;
@@ -243,7 +243,7 @@ static void test_sync(void)
 		{ "debt beyond reason",		R_BLOCK,	INT64_MIN,	START + MS(5),	false },
 		{ "budget beyond reason",	R_BLOCK,	INT64_MAX,	START + MS(5),	false },
 	};
-	static const struct meter_params params = { MS(4), MS(10), MS(10), MS(4) };
+	static const struct cbs_params params = { MS(4), MS(10), MS(10), MS(4) };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(syncs); i++) {
@@ -273,7 +273,7 @@ static void test_sync(void)
 
 struct model {
 	uint64_t seed;
-	struct meter_params p;
+	struct cbs_params p;
 	bool sleeps;		/* demand comes and goes; else it spins */
 	unsigned int busy;	/* others take the CPU so many times in a thousand */
 
@@ -433,7 +433,7 @@ static void model_step(struct model *k)
 
 static const struct {
 	const char *name;
-	struct meter_params p;
+	struct cbs_params p;
 	bool sleeps;
 	unsigned int busy;
 	bool overload;		/* more is promised than there is: lateness is the rule, and much of it cannot be told apart */
