@@ -97,7 +97,7 @@ check_equal() {	# "what" VALUE WANTED
 vm_done() {
 	echo "$passed passed, $failed failed"
 	if [ "$failed" -gt 0 ] && [ "$VM_TIER" = C ]; then
-		journalctl -q -u virtrkd -o short-monotonic --no-pager | tail -n 30 | sed 's/^/journal: /'
+		journalctl -q -u virtrkd -o short-monotonic --no-pager -n 30 | sed 's/^/journal: /'
 	fi
 	[ $((passed + failed)) -gt 0 ] || { echo "nothing was checked"; exit 1; }
 	exit $((failed > 0))
@@ -150,7 +150,7 @@ domain_xml() {
 	cat <<-END
 	<domain type='kvm'>
 	  <name>$1</name>
-	  <memory unit='MiB'>256</memory>
+	  <memory unit='MiB'>128</memory>
 	  <vcpu current='${2%% *}'>${2##* }</vcpu>
 	  <iothreads>1</iothreads>
 	  <os>
