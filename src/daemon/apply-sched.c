@@ -84,11 +84,28 @@ static bool is_parked(const struct sched_state *state)
 	return is_deadline(state) && state->runtime_ns == PARK_BUDGET_NS;
 }
 
+static bool thread_sleeps(const struct sysroot *root, pid_t tid)
+{
+	_cleanup_(freep) char *stat = NULL;
+	const char *state;
+
+	if (sysroot_readf(root, &stat, "/proc/%d/stat", tid) < 0)
+		return false;
+	state = strrchr(stat, ')');
+	return state && state[1] == ' ' && state[2] != 'R';
+}
+
 /* No harm done when it fails: then the bandwidth comes back later, or is lost. */
 static void thread_park(struct sysroot *root, const struct step *step, const struct sched_state *now)
 {
 	struct sched_state parked = *now;
 
+	/*
+	 * Only a sleeper keeps its bandwidth, and only a sleeper may be parked: one that is throttled when it is parked and leaves
+	 * never runs again once it comes back (seen on 6.12).
+	 */
+	if (!thread_sleeps(root, step->tid))
+		return;
 	parked.runtime_ns = PARK_BUDGET_NS;
 	parked.deadline_ns = parked.period_ns = PARK_PERIOD_NS;
 	if (root->ops->sched_set(root, step->tid, &parked) != -EINVAL)
