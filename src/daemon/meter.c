@@ -534,6 +534,11 @@ bool meter_wants_sync(const struct meter *m)
 	return !m->in_step || m->doubtful || m->has_other != METER_NO_OTHER;
 }
 
+bool meter_may_sync(const struct meter *m)
+{
+	return m->at != METER_AT_UNKNOWN;
+}
+
 void meter_in(struct meter *m, nsec_t now_ns)
 {
 	now_ns = nsec_max(now_ns, m->last_ns);

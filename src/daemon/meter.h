@@ -122,6 +122,7 @@ bool meter_sync(struct meter *meter, nsec_t now_ns, int64_t q_ns, nsec_t d_ns);
 void meter_desync(struct meter *meter);
 bool meter_in_step(const struct meter *meter);		/* throttled and missed are being counted */
 bool meter_wants_sync(const struct meter *meter);	/* not in step, or in doubt */
+bool meter_may_sync(const struct meter *meter);		/* a record has told where it is: meter_sync() makes sense */
 
 /* Totals as of @now_ns, the interval under way included; changes nothing. */
 void meter_read(const struct meter *meter, nsec_t now_ns, struct meter_totals *ret);

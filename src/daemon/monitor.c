@@ -395,7 +395,7 @@ static void watch_sync(struct watch *w, uint64_t head, nsec_t now_ns)
 	int64_t q_ns, d_ns;
 	char buf[4096];
 
-	if (w->sched_fd < 0 || w->samples % every != 0 || read_fd(w->sched_fd, buf, sizeof(buf)) < 0)
+	if (w->sched_fd < 0 || !meter_may_sync(&w->meter) || w->samples % every != 0 || read_fd(w->sched_fd, buf, sizeof(buf)) < 0)
 		return;
 	if (find_i64(buf, "dl.runtime", &q_ns) < 0 || find_i64(buf, "dl.deadline", &d_ns) < 0 || d_ns < 0)
 		return;		/* not a SCHED_DEADLINE thread just now, or a kernel that does not tell */

@@ -253,6 +253,7 @@ static void test_sync(void)
 		CASE(syncs[i].name);
 		meter_init(&m, &params, START);
 		feed(&m, &first);
+		EXPECT_INT(meter_may_sync(&m), syncs[i].where != R_END);
 		EXPECT_INT(meter_sync(&m, START, syncs[i].q_ns, syncs[i].d_ns), syncs[i].taken);
 		EXPECT_INT(meter_in_step(&m), syncs[i].taken);
 		meter_desync(&m);
