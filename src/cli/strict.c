@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "json-strict.h"
 #include "strict.h"
 #include "suggest.h"
 #include "text.h"
@@ -220,11 +221,13 @@ static int syntax_parse(const char *text, size_t length, struct json_object **re
 {
 	_cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *json;
+	int r;
 
 	if (!tokener)
 		return -ENOMEM;
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	json = json_tokener_parse_ex(tokener, text, (int)length);
+	r = json_strict_parse(tokener, JSON_TOKENER_VALIDATE_UTF8, text, length, &json);
+	if (r < 0)
+		return r;
 	if (!json && json_tokener_get_error(tokener) != json_tokener_success)	/* null is no error */
 		return syntax_error(tokener, text, length, reterr);
 	*ret = json;

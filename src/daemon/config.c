@@ -12,6 +12,7 @@
 
 #include "config.h"
 #include "json-keys.h"
+#include "json-strict.h"
 
 #define CONFIG_MAX_BYTES (1 << 20)
 #define CONFIG_MAX_ITEMS 1024
@@ -167,8 +168,9 @@ int domain_config_parse(const char *name, const char *text, size_t length, struc
 		return -ENOMEM;
 	if (length > CONFIG_MAX_BYTES)
 		return bad(&c, "%s: larger than 1 MiB", name);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	document = json_tokener_parse_ex(tokener, text, (int)length);
+	r = json_strict_parse(tokener, JSON_TOKENER_VALIDATE_UTF8, text, length, &document);
+	if (r < 0)
+		return r;
 	if (!document || json_tokener_get_error(tokener) != json_tokener_success)
 		return bad(&c, "%s: no JSON: %s at byte %zu", name,
 			   json_tokener_error_desc(json_tokener_get_error(tokener)), json_tokener_get_parse_end(tokener));

@@ -18,6 +18,7 @@
 
 #include "cleanup.h"
 #include "json-keys.h"
+#include "json-strict.h"
 #include "state-json.h"
 #include "state.h"
 
@@ -303,8 +304,9 @@ static int document_parse(const struct place *place, const char *text, size_t le
 		return bad(place, "larger than %u bytes", STATE_BYTES_MAX);
 	if (memchr(text, '\0', length))	/* json-c would take it for the end */
 		return bad(place, "there is a NUL in it");
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	document = json_tokener_parse_ex(tokener, text, (int)length);
+	r = json_strict_parse(tokener, 0, text, length, &document);
+	if (r < 0)
+		return r;
 	error = json_tokener_get_error(tokener);
 	if (error == json_tokener_continue)
 		return bad(place, "ends in the middle");

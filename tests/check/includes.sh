@@ -34,15 +34,16 @@ src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h               
 src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
 src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h virtrk/units.h            |
-src/daemon/config.*                 | config.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
+src/daemon/config.*                 | json-strict.h config.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
-src/daemon/state-json.*             | state-json.h json-keys.h state.h ledger.h virtrk/units.h                         | json
+src/daemon/state-json.*             | json-strict.h state-json.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
 src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event
 src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
+src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
@@ -52,6 +53,7 @@ src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h  
 tools/*                             | *@tools meter.h virtrk/units.h                                                   |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
+include/internal/json-strict.h      | cleanup.h                                                                        | json
 include/virtrk/system.h             | virtrk/analysis.h                                                                |
 include/virtrk/simulate.h           | virtrk/analysis.h                                                                |
 include/virtrk/*                    | virtrk/units.h                                                                   |

@@ -16,6 +16,8 @@ static const struct {
 	{ "least",		 HEAD GOOD "]}", NULL },
 	{ "all keys",		 "{\"domain\":\"rt\",\"reservations\":[{\"thread\":\"vcpu0\",\"budget\":\"4ms\","
 				 "\"period\":\"10ms\",\"deadline\":\"8ms\",\"soft\":true}]}", NULL },
+	{ "name with an umlaut", "{\"domain\":\"b\xc3\xa4r\",\"reservations\":[" GOOD "]}", NULL },
+	{ "no UTF-8",		 "{\"domain\":\"\xff\",\"reservations\":[" GOOD "]}", "no JSON" },
 	{ "white space after",	 HEAD GOOD "]}\n \n", NULL },
 	{ "empty",		 "", "no JSON" },
 	{ "cut off",		 HEAD GOOD, "no JSON" },

@@ -18,6 +18,8 @@ static const struct {
 	{ "brackets in a string",	DOC("{\"thread\":\"]}\\\",{\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
 	{ "backslash at a string's end", DOC("{\"thread\":\"a\\\\\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
 
+	{ "a name with an umlaut",	"{\"domain\":\"b\xc3\xa4r\",\"reservations\":[" ONE "]}", NULL },
+
 	{ "empty",			"",				"empty" },
 	{ "blanks",			"  \n ",			"empty" },
 	{ "cut",			"{\"reservations\":[" ONE,	"it ends in the middle, in line 1" },
