@@ -302,6 +302,7 @@ static void meter_shift_periods(struct meter *m, nsec_t now_ns)
 	int64_t budget_ns = (int64_t)m->params.budget_ns, period_ns = (int64_t)m->params.period_ns;
 	nsec_t next_ns = cbs_next_period(&m->params, &m->server);
 	int64_t off_ns = (int64_t)(now_ns - next_ns), periods;
+	int64_t left_ns = m->server.q_ns - (int64_t)m->excess_ns;	/* with those periods nothing was in excess */
 
 	if (m->params.budget_ns > m->params.grain_ns)
 		return;
@@ -309,10 +310,10 @@ static void meter_shift_periods(struct meter *m, nsec_t now_ns)
 	next_ns += (nsec_t)(periods * period_ns);
 	if (periods == 0 || next_ns <= m->since_ns || now_ns + SLACK_NS < next_ns ||
 	    now_ns > next_ns + nsec_max(TIMER_LATENCY_NS, (nsec_t)period_ns / 32) ||
-	    (periods > 0 && periods > -m->server.q_ns / budget_ns) || m->server.q_ns + periods * budget_ns > meter_slack(m))
+	    (periods > 0 && periods > -left_ns / budget_ns) || left_ns + periods * budget_ns > meter_slack(m))
 		return;
 	m->server.d_ns += (nsec_t)(periods * period_ns);
-	m->server.q_ns += periods * budget_ns;
+	m->server.q_ns = left_ns + periods * budget_ns;
 	m->doubtful = true;
 }
 
