@@ -9,9 +9,16 @@
 
 #include "sim.h"
 
+#define RNG_STEP 0x9e3779b97f4a7c15ULL	/* splitmix64 */
+
+void rng_skip(struct rng *rng, uint64_t n)
+{
+	rng->state += n * RNG_STEP;
+}
+
 uint64_t rng_next(struct rng *rng)
 {
-	uint64_t z = rng->state += 0x9e3779b97f4a7c15ULL;	/* splitmix64 */
+	uint64_t z = rng->state += RNG_STEP;
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;

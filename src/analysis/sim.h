@@ -20,6 +20,8 @@ struct rng {
 };
 
 uint64_t rng_next(struct rng *rng);
+/* As if rng_next() had been called @n times. */
+void rng_skip(struct rng *rng, uint64_t n);
 /* Uniform in [0, limit], and often enough exactly an end: corners are where bounds break. */
 sim_time rng_upto(struct rng *rng, sim_time limit);
 
@@ -67,6 +69,11 @@ struct guest {
 	size_t n;
 	bool edf;
 	bool idling;
+	/*
+	 * Between two calls of guest_advance() or guest_ran() a guest changes by itself only at guest_next_event(). Whoever
+	 * changes it at another time, from another guest say, sets this, so that the host looks at it again.
+	 */
+	bool touched;
 };
 
 void guest_init(struct guest *g, struct rng *rng, uint32_t flags);

@@ -5,6 +5,11 @@
  * while every CPU it may use runs one with an earlier (or equal) deadline; where more than one CPU would do, which one it
  * gets is drawn, since no bound may depend on it.
  *
+ * Most instants change one server and leave the queue as it was. So a server is looked at only when it ran, when something of
+ * it is due, or when its guest was touched from outside (guest.touched); and CPUs are given out anew only after something
+ * that the queue depends on has changed (sim.moved). Both only skip what would have come to the same; the generator is moved on by
+ * what the skipped part would have drawn.
+ *
  * Called by the oracles, which hold what it observed against what the tests promised, and by the simulate verb. It shares
  * no code with any test.
  */
@@ -22,8 +27,10 @@ struct node {
 	struct guest_task *current;
 	const struct vrk_sim_server *spec;
 	struct vrk_sim_server_result *result;
+	sim_time guest_event;	/* guest_next_event(), as of the last look */
 	int32_t cpu;		/* where it runs now; -1 = it does not */
 	int32_t cpu_before;
+	bool ran;		/* since the last look, and something in it came to its end */
 	bool wants;
 	bool background;	/* fair server: its threads run, but not on its account's behalf */
 };
@@ -37,6 +44,8 @@ struct sim {
 	int32_t *owner_before;
 	size_t n;
 	size_t n_tasks;
+	size_t n_drawn;		/* how many draws the last assign() took */
+	bool moved;		/* deadlines or who is ready have changed since then */
 	sim_time now;
 	struct rng rng;
 };
@@ -58,9 +67,13 @@ static void node_settle(struct sim *sim, struct node *s)
 {
 	bool wants;
 
+	s->ran = false;
+	s->guest.touched = false;
 	guest_advance(&s->guest, sim->now, &sim->rng, sim->host->flags);
 	s->current = guest_current(&s->guest);
+	s->guest_event = guest_next_event(&s->guest);
 	wants = s->current || s->spec->idling;
+	sim->moved |= wants != s->wants || s->cbs.replenish_at <= sim->now;
 	if (wants && !s->wants)
 		cbs_wake(&s->cbs, sim->now);
 	if (!wants && s->wants) {
@@ -74,6 +87,11 @@ static void node_settle(struct sim *sim, struct node *s)
 		if (!s->wants)
 			s->cbs.whole = false;
 	}
+}
+
+static bool node_due(const struct sim *sim, const struct node *s)
+{
+	return s->ran || s->guest.touched || s->guest_event <= sim->now || s->cbs.replenish_at <= sim->now;
 }
 
 static bool ready(const struct node *s)
@@ -96,9 +114,11 @@ static void sort_order(struct sim *sim)
 static int32_t pick_cpu(struct sim *sim, const struct node *s)
 {
 	uint32_t m = sim->host->cpus;
-	uint32_t from = sim->host->flags & VRK_SIM_PACK ? 0 : (uint32_t)(rng_next(&sim->rng) % m);
+	bool packed = sim->host->flags & VRK_SIM_PACK;
+	uint32_t from = packed ? 0 : (uint32_t)(rng_next(&sim->rng) % m);
 	int32_t second = -1;
 
+	sim->n_drawn += !packed;
 	if (s->cpu_before >= 0 && sim->owner[s->cpu_before] < 0)
 		return s->cpu_before;
 	for (uint32_t i = 0; i < m; i++) {
@@ -125,6 +145,7 @@ static void assign(struct sim *sim)
 		sim->nodes[i].cpu = -1;
 	}
 	sort_order(sim);
+	sim->n_drawn = 0;
 	for (size_t i = 0; i < sim->n; i++) {
 		struct node *s = &sim->nodes[sim->order[i]];
 		int32_t cpu = s->spec->cpu;
@@ -156,6 +177,10 @@ static void dispatch(struct sim *sim)
 {
 	bool again;
 
+	if (!sim->moved) {	/* everyone would get what he has: only the draws are left to be made */
+		rng_skip(&sim->rng, sim->n_drawn);
+		return;
+	}
 	do {
 		again = false;
 		assign(sim);
@@ -170,6 +195,7 @@ static void dispatch(struct sim *sim)
 		}
 	} while (again);
 	background(sim);
+	sim->moved = false;
 }
 
 static sim_time next_event(const struct sim *sim, sim_time until)
@@ -178,10 +204,10 @@ static sim_time next_event(const struct sim *sim, sim_time until)
 
 	for (size_t i = 0; i < sim->n; i++) {
 		const struct node *s = &sim->nodes[i];
-		sim_time t = guest_next_event(&s->guest);
+		sim_time t;
 
-		if (t < next)
-			next = t;
+		if (s->guest_event < next)
+			next = s->guest_event;
 		if (s->cbs.replenish_at < next)
 			next = s->cbs.replenish_at;
 		if (s->cpu < 0 && !s->background)
@@ -200,6 +226,8 @@ static void node_ran(struct sim *sim, struct node *s, sim_time ran)
 	s->cbs.q -= ran;
 	if (s->cpu >= 0)
 		s->result->served_ns += (nsec_t)ran;
+	s->ran = (s->current && s->current->segment <= ran) || s->cbs.q <= 0;
+	sim->moved |= s->cbs.q <= 0;	/* it will be cut or deferred, now or soon */
 	if (s->current)
 		guest_ran(&s->guest, s->current, ran, sim->now, &sim->rng, sim->host->flags);
 	if (s->cpu < 0) {
@@ -226,7 +254,8 @@ static int64_t run(struct sim *sim, sim_time until)
 		sim_time next;
 
 		for (size_t i = 0; i < sim->n; i++)
-			node_settle(sim, &sim->nodes[i]);
+			if (node_due(sim, &sim->nodes[i]))
+				node_settle(sim, &sim->nodes[i]);
 		dispatch(sim);
 		next = next_event(sim, until);
 		events++;
@@ -299,6 +328,7 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 	uint32_t flags = sim->host->flags;
 
 	sim->rng.state = sim->host->seed;
+	sim->moved = true;
 	sim->nodes = calloc(sim->n + 1, sizeof(*sim->nodes));
 	sim->tasks = calloc(sim->n_tasks + 1, sizeof(*sim->tasks));
 	sim->order = calloc(sim->n + 1, sizeof(*sim->order));
@@ -315,9 +345,9 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 		struct node *s = &sim->nodes[i];
 
 		ret_servers[i] = (struct vrk_sim_server_result){ .at_ns = NSEC_MAX };
-		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .cpu_before = -1 };
+		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .cpu_before = -1, .ran = true };
 		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
-					   servers[i].idling };
+					   servers[i].idling, false };
 		cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
 		guest_init(&s->guest, &sim->rng, flags);
 		sim->order[i] = i;
