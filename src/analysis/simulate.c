@@ -15,7 +15,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sim.h"
 
@@ -29,7 +28,6 @@ struct node {
 	struct vrk_sim_server_result *result;
 	sim_time guest_event;	/* guest_next_event(), as of the last look */
 	int32_t cpu;		/* where it runs now; -1 = it does not */
-	int32_t cpu_before;
 	bool ran;		/* since the last look, and something in it came to its end */
 	bool wants;
 	bool background;	/* fair server: its threads run, but not on its account's behalf */
@@ -39,11 +37,12 @@ struct sim {
 	const struct vrk_sim_host *host;
 	struct node *nodes;
 	struct guest_task *tasks;
-	size_t *order;		/* of nodes, by deadline; kept nearly sorted from one dispatch to the next */
-	int32_t *owner;		/* per CPU: who runs there now, -1 = nobody */
-	int32_t *owner_before;
+	struct node **order;	/* by deadline; kept nearly sorted from one dispatch to the next */
+	struct node **owner;	/* per CPU: who runs there now, NULL = nobody */
+	struct node **owner_before;
 	size_t n;
 	size_t n_tasks;
+	bool fair;		/* is there a fair server? */
 	size_t n_drawn;		/* how many draws the last assign() took */
 	bool moved;		/* deadlines or who is ready have changed since then */
 	sim_time now;
@@ -67,11 +66,15 @@ static void node_settle(struct sim *sim, struct node *s)
 {
 	bool wants;
 
+	if (s->ran)
+		s->guest_event = guest_next_event(&s->guest);
+	if (s->guest_event <= sim->now || s->guest.touched) {
+		guest_advance(&s->guest, sim->now, &sim->rng, sim->host->flags);
+		s->guest_event = guest_next_event(&s->guest);
+	}
 	s->ran = false;
 	s->guest.touched = false;
-	guest_advance(&s->guest, sim->now, &sim->rng, sim->host->flags);
 	s->current = guest_current(&s->guest);
-	s->guest_event = guest_next_event(&s->guest);
 	wants = s->current || s->spec->idling;
 	sim->moved |= wants != s->wants || s->cbs.replenish_at <= sim->now;
 	if (wants && !s->wants)
@@ -102,31 +105,33 @@ static bool ready(const struct node *s)
 static void sort_order(struct sim *sim)
 {
 	for (size_t i = 1; i < sim->n; i++) {
-		size_t x = sim->order[i], j = i;
+		struct node *x = sim->order[i];
+		size_t j = i;
 
-		for (; j > 0 && sim->nodes[sim->order[j - 1]].cbs.d > sim->nodes[x].cbs.d; j--)
+		for (; j > 0 && sim->order[j - 1]->cbs.d > x->cbs.d; j--)
 			sim->order[j] = sim->order[j - 1];
 		sim->order[j] = x;
 	}
 }
 
 /* A CPU for one that may run anywhere: where it was, else one that was idle, else one whose owner must go. */
-static int32_t pick_cpu(struct sim *sim, const struct node *s)
+static int32_t pick_cpu(struct sim *sim, int32_t before)
 {
 	uint32_t m = sim->host->cpus;
 	bool packed = sim->host->flags & VRK_SIM_PACK;
-	uint32_t from = packed ? 0 : (uint32_t)(rng_next(&sim->rng) % m);
+	uint64_t drawn = packed ? 0 : rng_next(&sim->rng);
 	int32_t second = -1;
 
 	sim->n_drawn += !packed;
-	if (s->cpu_before >= 0 && sim->owner[s->cpu_before] < 0)
-		return s->cpu_before;
+	if (before >= 0 && !sim->owner[before])
+		return before;
+	drawn %= m;
 	for (uint32_t i = 0; i < m; i++) {
-		uint32_t cpu = (from + i) % m;
+		uint32_t cpu = ((uint32_t)drawn + i) % m;
 
-		if (sim->owner[cpu] >= 0)
+		if (sim->owner[cpu])
 			continue;
-		if (sim->owner_before[cpu] < 0)
+		if (!sim->owner_before[cpu])
 			return (int32_t)cpu;
 		if (second < 0)
 			second = (int32_t)cpu;
@@ -134,31 +139,34 @@ static int32_t pick_cpu(struct sim *sim, const struct node *s)
 	return second;
 }
 
-static void assign(struct sim *sim)
+/* True: one that had to go had overrun its budget, and is to be looked at. */
+static bool assign(struct sim *sim)
 {
-	size_t bytes = sim->host->cpus * sizeof(*sim->owner);
+	struct node **owner = sim->owner_before;
+	bool overrun = false;
 
-	memcpy(sim->owner_before, sim->owner, bytes);
-	memset(sim->owner, -1, bytes);
-	for (size_t i = 0; i < sim->n; i++) {
-		sim->nodes[i].cpu_before = sim->nodes[i].cpu;
-		sim->nodes[i].cpu = -1;
-	}
+	sim->owner_before = sim->owner;
+	sim->owner = owner;
+	for (uint32_t cpu = 0; cpu < sim->host->cpus; cpu++)
+		owner[cpu] = NULL;
 	sort_order(sim);
 	sim->n_drawn = 0;
 	for (size_t i = 0; i < sim->n; i++) {
-		struct node *s = &sim->nodes[sim->order[i]];
-		int32_t cpu = s->spec->cpu;
+		struct node *s = sim->order[i];
+		int32_t cpu = s->spec->cpu, before = s->cpu;
 
+		s->cpu = -1;
 		if (!ready(s))
 			continue;
 		if (cpu < 0)
-			cpu = pick_cpu(sim, s);
-		if (cpu < 0 || sim->owner[cpu] >= 0)
-			continue;
-		sim->owner[cpu] = (int32_t)sim->order[i];
-		s->cpu = cpu;
+			cpu = pick_cpu(sim, before);
+		if (cpu >= 0 && !owner[cpu]) {
+			owner[cpu] = s;
+			s->cpu = cpu;
+		}
+		overrun |= s->cpu < 0 && s->cbs.q <= 0;
 	}
+	return overrun;
 }
 
 /* Ordinary threads run where no reservation does; that uses up the fair server's budget, too. */
@@ -167,35 +175,31 @@ static void background(struct sim *sim)
 	for (size_t i = 0; i < sim->n; i++) {
 		struct node *s = &sim->nodes[i];
 
-		s->background = s->spec->fair && s->wants && s->cpu < 0 && sim->owner[s->spec->cpu] < 0;
-		if (s->background && s->cbs.q <= 0)
+		s->background = s->spec->fair && s->wants && s->cpu < 0 && !sim->owner[s->spec->cpu];
+		if (s->background && s->cbs.q <= 0) {
 			cbs_background(&s->cbs, sim->now);
+			sim->moved = true;
+		}
 	}
 }
 
 static void dispatch(struct sim *sim)
 {
-	bool again;
-
 	if (!sim->moved) {	/* everyone would get what he has: only the draws are left to be made */
 		rng_skip(&sim->rng, sim->n_drawn);
 		return;
 	}
-	do {
-		again = false;
-		assign(sim);
-		/* to be switched out is to be looked at: an overrun ends there */
+	/* to be switched out is to be looked at: an overrun ends there */
+	while (assign(sim))
 		for (size_t i = 0; i < sim->n; i++) {
 			struct node *s = &sim->nodes[i];
 
-			if (ready(s) && s->cpu < 0 && s->cbs.q <= 0) {
+			if (ready(s) && s->cpu < 0 && s->cbs.q <= 0)
 				cbs_cut(&s->cbs, sim->now);
-				again = true;
-			}
 		}
-	} while (again);
-	background(sim);
 	sim->moved = false;
+	if (sim->fair)
+		background(sim);
 }
 
 static sim_time next_event(const struct sim *sim, sim_time until)
@@ -332,11 +336,10 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 	sim->nodes = calloc(sim->n + 1, sizeof(*sim->nodes));
 	sim->tasks = calloc(sim->n_tasks + 1, sizeof(*sim->tasks));
 	sim->order = calloc(sim->n + 1, sizeof(*sim->order));
-	sim->owner = malloc(sim->host->cpus * sizeof(*sim->owner));
-	sim->owner_before = malloc(sim->host->cpus * sizeof(*sim->owner));
+	sim->owner = calloc(sim->host->cpus, sizeof(*sim->owner));
+	sim->owner_before = calloc(sim->host->cpus, sizeof(*sim->owner));
 	if (!sim->nodes || !sim->tasks || !sim->order || !sim->owner || !sim->owner_before)
 		return -ENOMEM;
-	memset(sim->owner, -1, sim->host->cpus * sizeof(*sim->owner));
 	for (size_t i = 0; i < sim->n_tasks; i++) {
 		ret_tasks[i] = (struct vrk_sim_task_result){ .jobs = 0 };
 		sim->tasks[i] = (struct guest_task){ .spec = &tasks[i], .result = &ret_tasks[i] };
@@ -345,12 +348,13 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 		struct node *s = &sim->nodes[i];
 
 		ret_servers[i] = (struct vrk_sim_server_result){ .at_ns = NSEC_MAX };
-		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .cpu_before = -1, .ran = true };
+		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .ran = true };
 		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
 					   servers[i].idling, false };
 		cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
 		guest_init(&s->guest, &sim->rng, flags);
-		sim->order[i] = i;
+		sim->order[i] = s;
+		sim->fair |= servers[i].fair;
 	}
 	return 0;
 }
