@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 
 table='
-src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
+src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
