@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <virtrk/analysis.h>
+#include <virtrk/proof.h>
 
 typedef unsigned __int128 wide;
 
@@ -342,4 +342,17 @@ int vrk_certificate_check(const struct vrk_host *host, const struct vrk_reservat
 		break;
 	}
 	return proved ? 0 : -EBADMSG;
+}
+
+nsec_t vrk_host_demand(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, nsec_t t_ns)
+{
+	const struct view w = { host, r, n };
+	size_t all = n + (host->fair_budget_ns ? 1 : 0);
+	wide h;
+
+	for (size_t i = 0; i < all; i++)
+		if (!item_sane(&w, i))
+			return NSEC_MAX;
+	h = demand(&w, all, t_ns);
+	return h < NSEC_MAX ? (nsec_t)h : NSEC_MAX;
 }

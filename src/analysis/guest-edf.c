@@ -136,6 +136,7 @@ int vrk_guest_edf(const struct vrk_supply *s, const struct vrk_task *t, size_t n
 {
 	struct edf e = { .s = s, .t = t, .n = n };
 	struct vrk_verdict v;
+	const struct vrk_task *late = NULL;
 	uint64_t suspensions = 0;
 	int err = tasks_check(t, n);
 
@@ -144,9 +145,13 @@ int vrk_guest_edf(const struct vrk_supply *s, const struct vrk_task *t, size_t n
 	for (size_t i = 0; i < n; i++) {
 		suspensions += t[i].suspensions + (t[i].suspension_ns > 0);
 		e.blocking = t[i].blocking_ns > e.blocking ? t[i].blocking_ns : e.blocking;
+		if (t[i].jitter_ns >= t[i].deadline_ns)
+			late = &t[i];
 	}
 	if (!supply_sane(s) || suspensions > 0)
 		verdict_of(&v, suspensions + 1, 0, 0);
+	else if (late)	/* it may become ready when its deadline is there: no window is short enough to show that */
+		verdict_of(&v, (u128)late->jitter_ns + late->wcet_ns, late->deadline_ns, 0);
 	else if (n == 0)
 		verdict_of(&v, 0, 0, 0);
 	else if (load_fits(&e, &v))

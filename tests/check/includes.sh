@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 
 table='
-src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
+src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
@@ -44,10 +44,10 @@ src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
-src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
-src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
-src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
-src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 tools/*                             | *@tools meter.h virtrk/units.h                                                   |
@@ -55,6 +55,7 @@ include/internal/cleanup.h          |                                           
 include/internal/error.h            | cleanup.h                                                                        |
 include/internal/json-strict.h      | cleanup.h                                                                        | json
 include/virtrk/system.h             | virtrk/analysis.h                                                                |
+include/virtrk/proof.h              | virtrk/analysis.h virtrk/system.h                                               |
 include/virtrk/simulate.h           | virtrk/analysis.h                                                                |
 include/virtrk/*                    | virtrk/units.h                                                                   |
 tests/*                             | *                                                                                | *

@@ -42,6 +42,29 @@ certificate.c | s/deadline_between(w, n, t, limit))/0)/
 certificate.c | s/return !deadline_between(w, n, 0, limit);/return true;/
 certificate.c | s/return num <= den;/return num <= den + 1;/
 certificate.c | s/sum \/ m + ck + cert->points_ns\[k\] > dk/sum \/ m + ck + cert->points_ns[k] > dk + 1/
+certificate-guest.c | s/w + t->jitter_ns > before + claim/w + t->jitter_ns > before + claim + 1/
+certificate-guest.c | s/w + t->jitter_ns <= before + t->period_ns/true/
+certificate-guest.c | s/(up(t, s->period_ns) + 2 \* pieces - 1)/(up(t, s->period_ns) + 2 * pieces - 2)/
+certificate-guest.c | s/ + (wide)(s->tick_ns \/ s->budget_ns) \* s->budget_ns);/);/
+certificate-guest.c | s/lost = pieces \* (blackout + s->latency_ns);/lost = pieces * blackout;/
+certificate-guest.c | s/(up(t, s->irq_period_ns) + pieces - 1)/up(t, s->irq_period_ns)/
+certificate-guest.c | s/chunks \* s->budget_ns + (rest < s->budget_ns ? rest : s->budget_ns) >= work;/chunks * s->budget_ns + (rest < s->budget_ns ? rest : s->budget_ns) + 1 >= work;/
+certificate-guest.c | s/sum += up(w + jitter, t->period_ns)/sum += up(w, t->period_ns)/
+certificate-guest.c | s/(wide)t->suspensions + 1, work/(wide)t->suspensions, work/
+certificate-guest.c | s/t + x->jitter_ns >= x->deadline_ns)/t + x->jitter_ns > x->deadline_ns)/
+certificate-guest.c | s/guest_deadline_between(v->g, t, limit) ||$/false ||/
+certificate-guest.c | s/return !guest_deadline_between(v->g, 0, limit);/return true;/
+certificate-guest.c | s/!supplied(v->s, need, 1, guest_work(v->g, t, true))/false/
+certificate-guest.c | s/!supplied(v->s, v->c->horizon_ns, 1, guest_work(v->g, v->c->horizon_ns, false))/false/
+certificate-guest.c | s/|| v->g->tasks\[i\].jitter_ns >= v->g->tasks\[i\].deadline_ns//
+certificate-guest.c | s/(deferrable ? r\[h\].period_ns - r\[h\].budget_ns : 0)/0/
+certificate-guest.c | s/if (work > w)/if (work > w + 1)/
+certificate-guest.c | s/return point == v->c->n_points;/return true;/
+proof.c       | s/ceil_div(window + jitter, t\[h\].period_ns)/((window + jitter) \/ t[h].period_ns)/
+proof.c       | s/if (last > x->jitter_ns/if (last > x->jitter_ns + 1/
+proof.c       | s/nsec_t jitter = deferrable ? r\[h\].period_ns - r\[h\].budget_ns : 0;/nsec_t jitter = 0;/
+proof.c       | s/own.deadline_ns = delivered\[self\];/;/
+guest-edf.c   | s/if (t\[i\].jitter_ns >= t\[i\].deadline_ns)/if (t[i].jitter_ns > t[i].deadline_ns)/
 repair.c      | s/\*ret_scale = lo ? lo : 1;/*ret_scale = hi;/
 repair.c      | s/while (hi - lo > 1) {/while (hi - lo > 2) {/
 supply.c      | s/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns) - 1;/
@@ -66,8 +89,8 @@ units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(units reservation kernel demand gedf host repair certificate simulate supply guest place system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "place")
+units=(units reservation kernel demand gedf host repair certificate simulate supply guest place proof system)
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "place" "proof")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -75,7 +98,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest place; do
+for t in demand gedf guest place proof; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 
