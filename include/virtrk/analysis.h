@@ -265,6 +265,80 @@ enum vrk_supply_mode {
 int vrk_guest_fp(const struct vrk_supply *s, enum vrk_supply_mode mode, const struct vrk_task *t, size_t n,
 		 struct vrk_verdict *ret, nsec_t *ret_response_ns);
 
+/*
+ * Locks between tasks of several vCPUs, also of several guests (vMPCP without help of the host; theory: MPCP, Rajkumar 1990; Lakshmanan, de Niz,
+ * Rajkumar, RTSS 2009; counted as Yang, Chen, Huang, RTSJ 53 (2017) and Chen et al., RTSJ 55 (2019) correct it).
+ *
+ * The rules that a guest must keep: fixed priority; a task that holds a resource goes before every task that holds none,
+ * in whatever order among such; one that waits sleeps, and ownership is handed over at release; sections do not nest and
+ * do not sleep; tasks do not move between vCPUs.
+ */
+enum vrk_queue {
+	VRK_QUEUE_FIFO = 0,
+	VRK_QUEUE_PRIORITY,		/* by vrk_locks.rank */
+};
+
+struct vrk_resource {
+	enum vrk_queue queue;
+	nsec_t latency_ns;		/* from a release to the moment at which the next owner is ready, at most */
+};
+
+/* @count critical sections of one task in each job, of @length_ns of execution each, which are part of its wcet. */
+struct vrk_section {
+	size_t task;			/* of all vCPUs' tasks in a row */
+	size_t resource;
+	nsec_t length_ns;
+	uint32_t count;
+};
+
+struct vrk_locks {
+	const struct vrk_resource *resources;
+	size_t n_resources;
+	const struct vrk_section *sections;
+	size_t n_sections;
+	const uint32_t *rank;		/* per task: in queues by priority the smaller goes first, equal ones count both ways; */
+					/* NULL: no queue is by priority */
+};
+
+/* A vCPU with fixed-priority tasks. */
+struct vrk_lock_vcpu {
+	struct vrk_supply supply;	/* budget_ns 0: its CPU promises nothing */
+	enum vrk_supply_mode mode;
+	nsec_t masked_ns;		/* the longest time for which the guest does not reschedule (interrupts or preemption off) */
+	const struct vrk_task *tasks;
+	size_t n;
+	size_t n_handlers;		/* the first so many tasks are interrupt handlers: before all else, also before holders */
+};
+
+/* What locks cost a task; NSEC_MAX = no bound. */
+struct vrk_lock_bound {
+	nsec_t wait_ns;			/* all waits of a job for resources together */
+	nsec_t wait_once_ns;		/* the longest of one request, until it is ready to go on */
+	nsec_t hold_ns;			/* the longest of its sections, from grant to release; 0 = it has none */
+	nsec_t local_ns;		/* behind sections of lower priorities on its own vCPU, all of a job together */
+	uint32_t waits;			/* how often a job may wait */
+};
+
+/**
+ * vrk_locks_fp() - response times of fixed-priority tasks on @n vCPUs that share resources
+ * @v:               @n vCPUs; their tasks in a row are numbered for @locks
+ * @ret_vcpus:       @n verdicts, as vrk_guest_fp() gives them
+ * @ret_response_ns: bounds of all tasks from arrival, NSEC_MAX where none was found
+ * @ret_bounds:      of all tasks; may be NULL
+ *
+ * A section is over after H = latency + inv(its length and one section of every other task of the vCPU): nothing else can go
+ * before, and the vCPU wants to run all the time. A request waits behind one section of every other task (FIFO), or behind
+ * one of a lower rank and all those of higher ranks that arrive meanwhile, with carry-in (priority). Then vrk_guest_fp() with the
+ * waits as suspensions, and one section of every lower priority per piece between them. Queues by priority need responses
+ * of others: least fixpoint over all, from below. Times round up.
+ *
+ * Return: 0; -EINVAL a section of no task or resource, without length or count, longer together than the wcet, of a handler, or ranks
+ * missing; -EOPNOTSUPP blocking_ns where the vCPU's tasks have sections (the guest's own locks may delay a holder: no proof covers that); -ERANGE,
+ * -E2BIG, -ENOMEM. O(rounds * (sections^2 + vrk_guest_fp)), rounds capped: the cap says no.
+ */
+int vrk_locks_fp(const struct vrk_lock_vcpu *v, size_t n, const struct vrk_locks *locks, struct vrk_verdict *ret_vcpus,
+		 nsec_t *ret_response_ns, struct vrk_lock_bound *ret_bounds);
+
 /**
  * vrk_guest_edf() - EDF tasks under a supply: demand never exceeds it
  * @ret: no: lhs demand, rhs supply at at_ns
