@@ -10,60 +10,8 @@
 set -o pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE[0]%/*}/lib.sh"
-
-skip() {
-	echo "skipped: $*"
-	exit 77
-}
-
-failed=0
-passed=0
-
-pass() {
-	passed=$((passed + 1))
-	echo "ok: $*"
-}
-
-fail() {
-	failed=$((failed + 1))
-	echo "not ok: $*"
-}
-
-# check "what" EXIT REGEX COMMAND...: exit code and all output, which is left in $output
-check() {
-	local what=$1 code=$2 regex=$3 status
-	shift 3
-
-	output=$("$@" 2>&1)
-	status=$?
-	if [ "$status" -eq "$code" ] && [[ $output =~ $regex ]]; then
-		pass "$what"
-	else
-		fail "$what: '$*' ended with $status (wanted $code, and /$regex/): $output"
-	fi
-}
-
-# check_json "what" JQ-FILTER COMMAND...: the filter says true about what the command printed
-check_json() {
-	local what=$1 filter=$2
-	shift 2
-
-	output=$("$@" 2>&1)
-	if jq -e "$filter" <<<"$output" >/dev/null 2>&1; then
-		pass "$what"
-	else
-		fail "$what: '$*' does not satisfy $filter: $output"
-	fi
-}
-
-# check_between "what" VALUE LEAST MOST: decimal numbers
-check_between() {
-	if awk -v v="$2" -v a="$3" -v b="$4" 'BEGIN { exit !(v >= a && v <= b) }'; then
-		pass "$1: $2"
-	else
-		fail "$1: $2 is not from $3 to $4"
-	fi
-}
+# shellcheck source=tests/e2e/checks.sh
+. "${BASH_SOURCE[0]%/*}/checks.sh"
 
 e2e_done() {
 	echo "$passed passed, $failed failed"

@@ -11,7 +11,7 @@
 # Before use: e2e_begin; set accel (tcg or kvm), kernel, initramfs.
 
 export LC_ALL=C
-declare -A guest_pid guest_in guest_out
+declare -A guest_pid guest_in guest_out guest_partial
 declare -a e2e_children
 e2e_dir=
 accel=tcg
@@ -91,15 +91,19 @@ guest_start() {
 	guest_in[$name]=$fd
 }
 
-# guest_read NAME SECONDS: the next line into $line; 1 when none came in time or the guest is gone
+# guest_read NAME SECONDS: the next line into $line; 1 when none came in time or the guest is gone. What has come of a
+# line when the time is up is kept for the next call.
 guest_read() {
-	local left=$2
+	local left=$2 part
 
 	while [ "$left" -gt 0 ]; do
-		if IFS= read -r -t 1 -u "${guest_out[$1]}" line; then
+		if IFS= read -r -t 1 -u "${guest_out[$1]}" part; then
+			line=${guest_partial[$1]-}$part
 			line=${line%$'\r'}
+			guest_partial[$1]=
 			return 0
 		fi
+		guest_partial[$1]+=$part
 		kill -0 "${guest_pid[$1]}" 2>/dev/null || return 1
 		left=$((left - 1))
 	done
@@ -145,7 +149,7 @@ guest_end() {
 
 	child_end "${guest_pid[$1]}" "${2:-KILL}"
 	exec {in}>&- {out}>&-
-	unset "guest_pid[$1]" "guest_in[$1]" "guest_out[$1]"
+	unset "guest_pid[$1]" "guest_in[$1]" "guest_out[$1]" "guest_partial[$1]"
 }
 
 # thread_find PID NAME: the tid of the thread with that name, e.g. 'CPU 0/*'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 #
-# For scripts in the host under test (tests/vm/run): to be sourced by bash as /src/tests/vm/lib.sh. Checks that count,
-# libvirt domains to command, virtrkd as the service that it is.
+# For scripts in the host under test (tests/vm/run): to be sourced by bash as /src/tests/vm/lib.sh. Checks that count
+# (tests/e2e/checks.sh), libvirt domains to command, virtrkd as the service that it is.
 #
 # Domains are the guests of the end-to-end tests (tests/e2e/guest-init.sh), defined in libvirt and run by nested KVM: each
 # has a serial port for commands, so guest_ask and the others of tests/e2e/lib.sh work. What is true about a thread is
@@ -12,86 +12,12 @@
 set -o pipefail
 # shellcheck source=tests/e2e/lib.sh
 . "${BASH_SOURCE[0]%/*}/../e2e/lib.sh"
-
-failed=0
-passed=0
+# shellcheck source=tests/e2e/checks.sh
+. "${BASH_SOURCE[0]%/*}/../e2e/checks.sh"
 
 # vm_begin NAME: the test's own directory is $e2e_dir, removed at the end; domains end with the test
 vm_begin() {
 	e2e_begin "$1"
-}
-
-skip() {
-	echo "skipped: $*"
-	exit 77
-}
-
-pass() {
-	passed=$((passed + 1))
-	echo "ok: $*"
-}
-
-fail() {
-	failed=$((failed + 1))
-	echo "not ok: $*"
-}
-
-# check "what" EXIT REGEX COMMAND...: exit code and all output, which is left in $output. Not in a subshell: what the
-# command sets stays.
-check() {
-	local what=$1 code=$2 regex=$3 status
-	shift 3
-
-	"$@" >"$e2e_dir/.output" 2>&1
-	status=$?
-	output=$(<"$e2e_dir/.output")
-	if [ "$status" -eq "$code" ] && [[ $output =~ $regex ]]; then
-		pass "$what"
-	else
-		fail "$what: '$*' ended with $status (wanted $code, and /$regex/): $output"
-	fi
-}
-
-# check_json "what" JQ-FILTER COMMAND...: the filter says true about what the command printed
-check_json() {
-	local what=$1 filter=$2
-	shift 2
-
-	output=$("$@" 2>&1)
-	if jq -e "$filter" <<<"$output" >/dev/null 2>&1; then
-		pass "$what"
-	else
-		fail "$what: '$*' does not satisfy $filter: $output"
-	fi
-}
-
-# check_soon "what" SECONDS COMMAND...: succeeds within that time
-check_soon() {
-	local what=$1 seconds=$2
-	shift 2
-
-	if wait_for "$seconds" "$@"; then
-		pass "$what"
-	else
-		fail "$what: '$*' did not succeed within $seconds s: $("$@" 2>&1)"
-	fi
-}
-
-# check_between "what" VALUE LEAST MOST: decimal numbers
-check_between() {
-	if awk -v v="$2" -v a="$3" -v b="$4" 'BEGIN { exit !(v >= a && v <= b) }'; then
-		pass "$1: $2"
-	else
-		fail "$1: $2 is not from $3 to $4"
-	fi
-}
-
-check_equal() {	# "what" VALUE WANTED
-	if [ "$2" = "$3" ]; then
-		pass "$1"
-	else
-		fail "$1: '$2', not '$3'"
-	fi
 }
 
 vm_done() {
