@@ -60,7 +60,8 @@ int manager_recover(struct manager *m, struct vr_error **reterr)
 		if (!promise_lives(m, &ledger.promises[i - 1]))
 			ledger_remove(&ledger, ledger.promises[i - 1].domain, ledger.promises[i - 1].thread);
 	if (ledger.n > 0)
-		log_info("adopted %zu reservation%s of the last daemon", ledger.n, ledger.n == 1 ? "" : "s");
+		log_line(LOG_INFO, &(struct log_about) { MSG_RECOVERED, NULL, NULL },
+			 "adopted %zu reservation%s of the last daemon", ledger.n, ledger.n == 1 ? "" : "s");
 	m->ledger = ledger;
 	ledger = (struct ledger) { 0 };
 	return state_save(m->state, &m->ledger, NULL, reterr);
