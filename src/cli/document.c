@@ -33,7 +33,7 @@ static int time_get(struct json_object *object, const struct place *place, const
 		    struct vr_error **reterr)
 {
 	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
-	char what[PLACE_MAX + 1];
+	char what[PLACE_MAX + 1], at[PLACE_MAX];
 	const char *text;
 	struct place below;
 	int r = strict_text(object, place, key, parse != deadline_parse, &text, reterr);
@@ -41,7 +41,7 @@ static int time_get(struct json_object *object, const struct place *place, const
 	if (r < 0 || !text)
 		return r;
 	place_key(&below, place, key);
-	snprintf(what, sizeof(what), "%s:", below.text);
+	snprintf(what, sizeof(what), "%s:", place_text(at, &below));
 	r = parse(what, text, ret, &why);
 	if (r < 0)
 		return why ? vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "%s", why->text) : -ENOMEM;

@@ -7,34 +7,28 @@
 #include <json-c/json.h>
 
 #include "error.h"
-
-#define PLACE_MAX 200
-
-/* Where we are, as people write it: reservations[1].budget. Too long a place is cut, nothing more. */
-struct place {
-	char text[PLACE_MAX];
-};
-
-void place_key(struct place *place, const struct place *parent, const char *key);
-void place_index(struct place *place, const struct place *parent, size_t index);
-
-/* -EBADMSG, VR_BAD_CONFIG: "place: what is wrong". */
-int place_broken(const struct place *place, struct vr_error **reterr, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+#include "document-place.h"
+#include "value.h"
 
 /*
  * An object and nothing else, at most @length_max bytes. @text need not end in a zero byte.
+ * strict_values(): the same document as values (values_done()), for those who read many; each getter has its twin.
  * Return: 0 with *ret to be put; -EBADMSG (VR_BAD_CONFIG) one line; -ENOMEM. O(length).
  */
 int strict_parse(const char *text, size_t length, size_t length_max, struct json_object **ret, struct vr_error **reterr);
+int strict_values(const char *text, size_t length, size_t length_max, struct values *ret, struct vr_error **reterr);
 
 /* Every key must be one of @known. */
 int strict_keys(struct json_object *object, const struct place *place, const char *const *known, size_t n,
 		struct vr_error **reterr);
+int strict_value_keys(const struct value *object, const struct place *place, const char *const *known, size_t n,
+		      struct vr_error **reterr);
 
 /* A text that is not empty; *ret stays NULL when the key is absent and not @needed. Borrowed from @object. */
 int strict_text(struct json_object *object, const struct place *place, const char *key, bool needed, const char **ret,
 		struct vr_error **reterr);
+int strict_value_text(const struct value *object, const struct place *place, const char *key, bool needed, const char **ret,
+		      struct vr_error **reterr);
 
 /* A whole file (at most one byte more than allowed); @path "-" = standard input, *ret_name = what to call it. */
 int strict_read(const char *path, size_t length_max, char **ret, size_t *ret_length, const char **ret_name,

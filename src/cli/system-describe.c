@@ -133,11 +133,13 @@ static int vcpu_describe(const struct vrk_vcpu *vcpu, struct json_object *object
 /* vCPUs stand in the document as in the arrays. */
 int system_plan_describe(const struct system_document *d, struct json_object **ret)
 {
-	_cleanup_(json_object_putp) struct json_object *copy = NULL;
+	_cleanup_(json_object_putp) struct json_object *given = NULL, *copy = NULL;
 	struct json_object *vms;
 	size_t v = 0;
-	int r = object_again(d->json, &copy);
+	int r = value_json(d->values.top, &given);
 
+	if (r >= 0)
+		r = object_again(given, &copy);
 	if (r < 0)
 		return r;
 	vms = answer_member(copy, "vms");

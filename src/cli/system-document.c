@@ -30,69 +30,73 @@ void system_document_done(struct system_document *document)
 	free(document->names);
 	free(document->tasks);
 	free(document->task_names);
-	json_object_put(document->json);
+	values_done(&document->values);
 	*document = (struct system_document){ 0 };
 }
 
 /* ---- values ---- */
 
-/* A time: text with a unit, or whole ns. *ret keeps its value when the key is absent and not @needed. */
-static int time_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
-		    bool needed, nsec_t *ret)
+/* A time: text with a unit, or whole ns. */
+static int time_read(struct reader *reader, const struct value *value, const struct place *place, nsec_t *ret)
 {
 	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
-	char what[PLACE_MAX + 1];
-	struct json_object *value;
-	struct place below;
+	char what[PLACE_MAX + 1], at[PLACE_MAX];
 	int r;
 
-	place_key(&below, place, key);
-	if (!json_object_object_get_ex(object, key, &value))
-		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
-	if (json_object_is_type(value, json_type_int)) {
-		int64_t ns = json_object_get_int64(value);
-
-		if (ns < 0 || ns == INT64_MAX)	/* json-c cuts what is larger to INT64_MAX */
-			return place_broken(&below, reader->reterr, "must be from 0 to 2^63-2 ns");
-		*ret = (nsec_t)ns;
+	if (value->type == VALUE_INT) {
+		if (value->number < 0 || value->number == INT64_MAX)	/* what is larger is INT64_MAX, too */
+			return place_broken(place, reader->reterr, "must be from 0 to 2^63-2 ns");
+		*ret = (nsec_t)value->number;
 		return 0;
 	}
-	if (!json_object_is_type(value, json_type_string))
-		return place_broken(&below, reader->reterr, "must be a time like \"4ms\", or whole ns, not %s",
-				    json_type_to_name(json_object_get_type(value)));
-	snprintf(what, sizeof(what), "%s:", below.text);
-	r = time_parse(what, json_object_get_string(value), ret, &why);
+	if (value->type != VALUE_STRING)
+		return place_broken(place, reader->reterr, "must be a time like \"4ms\", or whole ns, not %s", value_type_name(value));
+	if (vrk_nsec_parse(value->text, ret) == 0)
+		return 0;
+	snprintf(what, sizeof(what), "%s:", place_text(at, place));
+	r = time_parse(what, value->text, ret, &why);
 	if (r < 0)
 		return why ? vr_error_set(reader->reterr, -EBADMSG, VR_BAD_CONFIG, "%s", why->text) : -ENOMEM;
 	return 0;
 }
 
-static int integer_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+/* *ret keeps its value when the key is absent and not @needed. */
+static int time_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+		    bool needed, nsec_t *ret)
+{
+	const struct value *value = value_get(object, key);
+	struct place below;
+
+	place_key(&below, place, key);
+	if (!value)
+		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
+	return time_read(reader, value, &below, ret);
+}
+
+static int integer_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		       int64_t least, int64_t most, bool *ret_given, int64_t *ret)
 {
-	struct json_object *value;
+	const struct value *value = value_get(object, key);
 	struct place below;
-	int64_t n;
 
-	*ret_given = json_object_object_get_ex(object, key, &value);
-	if (!*ret_given)
+	*ret_given = value;
+	if (!value)
 		return 0;
 	place_key(&below, place, key);
-	n = json_object_get_int64(value);
-	if (!json_object_is_type(value, json_type_int) || n < least || n > most)
+	if (value->type != VALUE_INT || value->number < least || value->number > most)
 		return place_broken(&below, reader->reterr, "must be a whole number from %lld to %lld", (long long)least,
 				    (long long)most);
-	*ret = n;
+	*ret = value->number;
 	return 0;
 }
 
 /* One of a few words; *ret keeps its value when the key is absent. */
-static int word_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
+static int word_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		    const char *const *words, size_t n, size_t *ret)
 {
 	const char *text;
 	struct place below;
-	int r = strict_text(object, place, key, false, &text, reader->reterr);
+	int r = strict_value_text(object, place, key, false, &text, reader->reterr);
 
 	if (r < 0 || !text)
 		return r;
@@ -107,53 +111,51 @@ static int word_get(struct reader *reader, struct json_object *object, const str
 }
 
 /* An array; *ret stays NULL when the key is absent and not @needed. */
-static int array_get(struct reader *reader, struct json_object *object, const struct place *place, const char *key,
-		     bool needed, struct json_object **ret)
+static int array_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+		     bool needed, const struct value **ret)
 {
 	struct place below;
 
-	*ret = NULL;
 	place_key(&below, place, key);
-	if (!json_object_object_get_ex(object, key, ret))
+	*ret = value_get(object, key);
+	if (!*ret)
 		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
-	if (!json_object_is_type(*ret, json_type_array))
-		return place_broken(&below, reader->reterr, "must be an array, not %s",
-				    json_type_to_name(json_object_get_type(*ret)));
+	if ((*ret)->type != VALUE_ARRAY)
+		return place_broken(&below, reader->reterr, "must be an array, not %s", value_type_name(*ret));
 	return 0;
 }
 
-static int object_check(struct reader *reader, struct json_object *object, const struct place *place,
+static int object_check(struct reader *reader, const struct value *object, const struct place *place,
 			const char *const *known, size_t n)
 {
-	if (!json_object_is_type(object, json_type_object))
-		return place_broken(place, reader->reterr, "must be an object, not %s",
-				    json_type_to_name(json_object_get_type(object)));
-	return strict_keys(object, place, known, n, reader->reterr);
+	if (object->type != VALUE_OBJECT)
+		return place_broken(place, reader->reterr, "must be an object, not %s", value_type_name(object));
+	return strict_value_keys(object, place, known, n, reader->reterr);
 }
 
 /* ---- host ---- */
 
-static int fair_server_get(struct reader *reader, struct json_object *host, const struct place *place,
+static int fair_server_get(struct reader *reader, const struct value *host, const struct place *place,
 			   struct vrk_host *ret)
 {
 	static const char *const known[] = { "budget", "period" };
-	struct json_object *value;
+	const struct value *value = value_get(host, "fair_server");
 	struct place below;
 	int r;
 
 	ret->fair_budget_ns = 50 * NSEC_PER_MSEC;	/* kernels since 6.12 */
 	ret->fair_period_ns = NSEC_PER_SEC;
-	if (!json_object_object_get_ex(host, "fair_server", &value))
+	if (!value)
 		return 0;
 	place_key(&below, place, "fair_server");
-	if (json_object_is_type(value, json_type_boolean)) {
-		if (!json_object_get_boolean(value))
+	if (value->type == VALUE_BOOLEAN) {
+		if (!value->truth)
 			ret->fair_budget_ns = ret->fair_period_ns = 0;
 		return 0;
 	}
-	if (!json_object_is_type(value, json_type_object))
+	if (value->type != VALUE_OBJECT)
 		return place_broken(&below, reader->reterr, "must be true, false or { \"budget\", \"period\" }");
-	r = strict_keys(value, &below, known, ARRAY_SIZE(known), reader->reterr);
+	r = strict_value_keys(value, &below, known, ARRAY_SIZE(known), reader->reterr);
 	if (r >= 0)
 		r = time_get(reader, value, &below, "budget", true, &ret->fair_budget_ns);
 	if (r >= 0)
@@ -163,13 +165,13 @@ static int fair_server_get(struct reader *reader, struct json_object *host, cons
 	return r;
 }
 
-static int host_read(struct reader *reader, struct json_object *top)
+static int host_read(struct reader *reader, const struct value *top)
 {
 	static const char *const known[] = { "cpus", "scheduler", "fair_server", "tick", "switch", "latency" };
 	static const char *const schedulers[] = { "edf", "fp", "fp-deferrable" };
 	struct vrk_system *system = &reader->document->system;
 	const struct place root = { "" };
-	struct json_object *host;
+	const struct value *host = value_get(top, "host");
 	struct place place;
 	size_t scheduler = 0;
 	int64_t cpus = 1;
@@ -177,7 +179,7 @@ static int host_read(struct reader *reader, struct json_object *top)
 	int r;
 
 	place_key(&place, &root, "host");
-	if (!json_object_object_get_ex(top, "host", &host))
+	if (!host)
 		return place_broken(&place, reader->reterr, "missing");
 	r = object_check(reader, host, &place, known, ARRAY_SIZE(known));
 	if (r >= 0)
@@ -200,32 +202,30 @@ static int host_read(struct reader *reader, struct json_object *top)
 
 /* ---- tasks ---- */
 
-static int suspensions_read(struct reader *reader, struct json_object *object, const struct place *place,
+static int suspensions_read(struct reader *reader, const struct value *object, const struct place *place,
 			    struct vrk_task *task)
 {
-	struct json_object *array;
+	const struct value *array;
 	struct place below;
 	int r = array_get(reader, object, place, "suspensions", false, &array);
 
 	place_key(&below, place, "suspensions");
-	for (size_t i = 0; r >= 0 && array && i < json_object_array_length(array); i++) {
-		_cleanup_(json_object_putp) struct json_object *one = json_object_new_object();
+	for (const struct value *v = r >= 0 && array ? array->first : NULL; v; v = v->next) {
 		struct place at;
 		nsec_t ns = 0;
 
-		if (!one)
-			return -ENOMEM;
-		place_index(&at, &below, i);
-		json_object_object_add(one, "length", json_object_get(json_object_array_get_idx(array, i)));
-		r = time_get(reader, one, &at, "length", true, &ns);
-		if (r >= 0 && __builtin_add_overflow(task->suspension_ns, ns, &task->suspension_ns))
+		place_index(&at, &below, task->suspensions);
+		r = time_read(reader, v, &at, &ns);
+		if (r < 0)
+			return r;
+		if (__builtin_add_overflow(task->suspension_ns, ns, &task->suspension_ns))
 			return place_broken(&at, reader->reterr, "all suspensions together are too long");
 		task->suspensions++;
 	}
 	return r;
 }
 
-static int task_read(struct reader *reader, struct json_object *object, const struct place *place,
+static int task_read(struct reader *reader, const struct value *object, const struct place *place,
 		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
 {
 	static const char *const known[] = { "name", "wcet", "period", "deadline", "priority", "jitter", "blocking",
@@ -235,7 +235,7 @@ static int task_read(struct reader *reader, struct json_object *object, const st
 
 	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
 	if (r >= 0)
-		r = strict_text(object, place, "name", true, ret_name, reader->reterr);
+		r = strict_value_text(object, place, "name", true, ret_name, reader->reterr);
 	if (r >= 0)
 		r = time_get(reader, object, place, "wcet", true, &task->wcet_ns);
 	if (r >= 0)
@@ -285,21 +285,21 @@ static int priorities_assign(struct vrk_task *tasks, size_t n)
 	return 0;
 }
 
-static int tasks_read(struct reader *reader, struct json_object *vcpu, const struct place *place, struct system_vcpu *name)
+static int tasks_read(struct reader *reader, const struct value *vcpu, const struct place *place, struct system_vcpu *name)
 {
 	struct system_document *d = reader->document;
-	struct json_object *array;
+	const struct value *array;
 	struct place below, at;
-	size_t prioritised = 0;
+	size_t prioritised = 0, i = 0;
 	int r = array_get(reader, vcpu, place, "tasks", false, &array);
 
 	place_key(&below, place, "tasks");
 	name->first_task = d->n_tasks;
-	for (size_t i = 0; r >= 0 && array && i < json_object_array_length(array); i++) {
+	for (const struct value *v = r >= 0 && array ? array->first : NULL; r >= 0 && v; v = v->next) {
 		bool priority = false;
 
-		place_index(&at, &below, i);
-		r = task_read(reader, json_object_array_get_idx(array, i), &at, &d->tasks[d->n_tasks],
+		place_index(&at, &below, i++);
+		r = task_read(reader, v, &at, &d->tasks[d->n_tasks],
 			      &d->task_names[d->n_tasks], &priority);
 		prioritised += priority;
 		d->n_tasks++;
@@ -316,7 +316,7 @@ static int tasks_read(struct reader *reader, struct json_object *vcpu, const str
 
 /* ---- vCPUs and VMs ---- */
 
-static int vcpu_read(struct reader *reader, struct json_object *object, const struct place *place,
+static int vcpu_read(struct reader *reader, const struct value *object, const struct place *place,
 		     const struct vrk_guest *guest, struct system_vcpu *name)
 {
 	static const char *const known[] = { "budget", "period", "deadline", "cpu", "tasks" };
@@ -329,12 +329,12 @@ static int vcpu_read(struct reader *reader, struct json_object *object, const st
 	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
 	if (r < 0)
 		return r;
-	budget = json_object_object_get_ex(object, "budget", NULL);
-	period = json_object_object_get_ex(object, "period", NULL);
+	budget = value_get(object, "budget");
+	period = value_get(object, "period");
 	if (budget != period)
 		return place_broken(place, reader->reterr, "%s is missing (a vCPU has a budget and a period, or neither)",
 				    budget ? "period" : "budget");
-	if (!budget && json_object_object_get_ex(object, "deadline", NULL))
+	if (!budget && value_get(object, "deadline"))
 		return place_broken(place, reader->reterr, "a deadline, but no budget and period");
 	name->sized = budget;
 	r = time_get(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
@@ -355,21 +355,22 @@ static int vcpu_read(struct reader *reader, struct json_object *object, const st
 	return r;
 }
 
-static int vm_read(struct reader *reader, struct json_object *vm, const struct place *place)
+static int vm_read(struct reader *reader, const struct value *vm, const struct place *place)
 {
 	static const char *const known[] = { "name", "scheduler", "supply_mode", "vcpus" };
 	static const char *const schedulers[] = { "fp", "edf" };
 	static const char *const modes[] = { "sleeping", "idling" };
 	size_t scheduler = 0, mode = 0;
 	struct vrk_guest guest = { 0 };
-	struct json_object *vcpus;
+	const struct value *vcpus;
 	struct place below, at;
+	uint32_t i = 0;
 	const char *name;
 	int r;
 
 	r = object_check(reader, vm, place, known, ARRAY_SIZE(known));
 	if (r >= 0)
-		r = strict_text(vm, place, "name", true, &name, reader->reterr);
+		r = strict_value_text(vm, place, "name", true, &name, reader->reterr);
 	if (r >= 0)
 		r = word_get(reader, vm, place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
 	if (r >= 0)
@@ -381,37 +382,34 @@ static int vm_read(struct reader *reader, struct json_object *vm, const struct p
 	guest.scheduler = scheduler == 0 ? VRK_GUEST_FP : VRK_GUEST_EDF;
 	guest.mode = mode == 0 ? VRK_SUPPLY_SLEEPING : VRK_SUPPLY_IDLING;
 	place_key(&below, place, "vcpus");
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(vcpus); i++) {
+	for (const struct value *v = vcpus->first; r >= 0 && v; v = v->next) {
 		struct system_vcpu *who = &reader->document->names[reader->document->n_vcpus];
 
-		*who = (struct system_vcpu){ .vm = name, .index = (uint32_t)i };
-		place_index(&at, &below, i);
-		r = vcpu_read(reader, json_object_array_get_idx(vcpus, i), &at, &guest, who);
+		*who = (struct system_vcpu){ .vm = name, .index = i };
+		place_index(&at, &below, i++);
+		r = vcpu_read(reader, v, &at, &guest, who);
 	}
 	return r;
 }
 
-/* Whatever has the length of an array; types are complained about when the values are read. */
-static size_t array_length(struct json_object *object, const char *key, struct json_object **ret)
+/* The elements of whatever is an array; types are complained about when the values are read. */
+static const struct value *elements(const struct value *object, const char *key, size_t *n)
 {
-	if (!json_object_is_type(object, json_type_object) || !json_object_object_get_ex(object, key, ret) ||
-	    !json_object_is_type(*ret, json_type_array))
-		return 0;
-	return json_object_array_length(*ret);
+	const struct value *array = object->type == VALUE_OBJECT ? value_get(object, key) : NULL;
+
+	if (!array || array->type != VALUE_ARRAY)
+		return NULL;
+	*n += array->n;
+	return array->first;
 }
 
-static int arrays_make(struct system_document *d, struct json_object *vms)
+static int arrays_make(struct system_document *d, const struct value *vms)
 {
 	size_t n_vcpus = 0, n_tasks = 0;
 
-	for (size_t i = 0; i < json_object_array_length(vms); i++) {
-		struct json_object *vcpus = NULL, *tasks = NULL;
-		size_t n = array_length(json_object_array_get_idx(vms, i), "vcpus", &vcpus);
-
-		n_vcpus += n;
-		for (size_t k = 0; k < n; k++)
-			n_tasks += array_length(json_object_array_get_idx(vcpus, k), "tasks", &tasks);
-	}
+	for (const struct value *vm = vms->first; vm; vm = vm->next)
+		for (const struct value *vcpu = elements(vm, "vcpus", &n_vcpus); vcpu; vcpu = vcpu->next)
+			(void)elements(vcpu, "tasks", &n_tasks);
 	if (n_tasks > TASKS_MAX)
 		return -E2BIG;
 	d->vcpus = calloc(n_vcpus + 1, sizeof(*d->vcpus));
@@ -421,10 +419,11 @@ static int arrays_make(struct system_document *d, struct json_object *vms)
 	return d->vcpus && d->names && d->tasks && d->task_names ? 0 : -ENOMEM;
 }
 
-static int vms_read(struct reader *reader, struct json_object *top)
+static int vms_read(struct reader *reader, const struct value *top)
 {
 	const struct place root = { "" }, vms_place = { "vms" };
-	struct json_object *vms;
+	const struct value *vms;
+	size_t i = 0;
 	int r;
 
 	r = array_get(reader, top, &root, "vms", true, &vms);
@@ -433,11 +432,11 @@ static int vms_read(struct reader *reader, struct json_object *top)
 	r = arrays_make(reader->document, vms);
 	if (r == -E2BIG)
 		return place_broken(&vms_place, reader->reterr, "more than %d tasks", TASKS_MAX);
-	for (size_t i = 0; r >= 0 && i < json_object_array_length(vms); i++) {
+	for (const struct value *vm = r >= 0 ? vms->first : NULL; r >= 0 && vm; vm = vm->next) {
 		struct place at;
 
-		place_index(&at, &vms_place, i);
-		r = vm_read(reader, json_object_array_get_idx(vms, i), &at);
+		place_index(&at, &vms_place, i++);
+		r = vm_read(reader, vm, &at);
 	}
 	return r;
 }
@@ -450,13 +449,13 @@ int system_document_parse(const char *text, size_t length, struct system_documen
 	const struct place root = { "" };
 	int r;
 
-	r = strict_parse(text, length, SYSTEM_SIZE_MAX, &document.json, reterr);
+	r = strict_values(text, length, SYSTEM_SIZE_MAX, &document.values, reterr);
 	if (r >= 0)
-		r = strict_keys(document.json, &root, known, ARRAY_SIZE(known), reterr);
+		r = strict_value_keys(document.values.top, &root, known, ARRAY_SIZE(known), reterr);
 	if (r >= 0)
-		r = host_read(&reader, document.json);
+		r = host_read(&reader, document.values.top);
 	if (r >= 0)
-		r = vms_read(&reader, document.json);
+		r = vms_read(&reader, document.values.top);
 	if (r < 0)
 		return r;
 	document.system.vcpus = document.vcpus;

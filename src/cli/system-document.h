@@ -2,17 +2,16 @@
 #ifndef CLI_SYSTEM_DOCUMENT_H
 #define CLI_SYSTEM_DOCUMENT_H
 
-#include <json-c/json.h>
-
 #include <virtrk/system.h>
 
 #include "error.h"
+#include "value.h"
 
 #define SYSTEM_SIZE_MAX ((size_t)16 << 20)
 
 /* Who a vCPU of the analysis is. */
 struct system_vcpu {
-	const char *vm;		/* borrowed from the JSON */
+	const char *vm;		/* borrowed from the values */
 	uint32_t index;		/* of the vCPU in its VM */
 	bool sized;		/* it has a budget and a period; else it is for `plan` to give it one */
 	bool pinned;		/* the description says on which CPU */
@@ -22,7 +21,7 @@ struct system_vcpu {
 
 /* A system description: the analysis' structures, and the names that it does not know. */
 struct system_document {
-	struct json_object *json;
+	struct values values;		/* as it was read */
 	struct vrk_system system;
 	struct vrk_vcpu *vcpus;
 	struct system_vcpu *names;
