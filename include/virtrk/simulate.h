@@ -23,6 +23,21 @@ enum vrk_sim_flags {
 	VRK_SIM_GRAIN = 1 << 2,		/* the kernel's comparison of budgets in units of 1024 ns; else exact */
 	VRK_SIM_PACK = 1 << 3,		/* a thread without CPU takes the first free one; else any free one */
 	VRK_SIM_OVERRUN = 1 << 4,	/* every budget is overrun by the whole tick; else by as much as is drawn */
+	VRK_SIM_CONVOY = 1 << 5,	/* critical sections first in every job; else anywhere in it */
+	VRK_SIM_BAND_FIFO = 1 << 6,	/* of the holders in one guest the first granted goes first; else by priority */
+};
+
+/* What tasks of several servers lock. One that waits sleeps; ownership passes at the release. */
+struct vrk_sim_resource {
+	bool ranked;			/* the least rank first, ties by arrival; else by arrival alone */
+	nsec_t latency_ns;		/* the next owner is ready at most so long after it was granted */
+};
+
+/* @count times in each job of a task: @length_ns of its execution, which goes before what holds nothing. */
+struct vrk_sim_section {
+	size_t resource;
+	nsec_t length_ns;
+	uint32_t count;
 };
 
 struct vrk_sim_host {
@@ -30,6 +45,8 @@ struct vrk_sim_host {
 	nsec_t tick_ns;			/* a budget is cut up to so late */
 	uint32_t flags;			/* enum vrk_sim_flags */
 	uint64_t seed;
+	const struct vrk_sim_resource *resources;
+	size_t n_resources;
 };
 
 /* One activity inside a server. Jobs arrive at least period_ns apart; several of one task queue up. */
@@ -40,6 +57,9 @@ struct vrk_sim_task {
 	nsec_t jitter_ns;		/* a job may become ready so much after its arrival */
 	nsec_t suspension_ns;		/* all suspensions of a job together */
 	uint32_t suspensions;		/* at most so many */
+	const struct vrk_sim_section *sections;	/* part of the wcet; not in servers that are edf */
+	size_t n_sections;
+	uint32_t rank;			/* in ranked queues */
 };
 
 struct vrk_sim_server {
@@ -64,6 +84,8 @@ struct vrk_sim_task_result {
 	uint64_t jobs;			/* finished */
 	uint64_t missed;		/* finished late, or unfinished at the end after their deadline */
 	nsec_t worst_ns;		/* response, from arrival */
+	nsec_t wait_ns;			/* worst: from a request to being ready with it */
+	nsec_t hold_ns;			/* worst: from a grant to the release */
 };
 
 /**
@@ -73,7 +95,7 @@ struct vrk_sim_task_result {
  *
  * Times up to 2^60. Costs O(n_servers + n_tasks) per event and memory O(n_servers + n_tasks).
  * Return: number of events; -EINVAL a reservation out of order, a task range out of bounds, a CPU that is not there, a task
- * without period; -ERANGE; -ENOMEM.
+ * without period, a section of no resource, without length or count, beyond its task's wcet or under EDF; -ERANGE; -ENOMEM.
  */
 int64_t vrk_simulate(const struct vrk_sim_host *host, const struct vrk_sim_server *servers, size_t n_servers,
 		     const struct vrk_sim_task *tasks, size_t n_tasks, nsec_t until_ns,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of a server in the simulator: tasks whose jobs arrive, become ready after some jitter, run in segments with
- * suspensions between, and finish. Fixed priority (array order) or EDF. Draws what is free to vary (arrivals, lengths) from
- * the host's generator, so that one seed fixes a run. Called by simulate.c only; it does not know when its server runs
- * until it is told.
+ * suspensions between, some of it under locks (sim-lock.c), and finish. Fixed priority (array order) or EDF. Draws what is free
+ * to vary (arrivals, lengths) from the host's generator, so that one seed fixes a run. Called by simulate.c only; it does not
+ * know when its server runs until it is told.
  */
 #include <stdint.h>
 
@@ -36,8 +36,28 @@ sim_time rng_upto(struct rng *rng, sim_time limit)
 	return (sim_time)((x >> 3) % ((uint64_t)limit + 1));
 }
 
+/* As much of the execution outside of sections as comes before the next section or suspension; maybe none. */
+static void part_next(struct guest_task *t, struct rng *rng, uint32_t flags)
+{
+	uint64_t ends = t->requests_left + t->pauses_left;
+
+	if (ends == 0)
+		t->segment = t->left;
+	else if (flags & VRK_SIM_CONVOY && t->requests_left > 0)
+		t->segment = 0;
+	else if (flags & VRK_SIM_FULL)
+		t->segment = t->left / (sim_time)(ends + 1);
+	else
+		t->segment = rng_upto(rng, t->left);
+	t->left -= t->segment;
+}
+
 static void segment_next(struct guest_task *t, struct rng *rng, uint32_t flags)
 {
+	if (t->spec->n_sections > 0) {
+		part_next(t, rng, flags);
+		return;
+	}
 	if (t->pauses_left == 0 || t->left == 0)
 		t->segment = t->left;
 	else if (flags & VRK_SIM_FULL)
@@ -47,6 +67,25 @@ static void segment_next(struct guest_task *t, struct rng *rng, uint32_t flags)
 	if (t->segment == 0)
 		t->segment = t->left;
 	t->left -= t->segment;
+}
+
+/* Sections of one job: all of them, in their order; or some, from any of them on. */
+static void job_sections(struct guest_task *t, struct rng *rng, uint32_t flags)
+{
+	const struct vrk_sim_task *s = t->spec;
+
+	t->requests_left = 0;
+	for (size_t i = 0; i < s->n_sections; i++) {
+		t->requests_left += s->sections[i].count;
+		t->left -= (sim_time)s->sections[i].length_ns * s->sections[i].count;
+	}
+	t->section = 0;
+	if (!(flags & VRK_SIM_FULL)) {
+		t->section = rng_next(rng) % s->n_sections;
+		if ((rng_next(rng) & 3) == 0)
+			t->requests_left = (uint64_t)rng_upto(rng, (sim_time)t->requests_left);
+	}
+	t->again = s->sections[t->section].count;
 }
 
 static void job_start(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags)
@@ -60,8 +99,10 @@ static void job_start(struct guest_task *t, sim_time now, struct rng *rng, uint3
 	t->left = (sim_time)s->wcet_ns;
 	t->pause_left = (sim_time)s->suspension_ns;
 	t->pauses_left = s->suspensions;
+	if (s->n_sections > 0)
+		job_sections(t, rng, flags);
 	if (!(flags & VRK_SIM_FULL)) {
-		if ((rng_next(rng) & 3) == 0)
+		if ((rng_next(rng) & 3) == 0 && t->left > 0)
 			t->left = rng_upto(rng, t->left - 1) + 1;
 		t->pause_left = rng_upto(rng, t->pause_left);
 		t->pauses_left = (uint32_t)rng_upto(rng, s->suspensions);
@@ -76,6 +117,7 @@ void guest_init(struct guest *g, struct rng *rng, uint32_t flags)
 	for (size_t i = 0; i < g->n; i++) {
 		struct guest_task *t = &g->tasks[i];
 
+		t->guest = g;
 		t->state = JOB_NONE;
 		t->next_arrival = flags & VRK_SIM_SYNC ? 0 : rng_upto(rng, (sim_time)t->spec->period_ns);
 		t->event = t->next_arrival;
@@ -93,6 +135,8 @@ void guest_advance(struct guest *g, sim_time now, struct rng *rng, uint32_t flag
 			job_start(t, now, rng, flags);
 		else if (t->state == JOB_SUSPENDED)
 			segment_next(t, rng, flags);
+		else if (t->state == JOB_GRANTED)
+			lock_heard(t, now);
 		if (t->state == JOB_SUSPENDED || t->event <= now) {
 			t->state = JOB_READY;
 			t->event = SIM_NEVER;
@@ -115,10 +159,12 @@ static sim_time task_deadline(const struct guest_task *t)
 	return t->arrived + (sim_time)(t->spec->deadline_ns ? t->spec->deadline_ns : t->spec->period_ns);
 }
 
-struct guest_task *guest_current(const struct guest *g)
+struct guest_task *guest_current(const struct guest *g, uint32_t flags)
 {
-	struct guest_task *best = NULL;
+	struct guest_task *best = g->holders > 0 ? lock_current(g, flags) : NULL;
 
+	if (best)
+		return best;
 	for (size_t i = 0; i < g->n; i++) {
 		struct guest_task *t = &g->tasks[i];
 
@@ -145,23 +191,46 @@ static void job_end(struct guest_task *t, sim_time now)
 	t->event = t->next_arrival;
 }
 
+static void pause_start(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags)
+{
+	sim_time pause = t->pauses_left == 1 || (flags & VRK_SIM_FULL) ? t->pause_left / t->pauses_left
+		: rng_upto(rng, t->pause_left);
+
+	t->pause_left -= pause;
+	t->pauses_left--;
+	t->state = JOB_SUSPENDED;
+	t->event = now + pause;
+}
+
+/* The end of a part of a job with sections. Only here locks are asked for and released: by who runs. */
+static void part_end(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags)
+{
+	if (t->lock) {
+		lock_release(t, now, rng);
+		if (t->left == 0 && t->requests_left == 0)
+			job_end(t, now);
+		else
+			part_next(t, rng, flags);
+	} else if (t->requests_left > 0 && (t->pauses_left == 0 || t->left == 0 || (flags & VRK_SIM_CONVOY) || (rng_next(rng) & 1))) {
+		lock_request(t, now, rng, flags);
+	} else if (t->pauses_left > 0 && t->left > 0) {
+		pause_start(t, now, rng, flags);
+	} else {
+		job_end(t, now);
+	}
+}
+
 void guest_ran(struct guest *g, struct guest_task *t, sim_time ran, sim_time now, struct rng *rng, uint32_t flags)
 {
-	sim_time pause;
-
 	t->segment -= ran;
 	if (t->segment > 0)
 		return;
-	if (t->left == 0) {
+	if (t->spec->n_sections > 0)
+		part_end(t, now, rng, flags);
+	else if (t->left == 0)
 		job_end(t, now);
-	} else {
-		pause = t->pauses_left == 1 || (flags & VRK_SIM_FULL) ? t->pause_left / t->pauses_left
-			: rng_upto(rng, t->pause_left);
-		t->pause_left -= pause;
-		t->pauses_left--;
-		t->state = JOB_SUSPENDED;
-		t->event = now + pause;
-	}
+	else
+		pause_start(t, now, rng, flags);
 	guest_advance(g, now, rng, flags);
 }
 
@@ -172,6 +241,7 @@ void guest_done(struct guest *g, sim_time now)
 
 		if (t->state == JOB_NONE)
 			continue;
+		lock_done(t, now);
 		if (t->spec->deadline_ns && now > task_deadline(t))
 			t->result->missed++;
 		/* a job still waiting has been waiting for at least so long: what starves must show */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulator's inside: the CBS entity (sim-cbs.c), the guest in a server (sim-guest.c) and the host (simulate.c).
+ * The simulator's inside: the CBS entity (sim-cbs.c), the guest in a server (sim-guest.c), what guests lock (sim-lock.c) and the
+ * host (simulate.c).
  */
 #ifndef ANALYSIS_SIM_H
 #define ANALYSIS_SIM_H
@@ -49,7 +50,17 @@ void cbs_cut(struct cbs *s, sim_time now);
 void cbs_timer(struct cbs *s, sim_time now);
 void cbs_background(struct cbs *s, sim_time now);
 
-enum job_state { JOB_NONE, JOB_JITTER, JOB_READY, JOB_SUSPENDED };
+enum job_state { JOB_NONE, JOB_JITTER, JOB_READY, JOB_SUSPENDED, JOB_WAITING, JOB_GRANTED };
+
+struct guest;
+struct guest_task;
+
+/* One resource: who has it, and who waits for it. */
+struct sim_lock {
+	const struct vrk_sim_resource *spec;
+	struct guest_task *holder;
+	struct guest_task *first;	/* of the queue, next to be granted */
+};
 
 struct guest_task {
 	const struct vrk_sim_task *spec;
@@ -58,10 +69,18 @@ struct guest_task {
 	sim_time arrived;		/* of the job in hand */
 	sim_time next_arrival;		/* of the one after it */
 	sim_time event;			/* end of jitter or suspension, or next arrival: when this task changes by itself */
-	sim_time segment;		/* left of the execution up to the next suspension */
+	sim_time segment;		/* left of the execution up to the next suspension, request or release */
 	sim_time left;			/* left after that segment */
 	sim_time pause_left;
 	uint32_t pauses_left;
+	/* tasks with critical sections only */
+	struct guest *guest;
+	struct sim_lock *lock;		/* held, or waited for */
+	struct guest_task *behind;	/* next in that queue */
+	uint64_t requests_left;		/* of this job */
+	size_t section;			/* the next one's number */
+	uint32_t again;			/* how often that one is still to come */
+	sim_time asked, granted;
 };
 
 struct guest {
@@ -74,15 +93,33 @@ struct guest {
 	 * changes it at another time, from another guest say, sets this, so that the host looks at it again.
 	 */
 	bool touched;
+	struct sim_lock *locks;		/* all there are */
+	size_t holders;			/* how many of its tasks own one */
 };
 
 void guest_init(struct guest *g, struct rng *rng, uint32_t flags);
 /* Let what is due at @now happen. */
 void guest_advance(struct guest *g, sim_time now, struct rng *rng, uint32_t flags);
 sim_time guest_next_event(const struct guest *g);
-struct guest_task *guest_current(const struct guest *g);
+struct guest_task *guest_current(const struct guest *g, uint32_t flags);
 /* It ran for @ran ns up to @now. */
 void guest_ran(struct guest *g, struct guest_task *t, sim_time ran, sim_time now, struct rng *rng, uint32_t flags);
 void guest_done(struct guest *g, sim_time now);
+
+/* sim-lock.c */
+static inline bool holds(const struct guest_task *t)
+{
+	return t->lock && t->state != JOB_WAITING;
+}
+
+/* Ask for its next section's lock: it is ready in it, or waits. */
+void lock_request(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags);
+void lock_release(struct guest_task *t, sim_time now, struct rng *rng);
+/* A granted one has heard of it. */
+void lock_heard(struct guest_task *t, sim_time now);
+/* Of a guest's ready holders the one to run; NULL = none. */
+struct guest_task *lock_current(const struct guest *g, uint32_t flags);
+void lock_done(struct guest_task *t, sim_time now);
+int sections_check(const struct vrk_sim_host *host, const struct vrk_sim_task *t, bool edf);
 
 #endif

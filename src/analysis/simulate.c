@@ -37,6 +37,7 @@ struct sim {
 	const struct vrk_sim_host *host;
 	struct node *nodes;
 	struct guest_task *tasks;
+	struct sim_lock *locks;
 	struct node **order;	/* by deadline; kept nearly sorted from one dispatch to the next */
 	struct node **owner;	/* per CPU: who runs there now, NULL = nobody */
 	struct node **owner_before;
@@ -74,7 +75,7 @@ static void node_settle(struct sim *sim, struct node *s)
 	}
 	s->ran = false;
 	s->guest.touched = false;
-	s->current = guest_current(&s->guest);
+	s->current = guest_current(&s->guest, sim->host->flags);
 	wants = s->current || s->spec->idling;
 	sim->moved |= wants != s->wants || s->cbs.replenish_at <= sim->now;
 	if (wants && !s->wants)
@@ -306,6 +307,9 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 			return -EINVAL;
 		if (r->period_ns > TIME_MAX)
 			return -ERANGE;
+		for (size_t k = s->first_task; k < s->first_task + s->n_tasks; k++)
+			if (sections_check(host, &tasks[k], s->edf) < 0)
+				return -EINVAL;
 	}
 	for (size_t i = 0; i < n_tasks; i++) {
 		if (tasks[i].period_ns == 0 || tasks[i].wcet_ns == 0)
@@ -321,6 +325,7 @@ static void sim_done(struct sim *sim)
 {
 	free(sim->nodes);
 	free(sim->tasks);
+	free(sim->locks);
 	free(sim->order);
 	free(sim->owner);
 	free(sim->owner_before);
@@ -335,11 +340,14 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 	sim->moved = true;
 	sim->nodes = calloc(sim->n + 1, sizeof(*sim->nodes));
 	sim->tasks = calloc(sim->n_tasks + 1, sizeof(*sim->tasks));
+	sim->locks = calloc(sim->host->n_resources + 1, sizeof(*sim->locks));
 	sim->order = calloc(sim->n + 1, sizeof(*sim->order));
 	sim->owner = calloc(sim->host->cpus, sizeof(*sim->owner));
 	sim->owner_before = calloc(sim->host->cpus, sizeof(*sim->owner));
-	if (!sim->nodes || !sim->tasks || !sim->order || !sim->owner || !sim->owner_before)
+	if (!sim->nodes || !sim->tasks || !sim->locks || !sim->order || !sim->owner || !sim->owner_before)
 		return -ENOMEM;
+	for (size_t i = 0; i < sim->host->n_resources; i++)
+		sim->locks[i].spec = &sim->host->resources[i];
 	for (size_t i = 0; i < sim->n_tasks; i++) {
 		ret_tasks[i] = (struct vrk_sim_task_result){ .jobs = 0 };
 		sim->tasks[i] = (struct guest_task){ .spec = &tasks[i], .result = &ret_tasks[i] };
@@ -350,7 +358,7 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 		ret_servers[i] = (struct vrk_sim_server_result){ .at_ns = NSEC_MAX };
 		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .ran = true };
 		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
-					   servers[i].idling, false };
+					   servers[i].idling, false, sim->locks, 0 };
 		cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
 		guest_init(&s->guest, &sim->rng, flags);
 		sim->order[i] = s;

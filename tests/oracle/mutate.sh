@@ -81,6 +81,22 @@ size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = (hi + 1) * grid
 size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = lo * grid;/
 place.c       | s/if (!ok)$/if (0)/
 place.c       | s/if (how->exclusive \&\& p->count\[cpu\] > 0)/if (how->exclusive \&\& p->count[cpu] > 1)/
+locks.c       | s/(u128)s->length_ns + (l->sections\[t->vcpu\] - t->section_max) + v->masked_ns/(u128)s->length_ns + v->masked_ns/
+locks.c       | s/ - t->section_max) + v->masked_ns;/ - t->section_max);/
+locks.c       | s/l->sections\[t->vcpu\] += s->length_ns - t->section_max;/l->sections[t->vcpu] = s->length_ns;/
+locks.c       | s/ceil_div(wait + h->response, h->task->period_ns)/ceil_div(wait, h->task->period_ns)/
+locks.c       | s/h->task->period_ns) \* first\[i\].hold_sum;/h->task->period_ns) * first[i].hold_max;/
+locks.c       | s/u128 next = lower;/u128 next = 0;/
+locks.c       | s/rank\[first\[i\].task\] > rank\[me->task\])$/rank[first[i].task] >= rank[me->task])/
+locks.c       | s/wait = saturate((u128)wait + resource->latency_ns);/;/
+locks.c       | s/(u128)wait \* l->users\[k\].count/(u128)wait/
+locks.c       | s/(t->requests + t->task->suspensions + 1)/(t->requests + t->task->suspensions)/
+locks.c       | s/once += l->lockers\[k\].section_max;/once = l->lockers[k].section_max;/
+locks.c       | s/(uint32_t)pieces;/(uint32_t)pieces - (pieces > 0);/
+locks.c       | s/if (used\[s->task\] > t->task->wcet_ns)/if (used[s->task] > t->task->wcet_ns + 1)/
+locks.c       | s/changed \&= l->ranked;/changed = false;/
+sim-lock.c    | s/(\*at)->spec->rank <= t->spec->rank/(*at)->spec->rank > t->spec->rank/
+sim-lock.c    | s/s->length_ns > left \/ s->count/s->length_ns > left/
 system.c      | s/r.deadline_ns = delivered;/;/
 sim-cbs.c     | s/return left > right;/return false;/
 units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
@@ -89,8 +105,8 @@ units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(units reservation kernel demand gedf host repair certificate simulate supply guest place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "place" "proof")
+units=(units reservation kernel demand gedf host repair certificate simulate supply guest locks place proof system)
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "locks adversary" "locks convoy" "place" "proof")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -98,7 +114,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest place proof; do
+for t in demand gedf guest locks place proof; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Locks across vCPUs: the known numbers, each term by itself, and what is refused. */
 #include <virtrk/analysis.h>
+#include <virtrk/simulate.h>
 
 #include "expect.h"
 
@@ -197,8 +198,56 @@ static void test_refused(void)
 	}
 }
 
+/* All ask at once; each on a CPU of its own. */
+static void test_simulated(void)
+{
+	static const struct vrk_sim_section sections[] = { { 0, 3, 1 }, { 0, 5, 1 }, { 0, 7, 1 }, { 0, 2, 2 } };
+	static const struct {
+		const char *name;
+		struct vrk_sim_resource resource;
+		nsec_t until;
+		nsec_t wait[3], hold[3], worst[3];
+	} cases[] = {
+		{ "by arrival", { false, 0 }, 10, { 0, 3, 8 }, { 3, 5, 2 }, { 3, 8, 10 } },
+		{ "by rank", { true, 0 }, 10, { 0, 10, 3 }, { 3, 0, 7 }, { 3, 10, 10 } },
+		{ "the first comes again: behind one that holds", { true, 0 }, 20, { 5, 10, 3 }, { 3, 5, 7 }, { 8, 15, 10 } },
+	};
+	struct vrk_sim_task tasks[3] = { { .wcet_ns = 3, .period_ns = 10 }, { .wcet_ns = 5, .period_ns = 25 }, { .wcet_ns = 7, .period_ns = 50 } };
+	struct vrk_sim_server servers[3];
+	struct vrk_sim_server_result seen[3];
+	struct vrk_sim_task_result result[3];
+	struct vrk_sim_host host = { .cpus = 3, .flags = VRK_SIM_SYNC | VRK_SIM_FULL | VRK_SIM_CONVOY, .n_resources = 1 };
+
+	for (size_t i = 0; i < 3; i++) {
+		tasks[i].sections = &sections[i];
+		tasks[i].n_sections = 1;
+		tasks[i].rank = (uint32_t)(3 - i) % 3;		/* 0, 2, 1 */
+		servers[i] = (struct vrk_sim_server){ .reservation = { 1, 1, 1 }, .cpu = (int32_t)i, .first_task = i, .n_tasks = 1 };
+	}
+	for (size_t c = 0; c < ARRAY_SIZE(cases); c++) {
+		CASE(cases[c].name);
+		host.resources = &cases[c].resource;
+		EXPECT(vrk_simulate(&host, servers, 3, tasks, 3, cases[c].until, seen, result) > 0);
+		for (size_t i = 0; i < 3; i++) {
+			EXPECT_INT(result[i].wait_ns, cases[c].wait[i]);
+			EXPECT_INT(result[i].hold_ns, cases[c].hold[i]);
+			EXPECT_INT(result[i].worst_ns, cases[c].worst[i]);
+		}
+	}
+	CASE("sections longer than the wcet, under EDF, of nothing");
+	tasks[0].sections = &sections[3];
+	EXPECT_INT(vrk_simulate(&host, servers, 3, tasks, 3, 10, seen, result), -EINVAL);
+	tasks[0].sections = &sections[0];
+	servers[0].edf = true;
+	EXPECT_INT(vrk_simulate(&host, servers, 3, tasks, 3, 10, seen, result), -EINVAL);
+	servers[0].edf = false;
+	host.n_resources = 0;
+	EXPECT_INT(vrk_simulate(&host, servers, 3, tasks, 3, 10, seen, result), -EINVAL);
+}
+
 int main(void)
 {
+	test_simulated();
 	test_mpcp();
 	test_terms();
 	test_handlers();
