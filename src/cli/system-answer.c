@@ -2,7 +2,8 @@
 /*
  * What the analysis found of a whole system, as the JSON that scripts read and as the sentences of a refusal: which
  * inequality broke first, from the CPUs down to the tasks, and the smallest change that the library knows to mend it.
- * Called by the offline verbs. Pure but for memory.
+ * A line of JSON is the one form in which the answer is put together; the tree, for whoever shows it otherwise, is that line
+ * read again. Called by the offline verbs. Pure but for memory.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,34 +12,7 @@
 #include "answer.h"
 #include "system-answer.h"
 #include "text.h"
-
-/* Adds and owns @value; a NULL value means that there was no memory for it. */
-static int put(struct json_object *object, const char *key, struct json_object *value)
-{
-	if (!value)
-		return -ENOMEM;
-	if (json_object_object_add(object, key, value) < 0) {
-		json_object_put(value);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static int put_null(struct json_object *object, const char *key)
-{
-	return json_object_object_add(object, key, NULL) < 0 ? -ENOMEM : 0;
-}
-
-static int append(struct json_object *array, struct json_object *value)
-{
-	if (!value)
-		return -ENOMEM;
-	if (json_object_array_add(array, value) < 0) {
-		json_object_put(value);
-		return -ENOMEM;
-	}
-	return 0;
-}
+#include "value.h"
 
 /* ---- CPUs and tasks ---- */
 
@@ -47,28 +21,20 @@ static bool global_queue(const struct system_document *d)
 	return d->n_vcpus > 0 && d->vcpus[0].cpu < 0;
 }
 
-static int cpus_make(const struct system_document *d, const struct vrk_system_result *result, struct json_object *answer)
+static void cpus_write(const struct system_document *d, const struct vrk_system_result *result, struct json_line *line)
 {
-	struct json_object *array = json_object_new_array();
-	int r = put(answer, "cpus", array);
-
-	for (size_t i = 0; r >= 0 && i < result->n_cpus; i++) {
-		_cleanup_(json_object_putp) struct json_object *cpu = json_object_new_object();
-
-		if (!cpu)
-			return -ENOMEM;
+	json_line_open(line, "cpus", '[');
+	for (size_t i = 0; i < result->n_cpus; i++) {
+		json_line_open(line, NULL, '{');
 		if (global_queue(d))
-			r = put_null(cpu, "cpu");	/* one queue over all of them */
+			json_line_null(line, "cpu");	/* one queue over all of them */
 		else
-			r = put(cpu, "cpu", json_object_new_int64((int64_t)i));
-		if (r >= 0)
-			r = put(cpu, "ok", json_object_new_boolean(result->cpus[i].ok));
-		if (r >= 0)
-			r = put(cpu, "test", json_object_new_string(vrk_test_name(result->cpus[i].test)));
-		if (r >= 0)
-			r = append(array, TAKE_PTR(cpu));
+			json_line_int(line, "cpu", (int64_t)i);
+		json_line_bool(line, "ok", result->cpus[i].ok);
+		json_line_text(line, "test", vrk_test_name(result->cpus[i].test));
+		json_line_close(line, '}');
 	}
-	return r;
+	json_line_close(line, ']');
 }
 
 /* Does the vCPU's own CPU say yes? Without that nothing is promised inside. */
@@ -79,41 +45,33 @@ static bool cpu_ok(const struct system_document *d, const struct vrk_system_resu
 	return cpu >= result->n_cpus || result->cpus[cpu].ok;
 }
 
-static int task_make(const struct system_document *d, const struct vrk_system_result *result, size_t v, size_t t,
-		     struct json_object *array)
+static void task_write(const struct system_document *d, const struct vrk_system_result *result, size_t v, size_t t,
+		       struct json_line *line)
 {
-	_cleanup_(json_object_putp) struct json_object *task = json_object_new_object();
 	nsec_t response = result->responses_ns[t];
 	bool bounded = response < NSEC_MAX;
 	bool ok = cpu_ok(d, result, v) && (result->vcpus[v].ok || (bounded && response <= d->tasks[t].deadline_ns));
-	int r;
 
-	if (!task)
-		return -ENOMEM;
-	r = put(task, "vm", json_object_new_string(d->names[v].vm));
-	if (r >= 0)
-		r = put(task, "vcpu", json_object_new_int64(d->names[v].index));
-	if (r >= 0)
-		r = put(task, "name", json_object_new_string(d->task_names[t]));
-	if (r >= 0)
-		r = put(task, "ok", json_object_new_boolean(ok));
-	if (r >= 0)
-		r = bounded && cpu_ok(d, result, v) ? put(task, "response", json_object_new_int64((int64_t)response))
-						    : put_null(task, "response");
-	if (r >= 0)
-		r = put(task, "deadline", json_object_new_int64((int64_t)d->tasks[t].deadline_ns));
-	return r < 0 ? r : append(array, TAKE_PTR(task));
+	json_line_open(line, NULL, '{');
+	json_line_text(line, "vm", d->names[v].vm);
+	json_line_int(line, "vcpu", d->names[v].index);
+	json_line_text(line, "name", d->task_names[t]);
+	json_line_bool(line, "ok", ok);
+	if (bounded && cpu_ok(d, result, v))
+		json_line_int(line, "response", (int64_t)response);
+	else
+		json_line_null(line, "response");
+	json_line_int(line, "deadline", (int64_t)d->tasks[t].deadline_ns);
+	json_line_close(line, '}');
 }
 
-static int tasks_make(const struct system_document *d, const struct vrk_system_result *result, struct json_object *answer)
+static void tasks_write(const struct system_document *d, const struct vrk_system_result *result, struct json_line *line)
 {
-	struct json_object *array = json_object_new_array();
-	int r = put(answer, "tasks", array);
-
-	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++)
-		for (size_t t = 0; r >= 0 && t < d->names[v].n_tasks; t++)
-			r = task_make(d, result, v, d->names[v].first_task + t, array);
-	return r;
+	json_line_open(line, "tasks", '[');
+	for (size_t v = 0; v < d->n_vcpus; v++)
+		for (size_t t = 0; t < d->names[v].n_tasks; t++)
+			task_write(d, result, v, d->names[v].first_task + t, line);
+	json_line_close(line, ']');
 }
 
 /* ---- the refusal ---- */
@@ -262,53 +220,73 @@ int system_refusal_find(const struct system_document *d, const struct vrk_system
 	return 0;
 }
 
-static struct json_object *side_json(uint64_t value)
+static int64_t side(uint64_t value)
 {
-	return json_object_new_int64(value > INT64_MAX ? INT64_MAX : (int64_t)value);
+	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static void refusal_write(const struct system_refusal *found, const char *key, struct json_line *line)
+{
+	json_line_open(line, key, '{');
+	json_line_text(line, "test", vrk_test_name(found->verdict.test));
+	json_line_text(line, "reason", found->reason);
+	json_line_int(line, "lhs", side(found->verdict.lhs));
+	json_line_int(line, "rhs", side(found->verdict.rhs));
+	json_line_int(line, "at", side(found->verdict.at_ns));
+	json_line_text(line, "repair", found->repair);
+	json_line_close(line, '}');
+}
+
+int system_answer_write(const struct system_document *d, const struct vrk_system_result *result, struct json_line *line)
+{
+	_cleanup_(system_refusal_done) struct system_refusal refusal = { 0 };
+	int r = system_refusal_find(d, result, &refusal);
+
+	if (r < 0)
+		return r;
+	json_line_open(line, NULL, '{');
+	json_line_bool(line, "schedulable", result->ok);
+	cpus_write(d, result, line);
+	tasks_write(d, result, line);
+	if (refusal.reason)
+		refusal_write(&refusal, "refusal", line);
+	else
+		json_line_null(line, "refusal");
+	json_line_close(line, '}');
+	return line->failed ? -ENOMEM : 0;
+}
+
+/* ---- as a tree ---- */
+
+static int line_tree(const struct json_line *line, struct json_object **ret)
+{
+	_cleanup_(values_done) struct values values = { NULL };
+	int r = line->failed ? -ENOMEM : values_parse(line->text, line->n, &values, NULL);
+
+	return r < 0 ? r : value_json(values.top, ret);
 }
 
 int system_refusal_make(const struct system_refusal *found, struct json_object *answer)
 {
-	struct json_object *refusal;
-	int r;
+	_cleanup_(json_line_done) struct json_line line = { NULL };
+	struct json_object *refusal = NULL;
+	int r = 0;
 
-	if (!found->reason)
-		return put_null(answer, "refusal");
-	refusal = json_object_new_object();
-	r = put(answer, "refusal", refusal);
-	if (r >= 0)
-		r = put(refusal, "test", json_object_new_string(vrk_test_name(found->verdict.test)));
-	if (r >= 0)
-		r = put(refusal, "reason", json_object_new_string(found->reason));
-	if (r >= 0)
-		r = put(refusal, "lhs", side_json(found->verdict.lhs));
-	if (r >= 0)
-		r = put(refusal, "rhs", side_json(found->verdict.rhs));
-	if (r >= 0)
-		r = put(refusal, "at", side_json(found->verdict.at_ns));
-	return r < 0 ? r : put(refusal, "repair", json_object_new_string(found->repair));
+	if (found->reason) {
+		refusal_write(found, NULL, &line);
+		r = line_tree(&line, &refusal);
+	}
+	if (r >= 0 && json_object_object_add(answer, "refusal", refusal) < 0) {
+		json_object_put(refusal);
+		return -ENOMEM;
+	}
+	return r;
 }
 
 int system_answer_make(const struct system_document *d, const struct vrk_system_result *result, struct json_object **ret)
 {
-	_cleanup_(json_object_putp) struct json_object *answer = json_object_new_object();
-	_cleanup_(system_refusal_done) struct system_refusal refusal = { 0 };
-	int r;
+	_cleanup_(json_line_done) struct json_line line = { NULL };
+	int r = system_answer_write(d, result, &line);
 
-	if (!answer)
-		return -ENOMEM;
-	r = system_refusal_find(d, result, &refusal);
-	if (r < 0)
-		return r;
-	r = put(answer, "schedulable", json_object_new_boolean(result->ok));
-	if (r >= 0)
-		r = cpus_make(d, result, answer);
-	if (r >= 0)
-		r = tasks_make(d, result, answer);
-	if (r >= 0)
-		r = system_refusal_make(&refusal, answer);
-	if (r < 0)
-		return r;
-	*ret = TAKE_PTR(answer);
-	return 0;
+	return r < 0 ? r : line_tree(&line, ret);
 }

@@ -2,6 +2,7 @@
 #ifndef CLI_SYSTEM_ANSWER_H
 #define CLI_SYSTEM_ANSWER_H
 
+#include "json-line.h"
 #include "system-document.h"
 #include "text.h"
 
@@ -28,6 +29,8 @@ char *system_side_text(char buf[TEXT_NUMBER_MAX], enum vrk_side_unit unit, uint6
  * The answer that scripts rely on: { "schedulable", "cpus": [{ cpu, ok, test }], "tasks": [{ vm, vcpu, name, ok, response,
  * deadline }], "refusal": null | { test, reason, lhs, rhs, at, repair } }. Times are ns; a response that has no bound is null.
  */
+int system_answer_write(const struct system_document *document, const struct vrk_system_result *result,
+			struct json_line *line);
 int system_answer_make(const struct system_document *document, const struct vrk_system_result *result,
 		       struct json_object **ret);
 

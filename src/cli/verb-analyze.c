@@ -101,7 +101,7 @@ static int analyze_one(const char *path, bool json)
 
 /* ---- batch ---- */
 
-static int line_analyze(const char *text, size_t length, struct json_object **ret, struct vr_error **reterr)
+static int line_analyze(const char *text, size_t length, struct json_line *answer, struct vr_error **reterr)
 {
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
 	_cleanup_(system_document_done) struct system_document document = { 0 };
@@ -110,44 +110,46 @@ static int line_analyze(const char *text, size_t length, struct json_object **re
 	r = system_document_parse(text, length, &document, reterr);
 	if (r >= 0)
 		r = system_judge(&document, &result, reterr);
-	return r < 0 ? r : system_answer_make(&document, &result, ret);
+	return r < 0 ? r : system_answer_write(&document, &result, answer);
 }
 
-static int line_fail(int r, const struct vr_error *err, struct json_object **ret)
+static int line_fail(int r, const struct vr_error *err, struct json_line *answer)
 {
-	_cleanup_(json_object_putp) struct json_object *answer = json_object_new_object();
-	struct json_object *text = json_object_new_string(err && err->text ? err->text : strerror(-r));
+	json_line_clear(answer);
+	json_line_open(answer, NULL, '{');
+	json_line_text(answer, "error", err && err->text ? err->text : strerror(-r));
+	json_line_close(answer, '}');
+	return answer->failed ? -ENOMEM : 0;
+}
 
-	if (!answer || !text || json_object_object_add(answer, "error", text) < 0) {
-		json_object_put(text);
-		return -ENOMEM;
-	}
-	*ret = TAKE_PTR(answer);
-	return 0;
+/* main() tells when standard output takes no more. */
+static bool line_put(const struct json_line *answer)
+{
+	return fwrite(answer->text, 1, answer->n, stdout) == answer->n && putchar('\n') != EOF;
 }
 
 static int analyze_batch(void)
 {
+	_cleanup_(json_line_done) struct json_line answer = { NULL };
 	_cleanup_(freep) char *line = NULL;
 	bool bad = false;
 	size_t size = 0;
 	ssize_t n;
 
 	while ((n = getline(&line, &size, stdin)) >= 0) {
-		_cleanup_(json_object_putp) struct json_object *answer = NULL;
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-		int r = line_analyze(line, (size_t)n, &answer, &err);
+		int r;
 
+		json_line_clear(&answer);
+		r = line_analyze(line, (size_t)n, &answer, &err);
 		if (r < 0) {
 			bad = true;
 			r = line_fail(r, err, &answer);
 		}
-		if (r >= 0)
-			r = answer_print(answer, stdout, true);
-		if (r == -ENOMEM)
-			return cli_fail(r, NULL);
 		if (r < 0)
-			break;		/* stdout takes no more: main() tells */
+			return cli_fail(r, NULL);
+		if (!line_put(&answer))
+			break;
 	}
 	if (ferror(stdin))
 		return cli_say(CLI_FAILED, "cannot read standard input");
