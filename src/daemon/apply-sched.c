@@ -7,16 +7,26 @@
  *   write, read back            success without effect is a failure
  *   refused?                    say which rule was broken (apply-diagnose.c)
  *
- * Leaving SCHED_DEADLINE takes two writes. The kernel returns the bandwidth of a thread that leaves at its 0-lag time,
- * which a thread in debt reaches only after several periods; and the bandwidth of one that sleeps just then it loses,
- * for good (seen on 6.1, 6.12 and 6.18: switched_from_dl() starts the timer for queued threads only). A change of
- * parameters it books at once. So the thread is first shrunk to the least reservation there is, whose bandwidth rounds
- * to 0 ("parked"), and then it leaves. Who dies between the two leaves a parked thread, all but frozen:
+ * Leaving SCHED_DEADLINE has two traps in the kernel (seen on 6.1, 6.12 and 6.18).
+ *
+ * Lost bandwidth. It is returned by the timer of the 0-lag time, and that timer is started when a thread blocks, or when one leaves
+ * that is on a queue. One that sleeps beyond its 0-lag time and leaves just then has no timer: its bandwidth stays booked
+ * for good. A change of parameters is booked at once. So a sleeper is first shrunk to the least reservation there is, whose bandwidth
+ * rounds to 0 ("parked"), and then it leaves. Who dies between the two leaves a parked thread, all but frozen:
  * apply_sched_look() knows it as ours.
+ *
+ * Lost threads. One that leaves while it is throttled stays marked so until that same timer; the one that would end the
+ * throttling finds a thread of another policy and does nothing. Becoming SCHED_DEADLINE again stops the timer of the 0-lag time:
+ * who does that too early makes a thread that is throttled for ever and cannot even die. Two rules: one that is ready is
+ * never parked (least budget, longest debt: its 0-lag time would lie hours ahead), and who has left rests
+ * (promise_rest_ns()). What is not throttled need not rest; that is known only of one that sleeps without debt, and slept
+ * all the while. The kernel tells the budget in /proc/TID/sched; throttled means that it is used up. A change from one
+ * reservation to another is safe at any time: the timer of the throttling goes on.
  *
  * Called by apply.c through its table of step kinds. Decides nothing about what is promised.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,6 +34,8 @@
 
 #define PERIOD_MAX_NS ((1ULL << 22) * NSEC_PER_USEC)	/* the kernel's default upper limit */
 #define WAIT_MIN_NS   (NSEC_PER_MSEC / 4)
+#define TICK_MAX_NS   (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
+#define RESCUE_MAX_NS (5 * NSEC_PER_SEC)
 
 /* 1024 ns is the kernel's least budget; in anything above 2^30 ns it is a bandwidth of 0 (floor of 2^20ths). */
 #define PARK_BUDGET_NS 1024
@@ -84,6 +96,7 @@ static bool is_parked(const struct sched_state *state)
 	return is_deadline(state) && state->runtime_ns == PARK_BUDGET_NS;
 }
 
+/* Of one who has ended: no. */
 static bool thread_sleeps(const struct sysroot *root, pid_t tid)
 {
 	_cleanup_(freep) char *stat = NULL;
@@ -95,17 +108,48 @@ static bool thread_sleeps(const struct sysroot *root, pid_t tid)
 	return state && state[1] == ' ' && state[2] != 'R';
 }
 
+/* The budget that is left, as the kernel has it: of a thread that does not run just now exact. */
+static int thread_budget(const struct sysroot *root, pid_t tid, int64_t *ret)
+{
+	_cleanup_(freep) char *text = NULL;
+	const char *value;
+	int r;
+
+	r = sysroot_readf(root, &text, "/proc/%d/sched", tid);
+	if (r < 0)
+		return r;
+	value = strstr(text, "dl.runtime");
+	value = value ? strchr(value, ':') : NULL;
+	if (!value)
+		return -ENODATA;
+	*ret = strtoll(value + 1, NULL, 10);
+	return 0;
+}
+
+/* 0 is no debt, but the budget of one that has never run as SCHED_DEADLINE. Where it cannot be read: yes. */
+static bool in_debt(const struct sysroot *root, pid_t tid)
+{
+	int64_t budget;
+
+	return thread_budget(root, tid, &budget) < 0 || budget < 0;
+}
+
+static int thread_used(const struct sysroot *root, pid_t tid, nsec_t *ret)
+{
+	_cleanup_(freep) char *text = NULL;
+	int r;
+
+	r = sysroot_readf(root, &text, "/proc/%d/schedstat", tid);
+	if (r >= 0)
+		*ret = strtoull(text, NULL, 10);
+	return r;
+}
+
 /* No harm done when it fails: then the bandwidth comes back later, or is lost. */
 static void thread_park(struct sysroot *root, const struct step *step, const struct sched_state *now)
 {
 	struct sched_state parked = *now;
 
-	/*
-	 * Only a sleeper keeps its bandwidth, and only a sleeper may be parked: one that is throttled when it is parked and leaves
-	 * never runs again once it comes back (seen on 6.12).
-	 */
-	if (!thread_sleeps(root, step->tid))
-		return;
 	parked.runtime_ns = PARK_BUDGET_NS;
 	parked.deadline_ns = parked.period_ns = PARK_PERIOD_NS;
 	if (root->ops->sched_set(root, step->tid, &parked) != -EINVAL)
@@ -120,24 +164,36 @@ static void thread_park(struct sysroot *root, const struct step *step, const str
  * anything but parked, which would stop a guest.
  */
 static int state_leave(struct sysroot *root, const struct step *step, const struct sched_state *now,
-		       const struct sched_state *state)
+		       const struct sched_state *state, bool *ret_rests)
 {
 	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
+	nsec_t used_before, used_after;
+	bool sleeps, known;
 	int r;
 
-	thread_park(root, step, now);
+	known = thread_used(root, step->tid, &used_before) >= 0;
+	sleeps = thread_sleeps(root, step->tid);
+	known = known && sleeps && !in_debt(root, step->tid);
+	/*
+	 * Every sleeper, also one that may be throttled, having gone to sleep late: its debt cannot be told from that of a former
+	 * life, and bandwidth that is lost is lost for good, while a thread that is lost is seen and freed by the watch.
+	 */
+	if (sleeps)
+		thread_park(root, step, now);
 	r = root->ops->sched_set(root, step->tid, state);
 	if (r < 0 && (is_parked(now) || root->ops->sched_set(root, step->tid, now) < 0))
 		(void)root->ops->sched_set(root, step->tid, &plain);
+	known = known && thread_used(root, step->tid, &used_after) >= 0 && thread_sleeps(root, step->tid);
+	*ret_rests = !known || used_after != used_before;
 	return r;
 }
 
 /* @now is what the thread is. Without words for -EBUSY and -ESRCH. */
 static int state_set(struct sysroot *root, const struct step *step, const struct sched_state *now,
-		     const struct sched_state *state)
+		     const struct sched_state *state, bool *ret_rests)
 {
 	if (is_deadline(now) && !is_deadline(state))
-		return state_leave(root, step, now, state);
+		return state_leave(root, step, now, state, ret_rests);
 	return root->ops->sched_set(root, step->tid, state);
 }
 
@@ -171,7 +227,7 @@ static int step_carry_out(struct sysroot *root, const struct step *step, struct 
 			return 0;	/* nothing of ours is left to take away */
 	}
 	done->written = is_deadline(&done->found);	/* of several writes the first ones may have taken */
-	r = state_set(root, step, &done->found, &step->new);
+	r = state_set(root, step, &done->found, &step->new, &done->rests);
 	if (r < 0)
 		return r == -ESRCH ? r : apply_sched_diagnose(root, step, &step->new, r, reterr);
 	done->written = true;
@@ -197,7 +253,31 @@ static void wait_ns(nsec_t ns)
 		;
 }
 
-int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state,
+/*
+ * The thread has just become @state again, which it had left, and nobody knows when and how. Ready with a budget that is used
+ * up: it was throttled when it left, and may be lost. So it leaves again, rests and comes back. This waits in here, since the
+ * alternative is a guest that stands still; but only where a daemon died, or a plan failed, in the middle of a release. One that
+ * rests for longer than a person would wait is left to the watch, which sees whether it runs.
+ */
+static int thread_rescue(struct sysroot *root, const struct step *step, const struct sched_state *state)
+{
+	const struct vrk_reservation reservation = { state->runtime_ns, state->deadline_ns, state->period_ns };
+	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
+	nsec_t rest = promise_rest_ns(&reservation, TICK_MAX_NS);
+	int64_t budget;
+	int r;
+
+	if (rest > RESCUE_MAX_NS || thread_budget(root, step->tid, &budget) < 0 || budget >= 0 ||
+	    thread_sleeps(root, step->tid))
+		return 0;
+	r = root->ops->sched_set(root, step->tid, &plain);
+	if (r < 0)
+		return r;
+	wait_ns(rest);
+	return root->ops->sched_set(root, step->tid, state);
+}
+
+int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
 			struct vr_error **reterr)
 {
 	nsec_t period = state->period_ns < PERIOD_MAX_NS ? state->period_ns : PERIOD_MAX_NS;
@@ -206,16 +286,19 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 	nsec_t waited = 0;
 	int r;
 
+	*ret_rests = false;
 	r = thread_state(root, step, &now, reterr);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
 	if (sched_state_equal(&now, state))
 		return 0;
 	/* A whole period and a quarter: a booking ends within one mostly, and the timer that ends it may be late. */
-	while ((r = state_set(root, step, &now, state)) == -EBUSY && waited < period + period / 4) {
+	while ((r = state_set(root, step, &now, state, ret_rests)) == -EBUSY && waited < period + period / 4) {
 		wait_ns(wait);
 		waited += wait;
 	}
+	if (r >= 0 && is_deadline(state) && !is_deadline(&now))
+		r = thread_rescue(root, step, state);
 	if (r < 0 && r != -ESRCH)
 		return apply_sched_diagnose(root, step, state, r, reterr);
 	if (r >= 0)

@@ -12,6 +12,7 @@
 /* What one step found and did, so that exactly that can be taken back. Filled also when the step failed. */
 struct step_done {
 	bool written;			/* false: the kernel was not asked to change anything */
+	bool rests;			/* it left SCHED_DEADLINE, and may be throttled still */
 	struct sched_state found;	/* the thread's state just before the write */
 };
 
@@ -24,8 +25,11 @@ enum step_look {
 
 int apply_sched(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
 
-/* Back to @state, read back. Waits a little for bandwidth that is booked still. A thread that has ended is fine. */
-int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state,
+/*
+ * Back to @state, read back. Waits a little for bandwidth that is booked still, and for a thread that rests. One that has ended
+ * is fine. *ret_rests: it left SCHED_DEADLINE by this, and may be throttled.
+ */
+int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
 			struct vr_error **reterr);
 
 int apply_sched_look(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);

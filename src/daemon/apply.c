@@ -21,7 +21,7 @@
 
 struct step_ops {
 	int (*apply)(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
-	int (*restore)(struct sysroot *root, const struct step *step, const struct sched_state *state,
+	int (*restore)(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
 		       struct vr_error **reterr);
 	int (*look)(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);
 };
@@ -50,19 +50,19 @@ static void error_append(struct vr_error **reterr, int code, const struct step *
 	(*reterr)->text = text;
 }
 
-static void plan_revert(struct sysroot *root, const struct plan *plan, const struct step_done *done, size_t n, int code,
+static void plan_revert(struct sysroot *root, struct plan *plan, const struct step_done *done, size_t n, int code,
 			struct vr_error **reterr)
 {
 	while (n-- > 0) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-		const struct step *step = &plan->steps[n];
+		struct step *step = &plan->steps[n];
 
-		if (done[n].written && step_ops[step->kind].restore(root, step, &done[n].found, &err) < 0)
+		if (done[n].written && step_ops[step->kind].restore(root, step, &done[n].found, &step->rests, &err) < 0)
 			error_append(reterr, code, step, err);
 	}
 }
 
-int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **reterr)
+int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr)
 {
 	_cleanup_(freep) struct step_done *done = calloc(plan->n + 1, sizeof(*done));
 	size_t i;
@@ -71,9 +71,10 @@ int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **
 	if (!done)
 		return -ENOMEM;
 	for (i = 0; i < plan->n; i++) {
-		const struct step *step = &plan->steps[i];
+		struct step *step = &plan->steps[i];
 
 		r = step_ops[step->kind].apply(root, step, &done[i], reterr);
+		step->rests = done[i].rests;
 		if (r < 0) {
 			plan_revert(root, plan, done, i + 1, r, reterr);	/* its write may have taken half */
 			return r;
@@ -82,7 +83,7 @@ int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **
 	return 0;
 }
 
-static int step_undo(struct sysroot *root, const struct step *step, size_t *foreign, struct vr_error **reterr)
+static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, struct vr_error **reterr)
 {
 	enum step_look look;
 	int r;
@@ -91,10 +92,10 @@ static int step_undo(struct sysroot *root, const struct step *step, size_t *fore
 	if (r < 0)
 		return r;
 	*foreign += look == STEP_FOREIGN;
-	return look == STEP_NEW ? step_ops[step->kind].restore(root, step, &step->old, reterr) : 0;
+	return look == STEP_NEW ? step_ops[step->kind].restore(root, step, &step->old, &step->rests, reterr) : 0;
 }
 
-int apply_undo(struct sysroot *root, const struct plan *plan, size_t *ret_foreign, struct vr_error **reterr)
+int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, struct vr_error **reterr)
 {
 	size_t foreign = 0;
 	int first = 0;

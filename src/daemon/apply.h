@@ -18,13 +18,17 @@
  * for that by itself where it matters. A thread that is neither as the step supposes nor as it wants it has drifted:
  * -ESTALE (VR_READ_BACK) when the step gives; nothing is done and nothing said when it takes away and the thread has no
  * reservation any more.
+ *
+ * Each step's `rests` tells afterwards whether its thread left SCHED_DEADLINE and may be throttled still: who makes it
+ * SCHED_DEADLINE again before promise_rest_ns() have passed may freeze it for ever. That is told of a plan that failed, too: what
+ * was given and taken back has left as well.
  */
-int apply_plan(struct sysroot *root, const struct plan *plan, struct vr_error **reterr);
+int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr);
 
 /*
  * apply_undo() - after a crash: whatever of @plan is in the kernel goes back to old; steps that somebody else has
- * overwritten since (neither old nor new) are left alone and counted in *ret_foreign.
+ * overwritten since (neither old nor new) are left alone and counted in *ret_foreign. Tells who rests, as apply_plan() does.
  */
-int apply_undo(struct sysroot *root, const struct plan *plan, size_t *ret_foreign, struct vr_error **reterr);
+int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, struct vr_error **reterr);
 
 #endif

@@ -15,6 +15,9 @@
 #include "cleanup.h"
 #include "ledger.h"
 
+#define REST_TICKS    2
+#define REST_GRACE_NS (50 * NSEC_PER_MSEC)
+
 static void promise_done(struct promise *promise)
 {
 	free(promise->domain);
@@ -33,6 +36,7 @@ void ledger_done(struct ledger *ledger)
 	for (i = 0; i < ledger->n; i++)
 		promise_done(&ledger->promises[i]);
 	free(ledger->promises);
+	free(ledger->leavers);
 	*ledger = (struct ledger){ 0 };
 }
 
@@ -89,6 +93,13 @@ int ledger_copy(const struct ledger *ledger, struct ledger *ret)
 		if (r < 0)
 			return r;
 	}
+	for (i = 0; i < ledger->n_leavers; i++) {
+		const struct leaver *l = &ledger->leavers[i];
+
+		r = ledger_rest(&copy, l->tid, l->start_ticks, l->until_ns);
+		if (r < 0)
+			return r;
+	}
 	*ret = copy;
 	copy = (struct ledger){ 0 };
 	return 0;
@@ -126,6 +137,60 @@ size_t ledger_remove_pid(struct ledger *ledger, pid_t pid)
 		}
 	}
 	return removed;
+}
+
+static struct leaver *leaver_find(const struct ledger *ledger, pid_t tid, uint64_t start_ticks)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_leavers; i++)
+		if (ledger->leavers[i].tid == tid && ledger->leavers[i].start_ticks == start_ticks)
+			return &ledger->leavers[i];
+	return NULL;
+}
+
+int ledger_rest(struct ledger *ledger, pid_t tid, uint64_t start_ticks, nsec_t until_ns)
+{
+	struct leaver *leaver = leaver_find(ledger, tid, start_ticks);
+	struct leaver *grown;
+
+	if (leaver) {
+		if (leaver->until_ns < until_ns)
+			leaver->until_ns = until_ns;
+		return 0;
+	}
+	grown = reallocarray(ledger->leavers, ledger->n_leavers + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	ledger->leavers = grown;
+	grown[ledger->n_leavers++] = (struct leaver){ tid, start_ticks, until_ns };
+	return 0;
+}
+
+nsec_t ledger_rests_until(const struct ledger *ledger, pid_t tid, uint64_t start_ticks)
+{
+	const struct leaver *leaver = leaver_find(ledger, tid, start_ticks);
+
+	return leaver ? leaver->until_ns : 0;
+}
+
+void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < ledger->n_leavers; i++)
+		if (ledger->leavers[i].until_ns > now_ns)
+			ledger->leavers[kept++] = ledger->leavers[i];
+	ledger->n_leavers = kept;
+}
+
+nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns)
+{
+	unsigned __int128 rest = (unsigned __int128)REST_TICKS * tick_ns * reservation->period_ns;
+
+	rest = (rest + reservation->budget_ns - 1) / reservation->budget_ns;
+	rest += (unsigned __int128)reservation->period_ns + REST_GRACE_NS;
+	return rest < NSEC_MAX ? (nsec_t)rest : NSEC_MAX;
 }
 
 /* RESET_ON_FORK always: without it the kernel lets a SCHED_DEADLINE thread make no thread of its own (sched(7)). */

@@ -26,9 +26,21 @@ struct promise {
 	struct sched_state before;	/* what the thread was, and becomes again */
 };
 
+/*
+ * A thread that has left SCHED_DEADLINE, perhaps throttled, and rests: to the kernel it stays throttled until the timer of
+ * its 0-lag time. Who makes it SCHED_DEADLINE again before that stops this timer, and it never runs again.
+ */
+struct leaver {
+	pid_t tid;
+	uint64_t start_ticks;
+	nsec_t until_ns;		/* CLOCK_MONOTONIC */
+};
+
 struct ledger {
 	struct promise *promises;
 	size_t n;
+	struct leaver *leavers;
+	size_t n_leavers;
 };
 
 void ledger_done(struct ledger *ledger);
@@ -37,6 +49,19 @@ struct promise *ledger_find(const struct ledger *ledger, const char *domain, con
 int ledger_add(struct ledger *ledger, const struct promise *promise);	/* copies; -EEXIST: that name, or that thread */
 bool ledger_remove(struct ledger *ledger, const char *domain, const char *thread);
 size_t ledger_remove_pid(struct ledger *ledger, pid_t pid);	/* the process is gone; how many went */
+
+/* Remembers that a thread rests; of two times the later one. */
+int ledger_rest(struct ledger *ledger, pid_t tid, uint64_t start_ticks, nsec_t until_ns);
+nsec_t ledger_rests_until(const struct ledger *ledger, pid_t tid, uint64_t start_ticks);	/* 0 = it does not */
+void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns);
+
+/*
+ * promise_rest_ns() - how long a thread rests that leaves this reservation just now, for the timers of a host with ticks
+ *
+ * To the deadline at most a period, and on from there until its overrun is paid: overrun * P/Q. The kernel notices the end of a
+ * budget at a tick; two are counted, and a grace, since ticks and timers may be late. Rounds up; NSEC_MAX at most.
+ */
+nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns);
 
 /* The scheduler state that embodies a promise: SCHED_DEADLINE, RESET_ON_FORK, RECLAIM when soft. */
 void promise_sched_state(const struct promise *promise, struct sched_state *ret);
@@ -53,6 +78,7 @@ struct step {
 	char *label;			/* "vcpu0 of rt", for messages */
 	struct sched_state old;
 	struct sched_state new;
+	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
 };
 
 struct plan {

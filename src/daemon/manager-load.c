@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What loads the host beside the promises in force: other people's SCHED_DEADLINE threads, and bandwidth of ours that was
- * given back but belongs to its old owner until the 0-lag time (at most one period later; the kernel keeps it too). From
+ * given back but belongs to its old owner until the 0-lag time (at most one period later, or when its debt is paid; the kernel keeps it too). From
  * all of that, what is left. Called by the requests and for Capacity.
  */
 #include <stdlib.h>
@@ -9,15 +9,20 @@
 #include "manager-private.h"
 
 #define RETURN_GRACE_NS (100 * NSEC_PER_MSEC)	/* timers are late; the kernel's 0-lag timer too */
+#define RETURN_DEBT_NS	(2 * NSEC_PER_SEC)
 
 void returning_add(struct manager *m, const struct vrk_reservation *reservation)
 {
 	struct returning *list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
+	nsec_t ns;
 
 	if (!list)
 		return;		/* the kernel's own count still holds it: at worst an EBUSY is not explained */
 	m->returning = list;
-	list[m->n_returning++] = (struct returning) { *reservation, manager_now() + reservation->period_ns + RETURN_GRACE_NS };
+	ns = manager_rest_ns(m, reservation);
+	if (ns > reservation->period_ns + RETURN_DEBT_NS)	/* of a tiny budget; then the kernel may still say EBUSY */
+		ns = reservation->period_ns + RETURN_DEBT_NS;
+	list[m->n_returning++] = (struct returning) { *reservation, manager_now() + ns + RETURN_GRACE_NS };
 }
 
 static void returning_expire(struct manager *m, nsec_t now)

@@ -29,8 +29,11 @@ struct waiting {
 	struct waiting *next;
 };
 
-/* What somebody else may write. Affinity first: only with the promised one is the promised policy to be had again. */
-enum drift_kind { DRIFT_AFFINITY, DRIFT_SCHED, _DRIFT_MAX };
+/*
+ * What somebody else may write. Affinity first: only with the promised one is the promised policy to be had again. And stuck,
+ * which nobody writes: reserved, ready, and never run again by the kernel.
+ */
+enum drift_kind { DRIFT_AFFINITY, DRIFT_SCHED, DRIFT_STUCK, _DRIFT_MAX };
 
 /* What the watch knows of a promise beside the ledger; found by tid. */
 struct watched {
@@ -39,6 +42,12 @@ struct watched {
 	bool affinity_known;
 	uint64_t missed;
 	char drift[_DRIFT_MAX][160];	/* as told last; "" = none */
+	nsec_t back_ns;		/* it rests, and becomes SCHED_DEADLINE again then; 0 = it does not wait */
+	bool freed;		/* it was stuck: the policy that it has now it has from us */
+	nsec_t used_ns;		/* at the last look */
+	uint64_t looks;
+	nsec_t stand_ns;	/* since then it ... */
+	struct monitor_stand stand;	/* ... stands so; stand_ns 0 = not at all */
 };
 
 struct manager {
@@ -70,6 +79,12 @@ void returning_add(struct manager *m, const struct vrk_reservation *reservation)
 nsec_t returning_until(const struct manager *m);	/* 0 = nothing is on its way back */
 /* Returning bandwidth, when asked for, stands last: the last m->n_returning loads. */
 int manager_load_foreign(struct manager *m, bool with_returning, struct foreign *ret);
+
+/* manager-rest.c: no thread becomes SCHED_DEADLINE again while it may be throttled from before. */
+void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */
+void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct plan *plan);	/* who rests by apply's word */
+nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation);
+nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
 
 /* manager-reserve.c */
 void manager_waiting_free(struct manager *m);

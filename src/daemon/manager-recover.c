@@ -5,6 +5,7 @@
  *
  *   a plan under way   is undone: what of it reached the kernel goes back to the old values
  *   a promise in force is adopted when its thread still lives; one whose thread has ended is forgotten
+ *   a thread that rests goes on resting until then; one whose plan was undone rests from now
  *   a damaged file     is set aside with a warning, never overwritten; threads keep what they have
  */
 #include <string.h>
@@ -12,12 +13,13 @@
 #include "log.h"
 #include "manager-private.h"
 
-static int plan_undo(struct manager *m, const struct plan *plan, struct vr_error **reterr)
+static int plan_undo(struct manager *m, struct ledger *ledger, struct plan *plan, struct vr_error **reterr)
 {
 	size_t foreign = 0;
 	int r;
 
 	r = apply_undo(m->root, plan, &foreign, reterr);
+	manager_rest_plan(m, ledger, plan);
 	if (r < 0)
 		return r;
 	log_line(LOG_NOTICE, &(struct log_about) { MSG_RECOVERED, NULL, NULL },
@@ -52,7 +54,7 @@ int manager_recover(struct manager *m, struct vr_error **reterr)
 		return r;
 	}
 	if (plan.n > 0) {
-		r = plan_undo(m, &plan, reterr);
+		r = plan_undo(m, &ledger, &plan, reterr);
 		if (r < 0)
 			return r;
 	}

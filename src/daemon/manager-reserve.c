@@ -5,7 +5,7 @@
  *
  * The one complication is time: bandwidth that was given back belongs to its old owner until the 0-lag time, at most one
  * period later (the kernel keeps it too, and answers EBUSY). It counts as load meanwhile (manager-load.c); a request that
- * would fit but for it waits, and is decided anew from the start at each try.
+ * would fit but for it waits, and is decided anew from the start at each try. So does one for a thread that rests (manager-rest.c).
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 
 #define RETRY_FIRST_NS (1 * NSEC_PER_MSEC)
 #define RETRY_MAX_NS   (50 * NSEC_PER_MSEC)
+/* The time-out of a D-Bus call is 25 s mostly. */
+#define REST_WAIT_MAX_NS (20 * NSEC_PER_SEC)
 
 /* ---- is the request well formed? ---- */
 
@@ -139,12 +141,14 @@ int manager_commit(struct manager *m, struct ledger *want, struct vr_error **ret
 	if (r < 0)
 		return r;
 	r = apply_plan(m->root, &plan, reterr);
+	manager_rest_plan(m, r < 0 ? &m->ledger : want, &plan);
 	saved = state_save(m->state, r < 0 ? &m->ledger : want, NULL, r < 0 ? &ignored : reterr);
 	if (r < 0)
 		return r;
 	if (saved < 0) {
 		/* The kernel has it, the file does not: a crash now would undo it. Better to undo it ourselves. */
 		(void)apply_undo(m->root, &plan, NULL, &ignored);
+		manager_rest_plan(m, &m->ledger, &plan);
 		return saved;
 	}
 	ledger_done(&m->ledger);
@@ -245,8 +249,25 @@ static int reserve_apply(struct manager *m, const struct vm *vm, const struct re
 	return 0;
 }
 
+/* -EAGAIN: a thread rests. Longer than a client waits for an answer: then it is better told so. */
+static int rest_check(struct manager *m, const char *domain, const struct request_item *items, size_t n,
+		      struct vr_error **reterr)
+{
+	nsec_t until = m->options.dry_run ? 0 : manager_rests_until(m, domain, items, n);
+	nsec_t now = manager_now();
+	char rest[VRK_NSEC_STRLEN];
+
+	if (until <= now)
+		return 0;
+	if (until - now <= REST_WAIT_MAX_NS)
+		return -EAGAIN;
+	return vr_error_set(reterr, -EBUSY, VR_KERNEL_BUSY,
+			    "a thread of %s has left a reservation with a tiny budget, and the kernel takes it back only in %s: "
+			    "try again then", domain, vrk_nsec_format(rest, until - now));
+}
+
 /*
- * One try, decided from the start. -EAGAIN: it would fit once returning bandwidth is back.
+ * One try, decided from the start. -EAGAIN: it would fit once returning bandwidth is back, and threads have rested.
  */
 static int reserve_try(struct manager *m, const char *domain, const struct request_item *items, size_t n,
 		       struct verdict *verdict, struct vr_error **reterr)
@@ -278,6 +299,9 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	}
 	if (!verdict->analysis.ok)
 		return overload_set(verdict, reterr);
+	r = rest_check(m, domain, items, n, reterr);
+	if (r < 0)
+		return r;
 	r = reserve_apply(m, vm, items, n, &err);
 	if (r == -EBUSY && returning_until(m) > 0)
 		return -EAGAIN;
@@ -312,6 +336,15 @@ static void waiting_finish(struct waiting *w, int r, const struct verdict *verdi
 	waiting_free(w);
 }
 
+/* A rest has a known end: no use to try before it. */
+static nsec_t waiting_delay(const struct waiting *w)
+{
+	nsec_t until = manager_rests_until(w->manager, w->domain, w->items, w->n);
+	nsec_t now = manager_now();
+
+	return until > now + w->delay_ns ? until - now + RETRY_FIRST_NS : w->delay_ns;
+}
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	_cleanup_(verdict_done) struct verdict verdict = { 0 };
@@ -322,6 +355,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	r = reserve_try(w->manager, w->domain, w->items, w->n, &verdict, &err);
 	if (r == -EAGAIN) {
 		w->delay_ns = w->delay_ns * 2 < RETRY_MAX_NS ? w->delay_ns * 2 : RETRY_MAX_NS;
+		w->delay_ns = waiting_delay(w);
 		r = sd_event_source_set_time_relative(source, w->delay_ns / NSEC_PER_USEC);
 		if (r >= 0)
 			r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -349,6 +383,7 @@ static int waiting_new(struct manager *m, const char *domain, const struct reque
 	w->items = calloc(n, sizeof(*items));
 	if (w->domain && w->items) {
 		memcpy(w->items, items, n * sizeof(*items));
+		w->delay_ns = waiting_delay(w);
 		r = sd_event_add_time_relative(m->event, &w->timer, CLOCK_MONOTONIC, w->delay_ns / NSEC_PER_USEC, 100,
 					       on_retry, w);
 	}
@@ -468,8 +503,11 @@ static void forget_foreign(struct manager *m, const char *domain, const char *co
 		if (strcmp(p->domain, domain) != 0 || !names_contain(threads, n, p->thread))
 			continue;
 		promise_sched_state(p, &promised);
-		if (m->root->ops->sched_get(m->root, p->tid, &now) >= 0 && !sched_state_equal(&now, &promised))
-			manager_forget(m, p, "foreign");
+		if (m->root->ops->sched_get(m->root, p->tid, &now) < 0 || sched_state_equal(&now, &promised))
+			continue;
+		if (now.policy != SCHED_DEADLINE)
+			manager_rest(m, &m->ledger, p);		/* it left when nobody looked: perhaps just now */
+		manager_forget(m, p, "foreign");
 	}
 }
 

@@ -3,7 +3,14 @@
  * Is it still so? While there is a promise, a timer looks at every reserved thread about once a second: has somebody else
  * written its policy, parameters or affinity (drift), did it miss budgets, has it ended? Without a promise there is no timer.
  *
- * Drift is told once for each new value. With repair the promised value is written back, as a plan like any other.
+ * Drift is told once for each new value. With repair the promised value is written back, as a plan like any other. A thread that
+ * has left SCHED_DEADLINE rests before it gets it back (manager-rest.c): then it is told twice, "waiting" and "repaired".
+ *
+ * Stuck is a thread that the kernel has lost: SCHED_DEADLINE, ready, and throttled without a timer that would end it. What is seen of
+ * that at two looks: state R, no time used, a budget that is used up, and budget and deadline have not changed for longer than a
+ * throttling and its debt can last, and a period more. A reservation that works cannot look so, however overloaded the host
+ * is: when its throttling ends it is given a new budget, at once, whether it then gets the CPU or not; and a thread of a paused or stopped
+ * guest is not ready. The cure: another policy, rest, and back.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -17,6 +24,9 @@
 /* Drift is seen within one second: the period and the slack that lets the kernel join timers stay below it. */
 #define WATCH_PERIOD_US	 900000
 #define WATCH_SLACK_US	  50000
+
+/* So many looks at a thread that does not run before it is taken to be asleep; from then on every so many. */
+#define STAND_LOOKS 8
 
 static struct watched *watched_find(const struct manager *m, pid_t tid)
 {
@@ -67,15 +77,53 @@ struct drift {
 	char new[80];		/* as found */
 };
 
-static void drift_find(const struct promise *p, const struct watched *w, const struct monitor_sample *s,
+/* How long it has stood still; 0 = it has not, or may rightly do so. */
+static nsec_t stands_still(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s)
+{
+	bool same = s->used_ns == w->used_ns && s->now.policy == SCHED_DEADLINE;
+	struct monitor_stand stand;
+
+	w->used_ns = s->used_ns;
+	/* Idle guests must not cost a look into two files each time: those are looked at at first, and now and then. */
+	if (same && !s->queued && w->looks++ >= STAND_LOOKS && w->looks % STAND_LOOKS != 0)
+		return 0;
+	if (!same || monitor_stand(m->monitor, p->tid, &stand) < 0 || !stand.ready || stand.budget_ns > 0) {
+		w->stand_ns = 0;
+		return 0;
+	}
+	if (w->stand_ns == 0 || stand.budget_ns != w->stand.budget_ns || stand.deadline_ns != w->stand.deadline_ns) {
+		w->stand = stand;
+		w->stand_ns = s->time_ns;
+	}
+	return s->time_ns - w->stand_ns;
+}
+
+static void drift_find_stuck(struct manager *m, const struct promise *p, struct watched *w,
+			     const struct monitor_sample *s, struct drift *ret)
+{
+	nsec_t still = stands_still(m, p, w, s);
+	char text[VRK_NSEC_STRLEN];
+	struct sched_state promised;
+
+	if (still <= manager_rest_ns(m, &p->reservation) + p->reservation.period_ns)
+		return;
+	promise_sched_state(p, &promised);
+	ret->what = "stuck";
+	state_format(ret->old, sizeof(ret->old), &promised);
+	snprintf(ret->new, sizeof(ret->new), "no time in %s", vrk_nsec_format(text, still));
+}
+
+static void drift_find(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s,
 		       enum drift_kind kind, struct drift *ret)
 {
 	struct sched_state promised;
 
 	*ret = (struct drift) { 0 };
 	promise_sched_state(p, &promised);
-	if (kind == DRIFT_SCHED && !sched_state_equal(&s->now, &promised)) {
-		ret->what = s->now.policy == promised.policy ? "parameters" : "policy";
+	if (kind == DRIFT_STUCK) {
+		drift_find_stuck(m, p, w, s, ret);
+	} else if (kind == DRIFT_SCHED && !sched_state_equal(&s->now, &promised)) {
+		ret->what = w->freed ? "stuck" : s->now.policy == promised.policy ? "parameters" : "policy";
 		state_format(ret->old, sizeof(ret->old), &promised);
 		state_format(ret->new, sizeof(ret->new), &s->now);
 	} else if (kind == DRIFT_AFFINITY && w->affinity_known && !CPU_EQUAL(&w->affinity, &s->affinity)) {
@@ -85,10 +133,10 @@ static void drift_find(const struct promise *p, const struct watched *w, const s
 	}
 }
 
-static int repair_sched(struct manager *m, const struct promise *p, const struct sched_state *now,
-			struct vr_error **reterr)
+static int repair_write(struct manager *m, const struct promise *p, const struct sched_state *now,
+			const struct sched_state *new, struct vr_error **reterr)
 {
-	struct step step = { .kind = STEP_SCHED, .tid = p->tid, .start_ticks = p->start_ticks, .old = *now };
+	struct step step = { .kind = STEP_SCHED, .tid = p->tid, .start_ticks = p->start_ticks, .old = *now, .new = *new };
 	struct plan plan = { .steps = &step, .n = 1 };
 	_cleanup_(freep) char *label = NULL;
 	int r;
@@ -98,13 +146,55 @@ static int repair_sched(struct manager *m, const struct promise *p, const struct
 		return -ENOMEM;
 	}
 	step.label = label;
-	promise_sched_state(p, &step.new);
 	r = state_save(m->state, &m->ledger, &plan, reterr);
 	if (r < 0)
 		return r;
 	r = apply_plan(m->root, &plan, reterr);
+	manager_rest_plan(m, &m->ledger, &plan);
 	(void)state_save(m->state, &m->ledger, NULL, NULL);
 	return r;
+}
+
+/* 1: it is not time yet. */
+static int repair_sched(struct manager *m, const struct promise *p, struct watched *w, const struct sched_state *now,
+			struct vr_error **reterr)
+{
+	struct sched_state promised;
+	int r;
+
+	promise_sched_state(p, &promised);
+	if (now->policy != SCHED_DEADLINE && w->back_ns == 0) {
+		manager_rest(m, &m->ledger, p);		/* it left since the last look: perhaps just now */
+		w->back_ns = ledger_rests_until(&m->ledger, p->tid, p->start_ticks);
+	}
+	if (now->policy != SCHED_DEADLINE && w->back_ns > manager_now())
+		return 1;
+	r = repair_write(m, p, now, &promised, reterr);
+	if (r >= 0) {
+		w->back_ns = 0;
+		w->freed = false;
+		w->looks = 0;
+	}
+	return r;
+}
+
+/* Out of SCHED_DEADLINE: only thus does the kernel start the timer that ends the throttling. */
+static int repair_stuck(struct manager *m, const struct promise *p, struct watched *w, const struct sched_state *now,
+			struct vr_error **reterr)
+{
+	struct sched_state plain = { .policy = SCHED_OTHER };
+	int r;
+
+	if (p->before.policy != SCHED_DEADLINE)
+		plain = p->before;
+	r = repair_write(m, p, now, &plain, reterr);
+	if (r < 0)
+		return r;
+	manager_rest(m, &m->ledger, p);
+	w->back_ns = ledger_rests_until(&m->ledger, p->tid, p->start_ticks);
+	w->freed = true;
+	w->stand_ns = 0;
+	return 1;
 }
 
 static int repair_affinity(struct manager *m, const struct promise *p, const struct watched *w)
@@ -118,6 +208,41 @@ static int repair_affinity(struct manager *m, const struct promise *p, const str
 	return r < 0 ? r : CPU_EQUAL(&now, &w->affinity) ? 0 : -EIO;
 }
 
+/* 0: as promised again. 1: it rests first. */
+static int drift_repair(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s,
+			enum drift_kind kind, struct vr_error **reterr)
+{
+	switch (kind) {
+	case DRIFT_AFFINITY:
+		return repair_affinity(m, p, w);
+	case DRIFT_SCHED:
+		return repair_sched(m, p, w, &s->now, reterr);
+	case DRIFT_STUCK:
+		return repair_stuck(m, p, w, &s->now, reterr);
+	case _DRIFT_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
+static void drift_log(const struct promise *p, const struct watched *w, const struct drift *drift, const char *action,
+		      const char *why)
+{
+	const struct log_about about = { MSG_DRIFT, p->domain, p->thread };
+	nsec_t now = manager_now();
+	char until[64] = "", rest[VRK_NSEC_STRLEN];
+
+	if (w->back_ns > now)
+		snprintf(until, sizeof(until), ", it gets its reservation back in %s", vrk_nsec_format(rest, w->back_ns - now));
+	if (strcmp(drift->what, "stuck") == 0)
+		log_line(LOG_WARNING, &about,
+			 "%s of %s was stuck, ready but with %s where it has %s, for the kernel had lost it: %s%s%s%s",
+			 p->thread, p->domain, drift->new, drift->old, action, until, *why ? ": " : "", why);
+	else
+		log_line(LOG_WARNING, &about, "somebody changed the %s of %s of %s from %s to %s: %s%s%s%s", drift->what,
+			 p->thread, p->domain, drift->old, drift->new, action, until, *why ? ": " : "", why);
+}
+
 static void drift_handle(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s,
 			 enum drift_kind kind)
 {
@@ -125,30 +250,30 @@ static void drift_handle(struct manager *m, const struct promise *p, struct watc
 	char *told = w->drift[kind], text[sizeof(w->drift[kind])];
 	const char *action = "reported";
 	struct drift drift;
-	bool news;
+	bool repair = m->options.repair_drift && !m->options.dry_run;
+	bool freed = w->freed, news;
 	int r = 0;
 
-	drift_find(p, w, s, kind, &drift);
+	drift_find(m, p, w, s, kind, &drift);
 	if (!drift.what) {
 		told[0] = '\0';
 		return;
 	}
 	snprintf(text, sizeof(text), "%s: %.70s, promised %.60s", drift.what, drift.new, drift.old);
-	news = strcmp(text, told) != 0;
-	memcpy(told, text, sizeof(text));
-	if (m->options.repair_drift && !m->options.dry_run) {
-		r = kind == DRIFT_AFFINITY ? repair_affinity(m, p, w) : repair_sched(m, p, &s->now, &err);
-		action = r < 0 ? "failed" : "repaired";
-		if (r >= 0)
-			told[0] = '\0';
+	/* how long it has been stuck grows from look to look: that is no news */
+	news = kind == DRIFT_STUCK ? told[0] == '\0' : strcmp(text, told) != 0;
+	if (repair) {
+		r = drift_repair(m, p, w, s, kind, &err);
+		action = r < 0 ? "failed" : r > 0 ? "waiting" : "repaired";
 	}
-	if (!news && r < 0)
+	if (freed && r > 0)
+		return;		/* told as stuck */
+	memcpy(told, text, sizeof(text));
+	if (r == 0 && repair)
+		told[0] = '\0';
+	if (!news && (r != 0 || !repair))
 		return;		/* told already; it is tried again each time */
-	if (!news && !m->options.repair_drift)
-		return;
-	log_line(LOG_WARNING, &(struct log_about) { MSG_DRIFT, p->domain, p->thread },
-		 "somebody changed the %s of %s of %s from %s to %s: %s%s%s", drift.what, p->thread, p->domain,
-		 drift.old, drift.new, action, r < 0 ? ": " : "", r < 0 ? (err && err->text ? err->text : strerror(-r)) : "");
+	drift_log(p, w, &drift, action, r < 0 ? (err && err->text ? err->text : strerror(-r)) : "");
 	manager_tell(m, &(struct manager_event) {
 		.kind = MANAGER_DRIFT, .domain = p->domain, .thread = p->thread, .promise = p, .what = drift.what,
 		.old_value = drift.old, .new_value = drift.new, .action = action });
@@ -190,6 +315,10 @@ static void thread_look(struct manager *m, const struct promise *p)
 		w->affinity_known = true;
 	}
 	missed_handle(m, p, w, &s);
+	if (s.now.policy == SCHED_DEADLINE) {	/* whoever brought it back: nothing waits any more */
+		w->back_ns = 0;
+		w->freed = false;
+	}
 	for (enum drift_kind kind = 0; kind < _DRIFT_MAX; kind++)
 		drift_handle(m, p, w, &s, kind);
 }
@@ -201,6 +330,21 @@ int manager_sample(struct manager *m, const struct promise *promise, struct moni
 
 /* ---- the timer ---- */
 
+/* Earlier than usual when a thread has rested before. */
+static uint64_t next_look_us(const struct manager *m)
+{
+	uint64_t us = WATCH_PERIOD_US;
+	nsec_t now = manager_now();
+
+	for (size_t i = 0; i < m->n_watched; i++) {
+		nsec_t back = m->watched[i].back_ns;
+
+		if (back > now && (back - now) / NSEC_PER_USEC + 1 < us)
+			us = (back - now) / NSEC_PER_USEC + 1;
+	}
+	return us;
+}
+
 static int on_watch(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct manager *m = userdata;
@@ -210,7 +354,7 @@ static int on_watch(sd_event_source *source, uint64_t usec, void *userdata)
 			thread_look(m, &m->ledger.promises[i - 1]);
 	if (m->ledger.n == 0)
 		return 0;
-	(void)sd_event_source_set_time_relative(source, WATCH_PERIOD_US);
+	(void)sd_event_source_set_time_relative(source, next_look_us(m));
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 

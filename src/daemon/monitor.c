@@ -434,6 +434,33 @@ static int watch_meter(struct monitor *monitor, struct watch *w, struct monitor_
 	sample->lost = totals.lost;
 	if (w->tally.queued && now_ns > w->tally.queued_since_ns)
 		sample->ready_ns = now_ns - w->tally.queued_since_ns;	/* schedstat will have it when this wait is over */
+	sample->queued = w->tally.queued;
+	return 0;
+}
+
+int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret)
+{
+	_cleanup_(freep) char *stat = NULL, *sched = NULL;
+	struct monitor_stand stand;
+	const char *state;
+	int64_t deadline_ns;
+	int r;
+
+	r = sysroot_readf(monitor->root, &stat, "/proc/%d/stat", tid);
+	if (r < 0)
+		return r;
+	state = strrchr(stat, ')');	/* the name may hold anything */
+	stand.ready = state && state[1] == ' ' && state[2] == 'R';
+	r = sysroot_readf(monitor->root, &sched, "/proc/%d/sched", tid);
+	if (r < 0)
+		return r;
+	r = find_i64(sched, "dl.runtime", &stand.budget_ns);
+	if (r >= 0)
+		r = find_i64(sched, "dl.deadline", &deadline_ns);
+	if (r < 0)
+		return r;
+	stand.deadline_ns = (nsec_t)deadline_ns;
+	*ret = stand;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct monitor_sample {
 	nsec_t worst_late_ns;	/* by how much at worst */
 	uint64_t lost;		/* switch records lost; throttled and missed are lower bounds then */
 	bool metered;		/* false: no switch records on this host, throttled and missed are unknown */
+	bool queued;		/* the last record shows it ready and off the CPU; false also where that is not known */
 	struct sched_state now;
 	cpu_set_t affinity;
 };
@@ -33,6 +34,16 @@ DEFINE_CLEANUP(struct monitor *, monitor_free)
 int monitor_watch(struct monitor *monitor, const struct promise *promise);	/* again = with new parameters */
 void monitor_unwatch(struct monitor *monitor, pid_t tid);
 int monitor_sample(struct monitor *monitor, pid_t tid, struct monitor_sample *ret);	/* -ESRCH: it has ended */
+
+/* Where the kernel stands with a thread; the same twice, and it has not moved in between. */
+struct monitor_stand {
+	bool ready;		/* on a run queue, or kept from it by throttling; not asleep, not stopped */
+	int64_t budget_ns;	/* left; <= 0: it may not run before it gets a new one */
+	nsec_t deadline_ns;	/* of the scheduler's clock: only to be compared with another */
+};
+
+/* -ENODATA: not SCHED_DEADLINE just now, or a kernel that does not tell. Costs ten times a sample of schedstat. */
+int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret);
 size_t monitor_count(const struct monitor *monitor);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.json as text: one object {version, boot_id, promises: [...], plan: [...]}. Times in ns, policies and flags as
+ * state.json as text: one object {version, boot_id, promises: [...], left: [...], plan: [...]}. Times in ns, policies and flags as
  * the kernel numbers them, since what cannot be named must still be restored.
  *
  * Reading is strict, because a wrong old value would be written into the kernel: unknown, doubled and missing keys,
@@ -76,6 +76,12 @@ static const struct field step_fields[] = {
 	OTHER(FIELD_TEXT, step, label, "label"),
 	OTHER(FIELD_SCHED, step, old, "old"),
 	OTHER(FIELD_SCHED, step, new, "new"),
+};
+
+static const struct field leaver_fields[] = {
+	NUMBER(leaver, tid, "tid", 1, INT32_MAX),
+	NUMBER(leaver, start_ticks, "start_ticks", 0, TIME_MAX),
+	NUMBER(leaver, until_ns, "until_ns", 0, TIME_MAX),
 };
 
 static const char *const step_kind_names[] = {
@@ -205,8 +211,9 @@ static int object_read(const struct place *place, struct json_object *object, co
 	return 0;
 }
 
-static int promise_read(const struct place *place, struct json_object *value, struct ledger *ledger)
+static int promise_read(const struct place *place, struct json_object *value, void *out)
 {
+	struct ledger *ledger = out;
 	struct promise promise = { 0 };
 	int r;
 
@@ -223,8 +230,9 @@ static int promise_read(const struct place *place, struct json_object *value, st
 	return r;
 }
 
-static int step_read(const struct place *place, struct json_object *value, struct plan *plan)
+static int step_read(const struct place *place, struct json_object *value, void *out)
 {
+	struct plan *plan = out;
 	struct step step = { 0 };
 	int r;
 
@@ -234,9 +242,25 @@ static int step_read(const struct place *place, struct json_object *value, struc
 	return plan_add(plan, &step);
 }
 
-/* The array of entries named @key; each is read by promise_read() or step_read(). */
-static int entries_read(const struct place *place, struct json_object *document, const char *key,
-			struct ledger *ledger, struct plan *plan)
+static int leaver_read(const struct place *place, struct json_object *value, void *out)
+{
+	struct ledger *ledger = out;
+	struct leaver leaver = { 0 };
+	int r;
+
+	r = object_read(place, value, leaver_fields, ARRAY_SIZE(leaver_fields), &leaver);
+	if (r < 0)
+		return r;
+	if (ledger_rests_until(ledger, leaver.tid, leaver.start_ticks) > 0)
+		return bad(place, "%s: this thread stands here before", place->path);
+	return ledger_rest(ledger, leaver.tid, leaver.start_ticks, leaver.until_ns);
+}
+
+typedef int (*entry_reader)(const struct place *place, struct json_object *value, void *out);
+
+/* The array of entries named @key. */
+static int entries_read(const struct place *place, struct json_object *document, const char *key, entry_reader read,
+			void *out)
 {
 	struct place inside = { .reterr = place->reterr };
 	struct json_object *array = json_object_object_get(document, key);
@@ -250,10 +274,7 @@ static int entries_read(const struct place *place, struct json_object *document,
 		return bad(place, "%s: more than %u entries", key, STATE_ENTRIES_MAX);
 	for (i = 0; i < n; i++) {
 		snprintf(inside.path, sizeof(inside.path), "%s[%zu]", key, i);
-		if (ledger)
-			r = promise_read(&inside, json_object_array_get_idx(array, i), ledger);
-		else
-			r = step_read(&inside, json_object_array_get_idx(array, i), plan);
+		r = read(&inside, json_object_array_get_idx(array, i), out);
 		if (r < 0)
 			return r;
 	}
@@ -263,7 +284,7 @@ static int entries_read(const struct place *place, struct json_object *document,
 static int document_read(const struct place *place, struct json_object *document, struct ledger *ledger,
 			 struct plan *plan)
 {
-	static const char *const keys[] = { "version", "boot_id", "promises", "plan" };
+	static const char *const keys[] = { "version", "boot_id", "promises", "left", "plan" };
 	char shown[JSON_KEY_STRLEN];
 	struct json_object *version;
 	size_t i;
@@ -283,10 +304,10 @@ static int document_read(const struct place *place, struct json_object *document
 		return bad(place, "version: expected %d", STATE_VERSION);
 	if (!text_of(json_object_object_get(document, "boot_id")))
 		return bad(place, "boot_id: expected a text that is not empty");
-	r = entries_read(place, document, "promises", ledger, NULL);
-	if (r < 0)
-		return r;
-	return entries_read(place, document, "plan", NULL, plan);
+	r = entries_read(place, document, "promises", promise_read, ledger);
+	if (r >= 0 && json_object_object_get_ex(document, "left", NULL))	/* earlier versions did not write it */
+		r = entries_read(place, document, "left", leaver_read, ledger);
+	return r < 0 ? r : entries_read(place, document, "plan", step_read, plan);
 }
 
 /* Syntax, and keys that stand twice. */
@@ -423,13 +444,17 @@ int state_compose(const struct ledger *ledger, const struct plan *plan, const ch
 	char *copy;
 	size_t size;
 
-	if (ledger->n > STATE_ENTRIES_MAX || (plan && plan->n > STATE_ENTRIES_MAX))
+	if (ledger->n > STATE_ENTRIES_MAX || ledger->n_leavers > STATE_ENTRIES_MAX || (plan && plan->n > STATE_ENTRIES_MAX))
 		return -E2BIG;
 	if (!document || member_add(document, "version", json_object_new_int(STATE_VERSION)) < 0 ||
 	    member_add(document, "boot_id", json_object_new_string(boot_id)) < 0 ||
 	    member_add(document, "promises",
 		       array_compose(promise_fields, ARRAY_SIZE(promise_fields), ledger->promises, ledger->n,
 				     sizeof(*ledger->promises))) < 0 ||
+	    (ledger->n_leavers > 0 &&
+	     member_add(document, "left",
+			array_compose(leaver_fields, ARRAY_SIZE(leaver_fields), ledger->leavers, ledger->n_leavers,
+				      sizeof(*ledger->leavers))) < 0) ||
 	    member_add(document, "plan",
 		       array_compose(step_fields, ARRAY_SIZE(step_fields), plan ? plan->steps : NULL,
 				     plan ? plan->n : 0, sizeof(struct step))) < 0)

@@ -398,6 +398,72 @@ static void test_undo(struct sysroot *root)
 	}
 }
 
+/* NULL: it is not there. */
+static void file_put(const char *tree, const char *name, const char *text)
+{
+	_cleanup_(freep) char *path = tree_path(tree, name);
+
+	if (text)
+		tree_file(tree, name, text);
+	else
+		(void)unlink(path);
+}
+
+/* Who leaves rests, but for one that surely was not throttled. */
+static void test_rests(struct sysroot *root, const char *tree)
+{
+	const struct sched_state small = { SCHED_DEADLINE, 1, 0, 0, 100000, MS, MS };
+	static const struct {
+		const char *name;
+		char state;
+		const char *sched;	/* NULL: the file is not there */
+		bool used;		/* schedstat is there */
+		bool rests;
+	} cases[] = {
+		{ "ready",			'R', "dl.runtime : 50000\n",	true,	true },
+		{ "asleep, budget left",	'S', "dl.runtime : 50000\n",	true,	false },
+		{ "asleep, never ran",		'S', "dl.runtime : 0\n",	true,	false },
+		{ "asleep, in debt",		'S', "dl.runtime : -1\n",	true,	true },
+		{ "stopped, budget left",	'T', "dl.runtime : 50000\n",	true,	false },
+		{ "the kernel does not tell",	'S', "se.exec_start : 7\n",	true,	true },
+		{ "no such file",		'S', NULL,			true,	true },
+		{ "what it used is unknown",	'S', "dl.runtime : 50000\n",	false,	true },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct step step = step_make(1, &small, &other);
+		struct plan plan = { &step, 1 };
+		char stat[128];
+
+		CASE(cases[i].name);
+		memset(&model, 0, sizeof(model));
+		model.now[1] = small;
+		snprintf(stat, sizeof(stat), "1 (x) S) %c 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n", cases[i].state);
+		tree_file(tree, "proc/1/stat", stat);
+		file_put(tree, "proc/1/sched", cases[i].sched);
+		file_put(tree, "proc/1/schedstat", cases[i].used ? "7 8 9\n" : NULL);
+		EXPECT_INT(apply_plan(root, &plan, NULL), 0);
+		EXPECT_INT(step.rests, cases[i].rests);
+		EXPECT(sched_state_equal(&model.now[1], &other));
+	}
+
+	CASE("who takes does not rest; taken back because another cannot have it, it does");
+	{
+		struct step steps[] = { step_make(2, &other, &small), step_make(9, &other, &small) };
+		struct plan plan = { steps, 1 };
+
+		memset(&model, 0, sizeof(model));
+		model.now[2] = other;
+		EXPECT_INT(apply_plan(root, &plan, NULL), 0);
+		EXPECT(!steps[0].rests);
+		model.now[2] = other;
+		plan.n = 2;
+		EXPECT_INT(apply_plan(root, &plan, NULL), -ESRCH);
+		EXPECT(steps[0].rests && !steps[1].rests);
+	}
+}
+
 static void test_undo_fails(struct sysroot *root)
 {
 	struct sched_state before[THREADS + 1], after[THREADS + 1];
@@ -449,5 +515,6 @@ int main(void)
 	test_undo_parked(root);
 	test_undo(root);
 	test_undo_fails(root);
+	test_rests(root, tree);
 	return expect_result();
 }

@@ -109,8 +109,59 @@ static void test_sched_state(void)
 	EXPECT(!sched_state_equal(&hard, &soft));
 }
 
+static void test_rest(void)
+{
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(ledger_done) struct ledger copy = { 0 };
+
+	CASE("who has left rests");
+	EXPECT_INT(ledger_rests_until(&ledger, 7, 70), 0);
+	EXPECT_INT(ledger_rest(&ledger, 7, 70, 1000), 0);
+	EXPECT_INT(ledger_rest(&ledger, 8, 80, 500), 0);
+	EXPECT_INT(ledger_rests_until(&ledger, 7, 70), 1000);
+	EXPECT_INT(ledger_rests_until(&ledger, 7, 71), 0);	/* another's number */
+	EXPECT_INT(ledger_rest(&ledger, 7, 70, 900), 0);	/* of two times the later one */
+	EXPECT_INT(ledger_rests_until(&ledger, 7, 70), 1000);
+	EXPECT_INT(ledger_rest(&ledger, 7, 70, 1100), 0);
+	EXPECT_INT(ledger_rests_until(&ledger, 7, 70), 1100);
+	EXPECT_INT(ledger_copy(&ledger, &copy), 0);
+	ledger_rest_expire(&ledger, 499);
+	EXPECT_INT(ledger.n_leavers, 2);
+	ledger_rest_expire(&ledger, 500);
+	EXPECT_INT(ledger.n_leavers, 1);
+	ledger_rest_expire(&ledger, 1100);
+	EXPECT_INT(ledger.n_leavers, 0);
+	EXPECT_INT(ledger_rests_until(&copy, 8, 80), 500);
+}
+
+static void test_rest_ns(void)
+{
+	static const struct {
+		const char *name;
+		struct vrk_reservation reservation;
+		nsec_t tick_ns;
+		nsec_t rest_ns;		/* a period, two ticks of debt at its rate, 50 ms */
+	} cases[] = {
+		{ "no tick",		{ 20000000, 100000000, 100000000 },	0,		150000000 },
+		{ "20 of 100 ms",	{ 20000000, 100000000, 100000000 },	4000000,	190000000 },
+		{ "deadline matters not", { 20000000, 30000000, 100000000 },	4000000,	190000000 },
+		{ "a whole CPU",	{ 10000000, 10000000, 10000000 },	4000000,	68000000 },
+		{ "rounds up",		{ 3000000, 10000000, 10000000 },	1,		60000007 },
+		{ "least budget, longest period", { 1024, 4194304000, 4194304000 }, 10000000,	81924244304000 },
+		{ "no longer than time",  { 1, 1, NSEC_MAX },			NSEC_MAX,	NSEC_MAX },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		CASE(cases[i].name);
+		EXPECT_INT(promise_rest_ns(&cases[i].reservation, cases[i].tick_ns), cases[i].rest_ns);
+	}
+}
+
 int main(void)
 {
+	test_rest();
+	test_rest_ns();
 	test_add();
 	test_copy();
 	test_remove();

@@ -40,6 +40,8 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	EXPECT_INT(ledger_add(ledger, &first), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
 	EXPECT_INT(ledger_add(ledger, &full), 0);
+	EXPECT_INT(ledger_rest(ledger, 401, 402, 403), 0);
+	EXPECT_INT(ledger_rest(ledger, 404, 0, INT64_MAX - 1), 0);
 	EXPECT_INT(plan_add(plan, &step), 0);
 }
 
@@ -66,6 +68,11 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 		       x->reservation.period_ns == y->reservation.period_ns);
 		EXPECT(states_same(&x->before, &y->before));
 	}
+	if (EXPECT_INT(a->n_leavers, b->n_leavers))
+		for (i = 0; i < a->n_leavers; i++)
+			EXPECT(a->leavers[i].tid == b->leavers[i].tid &&
+			       a->leavers[i].start_ticks == b->leavers[i].start_ticks &&
+			       a->leavers[i].until_ns == b->leavers[i].until_ns);
 	for (i = 0; i < p->n; i++) {
 		const struct step *x = &p->steps[i], *y = &q->steps[i];
 
@@ -137,6 +144,12 @@ static void test_damage(const char *good)
 		{ "\"nice\":-20",	"\"nice\":20",		"promises[0].before.nice: 20 is not from -20 to 19" },
 		{ "\"priority\":99",	"\"priority\":100",	"promises[1].before.priority: 100 is not from 0 to 99" },
 		{ "\"flags\":3",	"\"flags\":8",		"plan[0].old.flags: 8 is not from 0 to 7" },
+		{ "\"left\":[",		"\"left\":7,\"x\":[",	"x: unknown key" },
+		{ "\"left\":[",		"\"left\":[7,",		"left[0]: expected an object" },
+		{ "\"until_ns\":403",	"\"until_ns\":-1",	NULL },
+		{ "\"until_ns\":403",	"\"until\":403",		"left[0].until: unknown key" },
+		{ "\"start_ticks\":402,",	"",			"left[0].start_ticks: is missing" },
+		{ "\"tid\":404,\"start_ticks\":0", "\"tid\":401,\"start_ticks\":402", "left[1]: this thread stands here before" },
 		{ "\"kind\":\"sched\"",	"\"kind\":\"magic\"",	"plan[0].kind: no kind of step" },
 		{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
 		{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
@@ -205,17 +218,24 @@ static char *compact(const char *text)
 static void test_text(void)
 {
 	_cleanup_(ledger_done) struct ledger ledger = { 0 }, read = { 0 }, other = { 0 };
-	_cleanup_(plan_done) struct plan plan = { 0 }, read_plan = { 0 }, other_plan = { 0 };
-	_cleanup_(freep) char *text = NULL, *good = NULL;
+	_cleanup_(ledger_done) struct ledger again = { 0 };
+	_cleanup_(plan_done) struct plan plan = { 0 }, read_plan = { 0 }, other_plan = { 0 }, again_plan = { 0 };
+	_cleanup_(freep) char *text = NULL, *good = NULL, *none = NULL;
 
 	sample_make(&ledger, &plan);
 	CASE("text and back");
 	EXPECT_INT(state_compose(&ledger, &plan, BOOT, &text), 0);
 	EXPECT_INT(state_parse(text, strlen(text), BOOT, &read, &read_plan, NULL), 0);
 	expect_same(&read, &ledger, &read_plan, &plan);
+	CASE("who rests is written only when there is one: older versions do not know it");
+	ledger_rest_expire(&ledger, NSEC_MAX);
+	EXPECT_INT(state_compose(&ledger, &plan, BOOT, &none), 0);
+	EXPECT(none && !strstr(none, "left"));
+	EXPECT_INT(state_parse(none, strlen(none), BOOT, &again, &again_plan, NULL), 0);
+	EXPECT_INT(again.n_leavers, 0);
 	CASE("another boot");
 	EXPECT_INT(state_parse(text, strlen(text), "another", &other, &other_plan, NULL), 0);
-	EXPECT(other.n == 0 && other_plan.n == 0);
+	EXPECT(other.n == 0 && other_plan.n == 0 && other.n_leavers == 0);
 
 	good = compact(text);
 	test_damage(good);

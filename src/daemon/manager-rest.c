@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Rest: the time for which a thread that has left SCHED_DEADLINE may not come back. If it left throttled, the kernel holds
+ * it to be so until its 0-lag time; who makes it SCHED_DEADLINE again before that freezes it for ever (apply-sched.c tells why).
+ * The ledger holds who rests until when, and so does state.json: a daemon that is killed and started again waits as well.
+ *
+ *   we took the reservation away    apply says of each thread whether it was surely not throttled; else it rests from now
+ *   somebody else took it away      it left at some time since the last look: it rests from the moment at which that was seen
+ *   a plan was undone               the same, from now
+ *
+ * Requests wait (manager-reserve.c), and so does repair (manager-watch.c). Decides no admission, writes nothing.
+ */
+#include <string.h>
+
+#include "manager-private.h"
+
+nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation)
+{
+	/* HRTICK_DL makes the grain finer, but may be switched off at any time: the tick is what counts */
+	return promise_rest_ns(reservation, m->regime.jiffy_ns > m->regime.tick_ns ? m->regime.jiffy_ns : m->regime.tick_ns);
+}
+
+static void rest(struct manager *m, struct ledger *ledger, pid_t tid, uint64_t start_ticks,
+		 const struct vrk_reservation *reservation)
+{
+	nsec_t now = manager_now(), ns = manager_rest_ns(m, reservation);
+
+	ledger_rest_expire(ledger, now);
+	/* without memory nothing holds it back: the watch sees a thread that is stuck by that, and frees it */
+	(void)ledger_rest(ledger, tid, start_ticks, ns < NSEC_MAX - 1 - now ? now + ns : NSEC_MAX - 1);
+}
+
+void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise)
+{
+	rest(m, ledger, promise->tid, promise->start_ticks, &promise->reservation);
+}
+
+/* Of a step whose thread has left, @old or @new is the reservation that it had. */
+void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *step = &plan->steps[i];
+		const struct sched_state *left = step->old.policy == SCHED_DEADLINE ? &step->old : &step->new;
+
+		if (step->rests && left->policy == SCHED_DEADLINE)
+			rest(m, ledger, step->tid, step->start_ticks,
+			     &(struct vrk_reservation) { left->runtime_ns, left->deadline_ns, left->period_ns });
+	}
+}
+
+nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n)
+{
+	const struct vm *vm = vm_table_by_name(&m->vms, domain);
+	nsec_t latest = 0;
+
+	for (size_t i = 0; vm && i < n; i++) {
+		const struct vm_thread *thread = vm_find_thread(vm, items[i].thread);
+		nsec_t until = thread ? ledger_rests_until(&m->ledger, thread->tid, thread->start_ticks) : 0;
+
+		if (until > latest)
+			latest = until;
+	}
+	return latest;
+}
