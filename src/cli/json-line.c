@@ -11,7 +11,7 @@
 #include "json-line.h"
 
 #define SIZE_LEAST 512
-#define INT_MAX_LENGTH 20
+#define INT_LENGTH_MAX 20	/* -9223372036854775808 */
 
 void json_line_done(struct json_line *line)
 {
@@ -26,29 +26,33 @@ void json_line_clear(struct json_line *line)
 	line->failed = false;
 }
 
-/* Room for @more bytes, where they go; NULL = none. */
-static char *room(struct json_line *line, size_t more)
+static bool grow(struct json_line *line, size_t more)
 {
 	size_t size = line->size;
 	char *text;
 
 	if (line->failed)
-		return NULL;
-	if (more <= size - line->n)
-		return line->text + line->n;
+		return false;
 	while (size - line->n < more)
 		size = size < SIZE_LEAST ? SIZE_LEAST : 2 * size;
 	text = realloc(line->text, size);
-	if (!text) {
-		line->failed = true;
-		return NULL;
-	}
+	line->failed = !text;
+	if (!text)
+		return false;
 	line->text = text;
 	line->size = size;
-	return text + line->n;
+	return true;
 }
 
-static void put(struct json_line *line, const char *text, size_t n)
+/* Where @more bytes go; NULL = there is no memory for them. */
+static inline char *room(struct json_line *line, size_t more)
+{
+	if (line->failed || (more > line->size - line->n && !grow(line, more)))
+		return NULL;
+	return line->text + line->n;
+}
+
+static inline void put(struct json_line *line, const char *text, size_t n)
 {
 	char *at = room(line, n);
 
@@ -58,21 +62,16 @@ static void put(struct json_line *line, const char *text, size_t n)
 	line->n += n;
 }
 
-static void put_char(struct json_line *line, char c)
-{
-	put(line, &c, 1);
-}
-
 /* What stands before a value: a comma, its key. */
-static void begin(struct json_line *line, const char *key)
+static inline void begin(struct json_line *line, const char *key)
 {
 	size_t n = key ? strlen(key) : 0;
 	char *at = room(line, n + 4);
 
 	if (!at)
 		return;
-	if (line->comma)
-		*at++ = ',';
+	*at = ',';
+	at += line->comma;
 	line->comma = true;
 	if (key) {
 		*at++ = '"';
@@ -86,13 +85,13 @@ static void begin(struct json_line *line, const char *key)
 void json_line_open(struct json_line *line, const char *key, char open)
 {
 	begin(line, key);
-	put_char(line, open);
+	put(line, &open, 1);
 	line->comma = false;
 }
 
 void json_line_close(struct json_line *line, char close)
 {
-	put_char(line, close);
+	put(line, &close, 1);
 	line->comma = true;
 }
 
@@ -111,16 +110,20 @@ void json_line_null(struct json_line *line, const char *key)
 void json_line_int(struct json_line *line, const char *key, int64_t value)
 {
 	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	char digits[INT_MAX_LENGTH], *at = digits + sizeof(digits);
+	unsigned int n = value < 0 ? 2 : 1;
+	char *at;
 
 	begin(line, key);
-	do {
-		*--at = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest);
-	if (value < 0)
-		*--at = '-';
-	put(line, at, (size_t)(digits + sizeof(digits) - at));
+	for (uint64_t bound = 10; n < INT_LENGTH_MAX && rest >= bound; bound *= 10)
+		n++;
+	at = room(line, n);
+	if (!at)
+		return;
+	line->n += n;
+	*at = '-';
+	for (at += n - 1; rest >= 10; rest /= 10)
+		*at-- = (char)('0' + rest % 10);
+	*at = (char)('0' + rest);
 }
 
 static void put_escaped(struct json_line *line, unsigned char c)
@@ -140,7 +143,7 @@ void json_line_text(struct json_line *line, const char *key, const char *text)
 	const char *start = text;
 
 	begin(line, key);
-	put_char(line, '"');
+	put(line, "\"", 1);
 	for (; *text; text++)
 		if ((unsigned char)*text < 0x20 || *text == '"' || *text == '\\') {
 			put(line, start, (size_t)(text - start));
@@ -148,5 +151,5 @@ void json_line_text(struct json_line *line, const char *key, const char *text)
 			start = text + 1;
 		}
 	put(line, start, (size_t)(text - start));
-	put_char(line, '"');
+	put(line, "\"", 1);
 }

@@ -21,7 +21,7 @@ static int key_check(const char *key, const struct place *place, const char *con
 	const char *near;
 
 	for (size_t i = 0; i < n; i++)
-		if (*key == *known[i] && strcmp(key, known[i]) == 0)
+		if (key_is(key, known[i]))
 			return 0;
 	near = suggest(key, known, n);
 	place_key(&below, place, key);

@@ -256,6 +256,8 @@ static int task_read(struct reader *reader, const struct value *object, const st
 	return r < 0 ? r : suspensions_read(reader, object, place, task);
 }
 
+#define FEW_TASKS 16	/* counting is quicker than sorting */
+
 struct ranked {
 	nsec_t period_ns;
 	size_t index;
@@ -273,8 +275,17 @@ static int ranked_compare(const void *a, const void *b)
 /* Rate monotonic, ties by order. */
 static int priorities_assign(struct vrk_task *tasks, size_t n)
 {
-	_cleanup_(freep) struct ranked *ranked = calloc(n + 1, sizeof(*ranked));
+	_cleanup_(freep) struct ranked *ranked = NULL;
 
+	if (n <= FEW_TASKS) {
+		for (size_t i = 0; i < n; i++) {
+			tasks[i].priority = 0;
+			for (size_t k = 0; k < n; k++)
+				tasks[i].priority += tasks[k].period_ns < tasks[i].period_ns || (tasks[k].period_ns == tasks[i].period_ns && k < i);
+		}
+		return 0;
+	}
+	ranked = calloc(n, sizeof(*ranked));
 	if (!ranked)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)

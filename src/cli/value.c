@@ -64,9 +64,9 @@ static struct value *value_new(struct parser *p)
 
 /* ---- complaints ---- */
 
-static bool is_blank(char c)
+static inline bool is_blank(char c)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+	return (unsigned char)c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r');
 }
 
 static int unfinished(const struct parser *p, size_t line)
@@ -198,6 +198,20 @@ static int escape_read(struct parser *p, const struct place *place)
 	return 0;
 }
 
+/* What stands for itself in a string, and is one byte long. */
+static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true };
+
+static int sequence_read(struct parser *p)
+{
+	size_t n = utf8_length(p->at, p->end);
+
+	if (n == 0)
+		return broken(p, "a string that is not UTF-8");
+	p->out = mempcpy(p->out, p->at, n);
+	p->at += n;
+	return 0;
+}
+
 /* From quote to quote; the copy ends in a zero byte. */
 static int string_read(struct parser *p, const struct place *place, const char **ret, size_t *ret_length)
 {
@@ -208,28 +222,23 @@ static int string_read(struct parser *p, const struct place *place, const char *
 		return broken(p, "a string in double quotes was expected");
 	p->at++;
 	while (r >= 0) {
-		unsigned char c;
+		const char *at = p->at, *end = p->end;
+		char *out = p->out;
 
-		if (p->at == p->end)
+		while (at < end && plain[(unsigned char)*at])
+			*out++ = *at++;
+		p->at = at;
+		p->out = out;
+		if (at == end)
 			return broken(p, "");
-		c = (unsigned char)*p->at;
-		if (c == '"')
+		if (*at == '"')
 			break;
-		if (c == '\\') {
+		if (*p->at == '\\')
 			r = escape_read(p, place);
-		} else if (c < 0x20) {
+		else if ((unsigned char)*p->at < 0x20)
 			return broken(p, "a control character in a string");
-		} else if (c < 0x80) {
-			*p->out++ = (char)c;
-			p->at++;
-		} else {
-			size_t n = utf8_length(p->at, p->end);
-
-			if (n == 0)
-				return broken(p, "a string that is not UTF-8");
-			p->out = mempcpy(p->out, p->at, n);
-			p->at += n;
-		}
+		else
+			r = sequence_read(p);
 	}
 	if (r < 0)
 		return r;
@@ -242,13 +251,13 @@ static int string_read(struct parser *p, const struct place *place, const char *
 
 /* ---- values ---- */
 
-static void blanks_skip(struct parser *p)
+static inline void blanks_skip(struct parser *p)
 {
 	while (p->at < p->end && is_blank(*p->at))
 		p->at++;
 }
 
-static bool take(struct parser *p, char c)
+static inline bool take(struct parser *p, char c)
 {
 	blanks_skip(p);
 	if (p->at == p->end || *p->at != c)
@@ -447,7 +456,7 @@ const char *value_type_name(const struct value *value)
 const struct value *value_get(const struct value *object, const char *key)
 {
 	for (const struct value *v = object->first; v; v = v->next)
-		if (*v->key == *key && strcmp(v->key, key) == 0)
+		if (key_is(v->key, key))
 			return v;
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <json-c/json.h>
 
 #include "cleanup.h"
@@ -42,6 +43,12 @@ int values_parse(const char *text, size_t length, struct values *ret, struct vr_
 
 /* "null", "boolean", "int", "double", "string", "array", "object" */
 const char *value_type_name(const struct value *value);
+
+/* Two letters tell most keys apart, without a call. */
+static inline bool key_is(const char *a, const char *b)
+{
+	return a[0] == b[0] && (a[0] == '\0' || (a[1] == b[1] && strcmp(a, b) == 0));
+}
 
 /* The member of an object; NULL = it has none of that name. */
 const struct value *value_get(const struct value *object, const char *key);

@@ -101,6 +101,8 @@ static int analyze_one(const char *path, bool json)
 
 /* ---- batch ---- */
 
+#define BATCH_BUFFER (1 << 16)	/* bytes: a line in and a line out are about 2000 each */
+
 static int line_analyze(const char *text, size_t length, struct json_line *answer, struct vr_error **reterr)
 {
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
@@ -136,6 +138,8 @@ static int analyze_batch(void)
 	size_t size = 0;
 	ssize_t n;
 
+	(void)setvbuf(stdin, NULL, _IOFBF, BATCH_BUFFER);
+	(void)setvbuf(stdout, NULL, _IOFBF, BATCH_BUFFER);
 	while ((n = getline(&line, &size, stdin)) >= 0) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		int r;
