@@ -19,6 +19,7 @@
 
 #define COMMON  (OPTION_BIT(OPTION_BUS) | OPTION_BIT(OPTION_HELP))
 #define READING (COMMON | OPTION_BIT(OPTION_JSON))
+#define OPTIONS_ANALYZE (OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_EXPLAIN))
 #define OPTIONS_RUN (OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_SEED))
 #define RESERVE_OPTIONS                                                                               \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
@@ -48,7 +49,7 @@ static const struct verb {
 	  "live: what each reservation uses, is throttled and misses; q quits", "top" },
 	{ "doctor", "", 0, 0, READING, verb_doctor, "is this host fit, and the commands that mend it", "doctor" },
 	{ "monitor", "", 0, 0, READING, verb_monitor, "print events as they come", "monitor --json" },
-	{ "analyze", "[SYSTEM.json]", 0, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_BATCH), verb_analyze,
+	{ "analyze", "[SYSTEM.json]", 0, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_ANALYZE, verb_analyze,
 	  "does a described system meet its deadlines; asks no daemon", "analyze system.json" },
 	{ "plan", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_POLICY), verb_plan,
 	  "find the budgets, periods and CPUs that a described system lacks", "plan --policy repack system.json" },
@@ -116,7 +117,7 @@ static int help_all(void)
 	puts("\nOptions of top:");
 	options_help(OPTION_BIT(OPTION_INTERVAL));
 	puts("\nOptions of analyze:");
-	options_help(OPTION_BIT(OPTION_BATCH));
+	options_help(OPTIONS_ANALYZE);
 	puts("\nOptions of plan:");
 	options_help(OPTION_BIT(OPTION_POLICY));
 	puts("\nOptions of simulate:");

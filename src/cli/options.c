@@ -29,6 +29,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_FILE] = { "file", 0, "FILE", NULL, "a reservation document (JSON), - is standard input" },
 	[OPTION_INTERVAL] = { "interval", 0, "TIME", NULL, "time between two samples, 1s if left out" },
 	[OPTION_BATCH] = { "batch", 0, NULL, NULL, "one description per line of standard input, one verdict per line" },
+	[OPTION_EXPLAIN] = { "explain", 0, NULL, NULL, "the reasoning, step by step and with its numbers" },
 	[OPTION_POLICY] = { "policy", 0, "POLICY", NULL, "spread (if left out), repack or exclusive" },
 	[OPTION_FOR] = { "for", 0, "TIME", NULL, "simulated time, 10s if left out" },
 	[OPTION_SEED] = { "seed", 0, "NUMBER", NULL, "draw phases and pauses by it; left out: all start at once" },

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "system-answer.h"
+#include "system-slack.h"
 #include "text.h"
 #include "value.h"
 
@@ -94,43 +95,19 @@ char *system_side_text(char buf[TEXT_NUMBER_MAX], enum vrk_side_unit unit, uint6
 	return buf;
 }
 
-/* The reservations that share the CPU, with the vCPUs that they are. */
-static int cpu_gather(const struct system_document *d, size_t cpu, struct vrk_reservation **ret, size_t **ret_who,
-		      size_t *ret_n)
-{
-	_cleanup_(freep) struct vrk_reservation *r = calloc(d->n_vcpus + 1, sizeof(*r));
-	_cleanup_(freep) size_t *who = calloc(d->n_vcpus + 1, sizeof(*who));
-	size_t n = 0;
-
-	if (!r || !who)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->n_vcpus; i++) {
-		if (d->vcpus[i].cpu >= 0 && (size_t)d->vcpus[i].cpu != cpu)
-			continue;
-		who[n] = i;
-		r[n++] = d->vcpus[i].reservation;
-	}
-	*ret = TAKE_PTR(r);
-	*ret_who = TAKE_PTR(who);
-	*ret_n = n;
-	return 0;
-}
-
 static int cpu_repair(const struct system_document *d, size_t cpu, char **ret)
 {
 	_cleanup_(freep) struct vrk_reservation *reservations = NULL;
 	_cleanup_(freep) size_t *who = NULL;
-	struct vrk_host host = d->system.host;
+	const struct vrk_host host = system_cpu_host(d);
 	char value[VRK_NSEC_STRLEN];
 	struct vrk_repair repair;
 	size_t n;
 	int r;
 
-	r = cpu_gather(d, cpu, &reservations, &who, &n);
+	r = system_cpu_gather(d, cpu, &reservations, &who, &n);
 	if (r < 0)
 		return r;
-	if (!global_queue(d))
-		host.cpus = 1;
 	r = d->system.scheduler == VRK_HOST_EDF ? vrk_admit_repair(&host, reservations, n, 0, &repair) : -EOPNOTSUPP;
 	if (r == -ENOMEM)
 		return r;
@@ -147,23 +124,50 @@ static int cpu_repair(const struct system_document *d, size_t cpu, char **ret)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-static int guest_repair(const struct system_document *d, size_t v, char **ret)
+/* Under fixed priority a larger budget delays others and itself: what surely helps is less to do. */
+static int scale_repair(const struct system_document *d, const struct vrk_system_result *result, size_t v, char **ret)
+{
+	struct vcpu_slack slack;
+	int r = system_slack_find(d, result, v, &slack);
+
+	if (r < 0)
+		return r;
+	if (slack.known_tasks && slack.wcet_permille > 0)
+		r = asprintf(ret, "make the tasks of %s/vcpu%" PRIu32 " shorter: with %" PRIu64 ".%" PRIu64 " %% of their wcet they fit",
+			     d->names[v].vm, d->names[v].index, slack.wcet_permille / 10, slack.wcet_permille % 10);
+	else
+		r = asprintf(ret, "give %s/vcpu%" PRIu32 " fewer tasks, or a higher place among the servers", d->names[v].vm, d->names[v].index);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+static int guest_repair(const struct system_document *d, const struct vrk_system_result *result, size_t v, char **ret)
 {
 	const struct vrk_reservation *now = &d->vcpus[v].reservation;
 	char value[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
-	nsec_t budget = 0;
+	nsec_t budget = 0, largest = 0;
 	int r;
 
+	if (d->system.scheduler != VRK_HOST_EDF)
+		return scale_repair(d, result, v, ret);
 	r = vrk_size_budget(&d->system.host, &d->vcpus[v].guest, now->period_ns,
 			    now->deadline_ns == now->period_ns ? 0 : now->deadline_ns, 0, &budget);
 	if (r == -ENOMEM)
 		return r;
-	if (r >= 0 && budget > now->budget_ns)
+	(void)vrk_nsec_format(period, now->period_ns);
+	if (r < 0 || budget <= now->budget_ns) {
+		r = asprintf(ret, "no budget is enough with a period of %s: try a shorter one (virtrk plan finds it)", period);
+		return r < 0 ? -ENOMEM : 0;
+	}
+	r = system_largest_find(d, v, &largest);
+	if (r < 0)
+		return r;
+	if (budget <= largest)
 		r = asprintf(ret, "give %s/vcpu%" PRIu32 " a budget of %s in every %s", d->names[v].vm, d->names[v].index,
-			     vrk_nsec_format(value, budget), vrk_nsec_format(period, now->period_ns));
+			     vrk_nsec_format(value, budget), period);
 	else
-		r = asprintf(ret, "no budget is enough with a period of %s: try a shorter one (virtrk plan finds it)",
-			     vrk_nsec_format(period, now->period_ns));
+		r = asprintf(ret, "%s/vcpu%" PRIu32 " needs a budget of %s in every %s, more than its CPU can give: try a shorter period "
+			     "(virtrk plan finds it), or another CPU", d->names[v].vm, d->names[v].index,
+			     vrk_nsec_format(value, budget), period);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -215,7 +219,7 @@ int system_refusal_find(const struct system_document *d, const struct vrk_system
 		if (!result->vcpus[i].ok) {
 			ret->verdict = result->vcpus[i];
 			r = guest_reason(d, i, &ret->verdict, &ret->reason);
-			return r < 0 ? r : guest_repair(d, i, &ret->repair);
+			return r < 0 ? r : guest_repair(d, result, i, &ret->repair);
 		}
 	return 0;
 }

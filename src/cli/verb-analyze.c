@@ -10,9 +10,14 @@
 
 #include "answer.h"
 #include "cli.h"
+#include "explain.h"
 #include "system-answer.h"
+#include "system-explain.h"
 #include "system-judge.h"
+#include "system-proof.h"
 #include "text.h"
+
+#define EXPLAIN_COLUMNS 100
 
 /* ---- for people ---- */
 
@@ -61,9 +66,42 @@ static int cpus_lines(struct json_object *cpus)
 	return CLI_DONE;
 }
 
+/* How far each vCPU is from the edge, where that is known of any. */
+static int slack_table(struct json_object *vcpus)
+{
+	static const struct table_column columns[] = {
+		{ "VM", TABLE_LEFT }, { "VCPU", TABLE_RIGHT }, { "BUDGET", TABLE_RIGHT }, { "LEAST", TABLE_RIGHT },
+		{ "LARGEST", TABLE_RIGHT }, { "PERIOD", TABLE_RIGHT }, { "WCETS", TABLE_RIGHT }, { "FIRST", TABLE_LEFT },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	int r = table_new(&table, columns, ARRAY_SIZE(columns));
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(vcpus); i++) {
+		struct json_object *row = json_object_array_get_idx(vcpus, i);
+		uint64_t permille = answer_is_null(row, "wcet_permille") ? 0 : answer_u64(row, "wcet_permille");
+		char text[VRK_NSEC_STRLEN];
+
+		table_add(table, "%s", answer_text(row, "vm"));
+		table_add(table, "%" PRIu64, answer_u64(row, "vcpu"));
+		table_add(table, "%s", vrk_nsec_format(text, answer_u64(row, "budget")));
+		table_add(table, "%s", answer_is_null(row, "least_budget") ? "-" : vrk_nsec_format(text, answer_u64(row, "least_budget")));
+		table_add(table, "%s", answer_is_null(row, "largest_budget") ? "-" : vrk_nsec_format(text, answer_u64(row, "largest_budget")));
+		table_add(table, "%s", vrk_nsec_format(text, answer_u64(row, "period")));
+		if (answer_is_null(row, "wcet_permille"))
+			table_add(table, "-");
+		else
+			table_add(table, "x%" PRIu64 ".%03" PRIu64, permille / 1000, permille % 1000);
+		table_add(table, "%s", answer_is_null(row, "first") ? "-" : answer_text(row, "first"));
+	}
+	return cli_print_table(table);
+}
+
 static int answer_show(struct json_object *answer)
 {
 	struct json_object *refusal = answer_member(answer, "refusal"), *tasks = answer_member(answer, "tasks");
+	struct json_object *vcpus = answer_member(answer, "vcpus");
 	int r;
 
 	if (cli_print("schedulable: %s", answer_bool(answer, "schedulable") ? "yes" : "no") < 0)
@@ -73,12 +111,48 @@ static int answer_show(struct json_object *answer)
 	    (cli_print("why: %s", answer_text(refusal, "reason")) < 0 ||
 	     cli_print("repair: %s", answer_text(refusal, "repair")) < 0))
 		return cli_fail(-ENOMEM, NULL);
-	if (r != CLI_DONE || json_object_array_length(tasks) == 0)
-		return r;
-	return cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : tasks_table(tasks);
+	if (r == CLI_DONE && json_object_array_length(tasks) > 0)
+		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : tasks_table(tasks);
+	if (r == CLI_DONE && json_object_array_length(vcpus) > 0)
+		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : slack_table(vcpus);
+	return r;
 }
 
-static int analyze_one(const char *path, bool json)
+/* The answer with all that one question deserves and a batch could not wait for. */
+static int answer_whole(const struct system_document *d, const struct vrk_system_result *result, bool explain,
+			struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(freep) struct vcpu_slack *slacks = calloc(d->n_vcpus + 1, sizeof(*slacks));
+	_cleanup_(json_object_putp) struct json_object *answer = NULL, *parts = NULL;
+	_cleanup_(system_proof_done) struct system_proof proof = { 0 };
+	int r = slacks ? system_prove(d, result, &proof, reterr) : -ENOMEM;
+
+	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++)
+		r = system_slack_find(d, result, v, &slacks[v]);
+	if (r >= 0)
+		r = system_answer_make(d, result, &answer);
+	if (r >= 0)
+		r = system_proof_add(d, result, &proof, slacks, answer);
+	if (r >= 0 && explain)
+		r = system_explain_make(d, result, slacks, &parts);
+	if (r >= 0 && explain) {
+		r = json_object_object_add(answer, "explain", parts) < 0 ? -ENOMEM : 0;
+		parts = r < 0 ? parts : NULL;
+	}
+	if (r >= 0)
+		*ret = TAKE_PTR(answer);
+	return r;
+}
+
+static int explain_show(struct json_object *answer)
+{
+	size_t columns = cli_columns();
+
+	columns = columns == 0 || columns > EXPLAIN_COLUMNS ? EXPLAIN_COLUMNS : columns;
+	return explain_print(answer_member(answer, "explain"), columns) < 0 ? cli_fail(-ENOMEM, NULL) : CLI_DONE;
+}
+
+static int analyze_one(const char *path, bool json, bool explain)
 {
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
 	_cleanup_(system_document_done) struct system_document document = { 0 };
@@ -90,12 +164,14 @@ static int analyze_one(const char *path, bool json)
 	if (r >= 0)
 		r = system_judge(&document, &result, &err);
 	if (r >= 0)
-		r = system_answer_make(&document, &result, &answer);
+		r = answer_whole(&document, &result, explain, &answer, &err);
 	if (r == -EBADMSG && err && err->reason == VR_BAD_CONFIG)
 		return cli_say(CLI_USAGE, "%s", err->text);
 	if (r < 0)
 		return cli_fail(r, err);
 	r = json ? cli_print_json(answer) : answer_show(answer);
+	if (r == CLI_DONE && explain && !json)
+		r = explain_show(answer);
 	return r != CLI_DONE ? r : result.ok ? CLI_DONE : CLI_REFUSED;
 }
 
@@ -162,11 +238,13 @@ static int analyze_batch(void)
 
 int verb_analyze(const struct arguments *arguments)
 {
-	bool batch = arguments->given[OPTION_BATCH];
+	bool batch = arguments->given[OPTION_BATCH], explain = arguments->given[OPTION_EXPLAIN];
 
 	if (batch && arguments->n_operands > 1)
 		return cli_say(CLI_USAGE, "--batch reads standard input: it takes no file");
+	if (batch && explain)
+		return cli_say(CLI_USAGE, "--explain is for one description, not for --batch");
 	if (!batch && arguments->n_operands < 2)
 		return cli_say(CLI_USAGE, "analyze needs a system description, - is standard input (or --batch)");
-	return batch ? analyze_batch() : analyze_one(arguments->operands[1], arguments->given[OPTION_JSON]);
+	return batch ? analyze_batch() : analyze_one(arguments->operands[1], arguments->given[OPTION_JSON], explain);
 }

@@ -10,6 +10,7 @@
 #include "answer.h"
 #include "cli.h"
 #include "system-plan.h"
+#include "system-proof.h"
 #include "text.h"
 
 static int policy_get(const struct arguments *arguments, enum system_policy *ret)
@@ -75,13 +76,31 @@ static int proof_lines(const struct system_document *d, const struct vrk_system_
 	return CLI_DONE;
 }
 
-static int plan_show(const struct system_document *d, const struct vrk_system_result *result)
+/* The same for what is inside the vCPUs. */
+static int inside_lines(const struct system_document *d, const struct system_proof *proof)
+{
+	int r = 0;
+
+	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++)
+		if (proof->guests[v].test == VRK_TEST_GUEST_FP)
+			r = cli_print("%s/vcpu%" PRIu32 ": yes (guest-fp), certificate checked: %zu task%s, %zu job%s", d->names[v].vm,
+				      d->names[v].index, d->names[v].n_tasks, d->names[v].n_tasks == 1 ? "" : "s", proof->guests[v].n_points,
+				      proof->guests[v].n_points == 1 ? "" : "s");
+		else if (proof->guests[v].test == VRK_TEST_GUEST_EDF)
+			r = cli_print("%s/vcpu%" PRIu32 ": yes (guest-edf), certificate checked: %zu witness point%s", d->names[v].vm,
+				      d->names[v].index, proof->guests[v].n_points / 2, proof->guests[v].n_points == 2 ? "" : "s");
+	return r < 0 ? cli_fail(r, NULL) : CLI_DONE;
+}
+
+static int plan_show(const struct system_document *d, const struct vrk_system_result *result, const struct system_proof *proof)
 {
 	int r;
 
 	if (cli_print("schedulable: yes") < 0)
 		return cli_fail(-ENOMEM, NULL);
 	r = proof_lines(d, result);
+	if (r == CLI_DONE)
+		r = inside_lines(d, proof);
 	if (r != CLI_DONE || d->n_vcpus == 0)
 		return r;
 	return cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : plan_table(d);
@@ -123,6 +142,7 @@ int verb_plan(const struct arguments *arguments)
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
 	_cleanup_(system_document_done) struct system_document document = { 0 };
 	_cleanup_(system_refusal_done) struct system_refusal refusal = { 0 };
+	_cleanup_(system_proof_done) struct system_proof proof = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	bool json = arguments->given[OPTION_JSON];
 	enum system_policy policy;
@@ -133,6 +153,8 @@ int verb_plan(const struct arguments *arguments)
 	r = system_document_read(arguments->operands[1], &document, &err);
 	if (r >= 0)
 		r = system_plan_make(&document, policy, &result, &refusal, &err);
+	if (r >= 0 && !refusal.reason)
+		r = system_prove(&document, &result, &proof, &err);
 	if (r == -EBADMSG && err && err->reason == VR_BAD_CONFIG)
 		return cli_say(CLI_USAGE, "%s", err->text);
 	if (r < 0)
@@ -141,5 +163,5 @@ int verb_plan(const struct arguments *arguments)
 		r = json ? refusal_json(&refusal) : refusal_show(&refusal);
 		return r != CLI_DONE ? r : CLI_REFUSED;
 	}
-	return json ? plan_json(&document) : plan_show(&document, &result);
+	return json ? plan_json(&document) : plan_show(&document, &result, &proof);
 }

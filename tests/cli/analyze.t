@@ -25,7 +25,19 @@ vcpu='.vms[0].vcpus[0]'
 
 check "golden responses" "with . | jq -c '[.tasks[].response]'" 0 '^\[13000000,16000000,33000000\]$'
 check "golden responses, D = 6 ms" "with '$vcpu.deadline = \"6ms\"' | jq -c '[.tasks[].response]'" 0 '^\[9000000,12000000,29000000\]$'
-check "the answer's keys" "with . | jq -c '[keys, .cpus[0], .refusal]'" 0 '^\[\["cpus","refusal","schedulable","tasks"\],\{"cpu":0,"ok":true,"test":"qpa"\},null\]$'
+check "the answer's keys" "with . | jq -c '[keys, (.cpus[0] | del(.certificate)), .refusal]'" 0 '^\[\["cpus","refusal","schedulable","tasks","vcpus"\],\{"cpu":0,"ok":true,"test":"qpa"\},null\]$'
+check "a certificate of each CPU" "with . | jq -c '.cpus[0].certificate'" 0 '^\{"test":"qpa","horizon":0,"points":\[\]\}$'
+check "a certificate of each vCPU" "with . | jq -c '.vcpus[0].certificate'" 0 '^\{"test":"guest-fp","horizon":0,"points":\[13000000,16000000,33000000\],"responses":\[13000000,16000000,33000000\]\}$'
+check "and under EDF" "with '.vms[0].scheduler = \"edf\"' | jq -c '.vcpus[0].certificate | .test, (.points | length), (.horizon > 0)' | paste -sd ' '" 0 '^"guest-edf" [1-9][0-9]* true$'
+check "none after a no" "with '$vcpu.budget = \"1ms\"' | jq -c '[.vcpus[].certificate]'" 0 '^\[null\]$'
+check "which breaks first, and how far it is" "with . | jq -c '.vcpus[0] | [.least_budget, .largest_budget, .wcet_permille, .first]'" 0 '^\[2000000,9500000,2000,"t3"\]$'
+check "for people, too" "table ." 0 "^a +0 +4ms +2ms +9.5ms +10ms +x2.000 +t3$"
+check "the least budget is enough" "with '$vcpu.budget = \"2ms\"' | jq .schedulable" 0 "^true$"
+check "and 1 us less is not" "with '$vcpu.budget = \"1999us\"' | jq .schedulable" 0 "^false$"
+check "twice the wcets are met" "with '$vcpu.tasks[].wcet |= {\"1ms\":\"2ms\",\"3ms\":\"6ms\",\"4ms\":\"8ms\"}[.]' | jq .schedulable" 0 "^true$"
+check "and a thousandth more is not: t3 first" "with '$vcpu.tasks[].wcet |= {\"1ms\":\"2001us\",\"3ms\":\"6003us\",\"4ms\":\"8004us\"}[.]' | jq -c '[.tasks[].ok]'" 0 '^\[true,true,false\]$'
+check "the largest budget is taken" "with '$vcpu.budget = \"9.5ms\"' | jq .schedulable" 0 "^true$"
+check "and 1 us more is not" "with '$vcpu.budget = \"9501us\"' | jq .schedulable" 0 "^false$"
 check "a yes for people" "table ." 0 "schedulable: yes"
 check "the table" "table ." 0 "t3 +33ms +80ms +47ms +yes"
 check "integers are ns" "with '$vcpu.budget = 4000000 | $vcpu.period = 10000000' | jq -c '[.tasks[].response]'" 0 '^\[13000000,'
@@ -37,6 +49,7 @@ check "a task that is late" "with '$vcpu.tasks[2].wcet = \"40ms\"' | jq -c '[.sc
 check "a no is exit code 3" "table '$vcpu.tasks[2].wcet = \"40ms\"'" 3 "why: a/vcpu0: t3 may take"
 check "and says what would mend it" "table '$vcpu.tasks[2].wcet = \"20ms\" | $vcpu.budget = \"3ms\"'" 3 "repair: give a/vcpu0 a budget of"
 check "the repair is true" "b=\$(with '$vcpu.budget = \"1ms\"' | jq -r .refusal.repair | grep -oE '[0-9.]+(us|ms)' | head -n 1); with \"$vcpu.budget = \\\"\$b\\\"\" | jq .schedulable" 0 "^true$"
+check "a repair is no more than the CPU can give" "with '$vcpu.budget = \"9ms\" | $vcpu.tasks = [{name:\"h\", wcet:\"1.6ms\", period:\"2ms\"}]' | jq -r .refusal.repair" 0 "a/vcpu0 needs a budget of 9.8ms in every 10ms, more than its CPU can give: try a shorter period"
 check "a CPU that is too full" "with '.vms += [.vms[0], .vms[0]]' | jq -c '[.cpus[0].ok, .refusal.test, (.refusal.repair | length > 0)]'" 0 '^\[false,"(qpa|kernel)",true\]$'
 check "nothing is promised inside" "with '.vms += [.vms[0], .vms[0]]' | jq -c '[.tasks[].response] | unique'" 0 '^\[null\]$'
 check "one queue over two CPUs" "with '.host.cpus = 2 | del($vcpu.cpu)' | jq -c '.cpus'" 0 '^\[\{"cpu":null,"ok":true,"test":"'
@@ -60,6 +73,34 @@ check "NaN" "echo '{\"host\":{\"cpus\":NaN}}' | virtrk analyze -" 2 "standard in
 check "the same key twice" "echo '{\"host\":{\"cpus\":1,\"cpus\":2},\"vms\":[]}' | virtrk analyze -" 2 "host.cpus: given twice"
 check "no file" "virtrk analyze" 2 "analyze needs a system description"
 check "a file and --batch" "virtrk analyze --batch x" 2 "takes no file"
+
+# explained FILTER: for people
+explained() {
+	example | jq -c "$1" | virtrk analyze --explain -
+}
+check "explained: the steps of a response time" "explained ." 0 "^    window 26ms: 9ms have to be done, which is surely supplied after 33ms$"
+check "explained: and its end" "explained ." 0 "^  response 33ms <= deadline 80ms: 47ms are left$"
+check "explained: the blackout" "explained ." 0 "nothing comes for P \+ D - 2Q = 12ms, then 4ms in every 10ms$"
+check "explained: the kernel's sum" "explained ." 0 "the sum of budget/period: 0.40 <= 0.95 CPUs$"
+check "explained: what is left" "explained ." 0 "one more reservation could have up to 5.5ms in every 10ms$"
+check "explained: witness points" "explained '$vcpu.deadline = \"5ms\" | .vms[0].supply_mode = \"idling\" | .vms += [{name:\"b\", supply_mode:\"idling\", vcpus:[{budget:\"3ms\", period:\"20ms\", deadline:\"8ms\", cpu:0, tasks:[{name:\"x\", wcet:\"1ms\", period:\"100ms\"}]}]}]'" 0 "in any window of 5ms at most 4ms are due: 4ms <= 5ms$"
+check "explained: demand and supply" "explained '.vms[0].scheduler = \"edf\"'" 0 "in a window of 20ms up to 1ms are due, supplied are 4ms$"
+check "explained: what broke" "explained '$vcpu.tasks[2].wcet = \"40ms\"'" 3 "broken: beyond its deadline of 80ms$"
+check "explained: a load that is too much" "explained '.vms[0].scheduler = \"edf\" | $vcpu.tasks[2].wcet = \"40ms\"'" 3 "broken: the load 0.63 > 0.40 that is supplied$"
+check "explained: nothing inside a no" "explained '.vms += [.vms[0], .vms[0]]'" 3 "its CPU says no, so nothing is promised inside$"
+check "explained: servers" "virtrk analyze --explain $SOURCE/share/examples/deferrable-servers.json" 3 "^  third/vcpu0: delivered within 21ms > its deadline of 20ms$"
+check "explained: one queue" "virtrk analyze --explain $SOURCE/share/examples/global-bcl.json" 0 "one queue: yes, by test bcl"
+check "explained: many steps are cut, and it says so" "explained '.host.fair_server = false | $vcpu.budget = \"9ms\" | $vcpu.tasks = [{name:\"x\", wcet:\"5ms\", period:\"2s\"}, {name:\"h\", wcet:\"1.6ms\", period:\"2ms\"}]'" 3 "more steps are not shown, see --json"
+wide() {
+	for file in "$SOURCE"/share/examples/*.json; do
+		virtrk analyze --explain "$file"
+	done | awk 'length($0) > 100 { print FILENAME ": " $0 }'
+}
+check "explained: readable in 100 columns" "wide" 0 ""
+check "explained: in JSON" "example | virtrk analyze --explain --json - | jq -c '[.explain[] | .about] | unique'" 0 '^\["cpu","task","vcpu"\]$'
+check "explained: steps in JSON" "example | virtrk analyze --explain --json - | jq -c '[.explain[] | select(.name == \"t3\") | .steps[] | [.at, .lhs, .rhs]]'" 0 '^\[\[0,4000000,16000000\],\[16000000,8000000,26000000\],\[26000000,9000000,33000000\],\[33000000,9000000,33000000\]\]$'
+check "explained: the last step is the answer" "for f in $SOURCE/share/examples/*.json; do virtrk analyze --explain --json \$f | jq -r '. as \$a | .explain[] | select(.about == \"task\" and .ok and (.steps_total <= 100)) | . as \$e | (\$a.tasks[] | select(.vm == \$e.vm and .vcpu == \$e.vcpu and .name == \$e.name) | .response) as \$r | select((\$e.text | map(select(startswith(\"job \") or startswith(\"it may become\"))) | length) == 0 and \$e.steps[-1].rhs != \$r) | \"\(\$e.name): \(\$e.steps[-1].rhs) is not \(\$r)\"'; done" 0 ""
+check "explained: not in a batch" "virtrk analyze --batch --explain" 2 "is for one description, not for --batch"
 
 # three FILTER: three lines, the second wrong
 three() {

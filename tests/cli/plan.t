@@ -26,6 +26,8 @@ asked='.vms[0].vcpus[0]'
 check "for people" "plan . | head -n 1" 0 "^schedulable: yes$"
 check "the table" "plan ." 0 "^b +0 +5ms +10ms +10ms +0 +50.0%$"
 check "what proves it" "plan ." 0 "^CPU 1: yes \(qpa\), certificate checked: density alone$"
+check "and what is inside" "plan ." 0 "^a/vcpu0: yes \(guest-fp\), certificate checked: 3 tasks, 3 jobs$"
+check "and under EDF" "plan '.vms[0].scheduler = \"edf\"'" 0 "^a/vcpu0: yes \(guest-edf\), certificate checked: [1-9][0-9]* witness points?$"
 tight='.vms[0].supply_mode = "idling" | .vms[0].vcpus[1] += {deadline:"8ms", cpu:1, tasks:[{name:"x", wcet:"1ms", period:"100ms"}]} |
 	.vms[1].vcpus += [{budget:"500us", period:"20ms", deadline:"1.5ms", cpu:1}]'
 check "witness points" "plan '$tight'" 0 "^CPU 1: yes \(qpa\), certificate checked: [1-9][0-9]* witness points?, horizon [0-9.]+(us|ms|ns)$"
