@@ -63,7 +63,7 @@ void explain_put(struct explain *e, const char *key, struct json_object *value)
 		e->r = add(e->object, key, value);
 }
 
-static struct json_object *string_of(const char *fmt, va_list ap)
+static __attribute__((format(printf, 1, 0))) struct json_object *string_of(const char *fmt, va_list ap)
 {
 	_cleanup_(freep) char *text = NULL;
 
