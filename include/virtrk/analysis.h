@@ -66,12 +66,13 @@ enum vrk_test {
 	VRK_TEST_GUEST_EDF,	/* tasks inside: demand against supply under EDF */
 	VRK_TEST_HOST_FP,	/* fixed-priority servers */
 	VRK_TEST_PLACE,		/* no CPU may take it, or the search for one was cut off */
+	VRK_TEST_IRQ,		/* interrupts: the whole chain in time, and a CPU not stolen as a whole */
 	_VRK_TEST_MAX,
 };
 
 /*
  * Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair",
- * "guest-fp", "guest-edf", "host-fp", "place".
+ * "guest-fp", "guest-edf", "host-fp", "place", "irq".
  */
 const char *vrk_test_name(enum vrk_test test);
 
@@ -338,6 +339,77 @@ struct vrk_lock_bound {
  */
 int vrk_locks_fp(const struct vrk_lock_vcpu *v, size_t n, const struct vrk_locks *locks, struct vrk_verdict *ret_vcpus,
 		 nsec_t *ret_response_ns, struct vrk_lock_bound *ret_bounds);
+
+/*
+ * Interrupts: a device's signal is taken by a hard handler on one CPU, which stops whatever runs there; a thread may go on with it,
+ * and in the end a handler inside a guest may.
+ */
+enum vrk_irq_thread {
+	VRK_IRQ_HARD = 0,		/* no thread: all of it in the hard handler */
+	VRK_IRQ_RESERVED,		/* a thread with a reservation of its own on that CPU */
+	VRK_IRQ_FIFO,			/* a SCHED_FIFO thread: behind every reservation of that CPU */
+};
+
+struct vrk_irq {
+	nsec_t period_ns;		/* least time between two signals */
+	nsec_t jitter_ns;		/* a signal may be late by so much */
+	nsec_t deadline_ns;		/* of the whole chain, from the signal; <= 2^45 */
+	nsec_t hard_ns;			/* execution of the hard handler, > 0 */
+	enum vrk_irq_thread thread;
+	nsec_t thread_ns;		/* execution of the thread, > 0 where there is one */
+	struct vrk_reservation reservation;	/* VRK_IRQ_RESERVED */
+	uint32_t priority;		/* VRK_IRQ_FIFO: the smaller goes first, equal ones count both ways */
+};
+
+/* From the signal to the end of each part, at most; NSEC_MAX = no bound within the deadline. */
+struct vrk_irq_bound {
+	nsec_t hard_ns;
+	nsec_t thread_ns;		/* as hard_ns where there is no thread */
+	nsec_t response_ns;		/* of the whole chain, with the guest's handler where there is one */
+};
+
+/**
+ * vrk_irq_host() - the parts of @n interrupts that one CPU executes
+ * @host: its fair server and costs
+ * @irq:  all interrupts that this CPU takes
+ * @r:    @n_r reservations of vCPUs on this CPU; the threads' own are in @irq
+ * @ret:  hard_ns and thread_ns; response_ns = thread_ns
+ *
+ * Hard handlers do not preempt each other and may come in any order: each waits for all others. A thread with a reservation answers
+ * within its deadline where signals, jitter included, are a period of it apart and its work fits the budget (CBS serving one sporadic
+ * activity); else by its supply. A FIFO thread gets what reservations and the fair server leave: of each at most 2 Q + U t in any
+ * window of t. Other FIFO threads of the CPU that are not in @irq must not exist.
+ *
+ * What thread bounds promise, they promise where vrk_admit() says yes to the question of vrk_irq_question().
+ * Return: 0; -EINVAL a time that must be above zero is zero; -ERANGE, -E2BIG, -ENOMEM. O(n^2 * fixpoint steps).
+ */
+int vrk_irq_host(const struct vrk_host *host, const struct vrk_irq *irq, size_t n, const struct vrk_reservation *r, size_t n_r,
+		 struct vrk_irq_bound *ret);
+
+/**
+ * vrk_irq_question() - what to ask vrk_admit() about a CPU from which interrupts steal
+ * @ret_host: one CPU, on which stolen time is spread over costs and budgets
+ * @ret_r:    @n_r + (number of VRK_IRQ_RESERVED) reservations, first those of @r
+ *
+ * Hard handlers take at most I0 + rho t of any window of t. So the demand must fit t - I0 - rho t; that is the ordinary question
+ * with every budget and cost divided by 1 - rho, and deadlines shorter by I0 / (1 - rho). Rounded up; the kernel's own check is then
+ * asked about larger budgets than it will see.
+ * Return: 0; -EDOM hard handlers alone need the whole CPU; -EINVAL, -ERANGE, -E2BIG as vrk_irq_host(). O(n + n_r).
+ */
+int vrk_irq_question(const struct vrk_host *host, const struct vrk_irq *irq, size_t n, const struct vrk_reservation *r, size_t n_r,
+		     struct vrk_host *ret_host, struct vrk_reservation *ret_r, size_t *ret_n);
+
+/* Stolen time goes from the supply of everything on that CPU, too: kernels differ in whether a budget is charged for it. */
+void vrk_irq_supply(const struct vrk_irq *irq, size_t n, struct vrk_supply *s);
+
+/**
+ * vrk_irq_sporadic() - when a reservation with nothing else to do has served what comes now and then
+ * @work_ns:  of one activation; @apart_ns: least time between two
+ *
+ * Return: the reservation's deadline; NSEC_MAX where that is not promised: more work than the budget (as much, with a deadline below the
+ * period: the kernel may cut the budget of one that slept), or activations less than a period apart.
+ */
+nsec_t vrk_irq_sporadic(const struct vrk_reservation *r, nsec_t work_ns, nsec_t apart_ns);
 
 /**
  * vrk_guest_edf() - EDF tasks under a supply: demand never exceeds it

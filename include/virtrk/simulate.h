@@ -60,12 +60,14 @@ struct vrk_sim_task {
 	const struct vrk_sim_section *sections;	/* part of the wcet; not in servers that are edf */
 	size_t n_sections;
 	uint32_t rank;			/* in ranked queues */
+	bool handler;			/* goes before holders, too; handlers are a server's first tasks, without sections */
 };
 
 struct vrk_sim_server {
 	struct vrk_reservation reservation;
 	int32_t cpu;			/* -1 = may run anywhere */
 	bool fair;			/* the kernel's fair server: pinned, deferred to zero laxity */
+	bool hard;			/* hard interrupt handlers: before everything else, without budget; pinned */
 	bool idling;			/* spins when it has no job, instead of sleeping */
 	bool edf;			/* its tasks by EDF; else the earlier in the array goes first */
 	size_t first_task;		/* tasks[first_task .. first_task + n_tasks) */

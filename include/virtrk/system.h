@@ -60,6 +60,16 @@ struct vrk_vcpu {
 	struct vrk_reservation reservation;	/* gapless is taken from guest.mode: an idling vCPU never sleeps */
 	int32_t cpu;				/* -1: one queue over all CPUs (EDF only); then all vCPUs must have -1 */
 	struct vrk_guest guest;			/* n = 0: only the reservation is judged */
+	nsec_t masked_ns;			/* the longest time for which the guest does not reschedule (interrupts or preemption off) */
+};
+
+/* An interrupt and where its parts run. */
+struct vrk_system_irq {
+	struct vrk_irq irq;
+	uint32_t cpu;				/* takes the signal; its thread runs there, too */
+	size_t vcpu;				/* goes on to a handler in that guest; SIZE_MAX = it does not */
+	nsec_t injection_ns;			/* from the thread's end to the handler being pending in the guest, at most */
+	nsec_t handler_ns;			/* execution of the guest's handler, > 0 where there is one */
 };
 
 struct vrk_system {
@@ -67,6 +77,9 @@ struct vrk_system {
 	enum vrk_host_scheduler scheduler;
 	const struct vrk_vcpu *vcpus;
 	size_t n;
+	const struct vrk_locks *locks;		/* of fixed-priority guests; all vCPUs' tasks in a row; NULL = none */
+	const struct vrk_system_irq *irqs;	/* EDF hosts whose vCPUs have CPUs, and fixed-priority guests */
+	size_t n_irqs;
 };
 
 /* Owned by the caller; vrk_system_result_done(). */
@@ -79,6 +92,9 @@ struct vrk_system_result {
 	struct vrk_verdict *vcpus;		/* the guest's; the CPU's when that said no: then nothing is promised inside */
 	size_t n_tasks;
 	nsec_t *responses_ns;			/* all vCPUs' tasks in a row; NSEC_MAX = no bound (or EDF guest) */
+	struct vrk_lock_bound *locks;		/* the same tasks; all 0 where nothing is shared */
+	size_t n_irqs;
+	struct vrk_irq_bound *irqs;
 };
 
 void vrk_system_result_done(struct vrk_system_result *result);
@@ -86,10 +102,23 @@ void vrk_system_result_done(struct vrk_system_result *result);
 /**
  * vrk_system_analyze() - does everything meet its deadlines, from CPUs to tasks?
  *
+ * Guests that share resources are judged together (vrk_locks_fp()); handlers of interrupts are tasks that go before all others of
+ * their vCPU. The only handler of a vCPU without tasks is served within that reservation's deadline (vrk_irq_sporadic()).
+ *
  * Return: 0 with *ret filled; -EINVAL no CPU, a vCPU on a CPU that is not there, some pinned and some not, FP with one queue, a task
- * out of order; -ERANGE, -E2BIG, -ENOMEM.
+ * out of order, an interrupt or section of nothing; -EOPNOTSUPP what no proof covers: sections or handlers in an EDF guest, blocking_ns beside
+ * sections, interrupts without CPUs for vCPUs or beside fixed-priority servers; -ERANGE, -E2BIG, -ENOMEM.
  */
 int vrk_system_analyze(const struct vrk_system *system, struct vrk_system_result *ret);
+
+/**
+ * vrk_system_tasks() - the tasks of vCPU @v as its guest's test took them
+ * @ret: room for the guest's tasks and one per interrupt that goes to it
+ *
+ * Handlers first, then the guest's own with their waits for resources as suspensions and sections of lower priorities as
+ * blocking: what a certificate of the guest's yes has to be about. Return: how many. O(n + n_irqs).
+ */
+size_t vrk_system_tasks(const struct vrk_system *system, const struct vrk_system_result *result, size_t v, struct vrk_task *ret);
 
 /**
  * vrk_system_check() - proves the CPUs' part of a yes again, by vrk_certificate_check()

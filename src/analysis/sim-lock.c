@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Locks between guests in the simulator. A resource has an owner and a queue; a task that asks for one that is taken sleeps, and
- * the release passes ownership to the next in the queue, who hears of it after the resource's latency at most. In its guest an
- * owner goes before all tasks that own nothing: by priority among such, or the first granted first, since no bound may depend
- * on that. The host knows nothing of it all: an owner's vCPU runs when its reservation does.
+ * Locks between guests in the simulator. A resource has an owner and a queue; a task that asks for one that is taken sleeps,
+ * and the release passes ownership to the next in the queue, who hears of it after the resource's latency at most. In its
+ * guest an owner goes before all tasks that own nothing, but not before handlers of interrupts: by priority among such, or the
+ * first granted first, since no bound may depend on that. The host knows nothing of it all: an owner's vCPU runs when its
+ * reservation does.
  *
  * Called by sim-guest.c, at instants at which the task that asks or releases is running. Sections do not nest: a task asks
  * for one lock at a time, and holds it until its section is executed.
@@ -19,7 +20,7 @@ int sections_check(const struct vrk_sim_host *host, const struct vrk_sim_task *t
 {
 	nsec_t left = t->wcet_ns < WCET_MAX ? t->wcet_ns : WCET_MAX;
 
-	if (t->n_sections > 0 && edf)
+	if (t->n_sections > 0 && (edf || t->handler))
 		return -EINVAL;
 	for (size_t i = 0; i < t->n_sections; i++) {
 		const struct vrk_sim_section *s = &t->sections[i];
@@ -110,7 +111,11 @@ struct guest_task *lock_current(const struct guest *g, uint32_t flags)
 	for (size_t i = 0; i < g->n; i++) {
 		struct guest_task *t = &g->tasks[i];
 
-		if (t->state != JOB_READY || !holds(t))
+		if (t->state != JOB_READY)
+			continue;
+		if (t->spec->handler)
+			return t;
+		if (!holds(t))
 			continue;
 		if (!best || ((flags & VRK_SIM_BAND_FIFO) && t->granted < best->granted))
 			best = t;

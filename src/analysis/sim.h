@@ -49,6 +49,14 @@ void cbs_sleep(struct cbs *s, sim_time now);
 void cbs_cut(struct cbs *s, sim_time now);
 void cbs_timer(struct cbs *s, sim_time now);
 void cbs_background(struct cbs *s, sim_time now);
+/* No server at all: what runs before all of them, as long as it likes. */
+static inline void cbs_hard(struct cbs *s)
+{
+	s->q = SIM_NEVER / 4;
+	s->d = -(SIM_NEVER / 4);
+	s->throttled = s->whole = s->exhausted = false;
+	s->replenish_at = SIM_NEVER;
+}
 
 enum job_state { JOB_NONE, JOB_JITTER, JOB_READY, JOB_SUSPENDED, JOB_WAITING, JOB_GRANTED };
 

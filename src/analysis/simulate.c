@@ -86,6 +86,8 @@ static void node_settle(struct sim *sim, struct node *s)
 		cbs_sleep(&s->cbs, sim->now);
 	}
 	s->wants = wants;
+	if (s->spec->hard)
+		cbs_hard(&s->cbs);
 	while (s->cbs.replenish_at <= sim->now) {
 		cbs_timer(&s->cbs, sim->now);
 		if (!s->wants)
@@ -302,7 +304,7 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 		const struct vrk_reservation *r = &s->reservation;
 
 		if (r->budget_ns == 0 || r->budget_ns > r->deadline_ns || r->deadline_ns > r->period_ns ||
-		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || (s->fair && s->cpu < 0) ||
+		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
 		    s->first_task > n_tasks || s->n_tasks > n_tasks - s->first_task)
 			return -EINVAL;
 		if (r->period_ns > TIME_MAX)

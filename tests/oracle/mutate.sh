@@ -97,6 +97,22 @@ locks.c       | s/if (used\[s->task\] > t->task->wcet_ns)/if (used[s->task] > t-
 locks.c       | s/changed \&= l->ranked;/changed = false;/
 sim-lock.c    | s/(\*at)->spec->rank <= t->spec->rank/(*at)->spec->rank > t->spec->rank/
 sim-lock.c    | s/s->length_ns > left \/ s->count/s->length_ns > left/
+irq.c         | s/s.constant += irq\[i\].hard_ns + /s.constant += /
+irq.c         | s/s.rate += frac_up/s.rate = frac_up/
+irq.c         | s/x = ((x << FRAC_SHIFT) + left - 1) \/ left;/;/
+irq.c         | s/all += irq\[i\].hard_ns;/all = irq[i].hard_ns;/
+irq.c         | s/late += (u128)ceil_div(irq\[i\].jitter_ns/late += (u128)(0 * irq[i].jitter_ns/
+irq.c         | s/constant += 2 \* budget + host->tick_ns;/constant += budget;/
+irq.c         | s/load += budget > one->period_ns ? FRAC_ONE : frac_up/load = frac_up/
+irq.c         | s/bool fits = work_ns < r->budget_ns ||/bool fits = work_ns <= r->budget_ns ||/
+irq.c         | s/apart_ns >= r->period_ns ?/apart_ns + 1 >= r->period_ns ?/
+irq.c         | s/lemma < NSEC_MAX \&\& lemma + jitter < response/lemma < NSEC_MAX/
+irq.c         | s/response = lemma + jitter;/response = lemma;/
+irq.c         | s/\.jitter_ns = irq\[i\].jitter_ns };/.priority = (uint32_t)i };/
+system-inside.c | s/x->tasks\[at\].priority++;/;/
+system-inside.c | s/b->thread_ns + irq->injection_ns : TASK_MAX/b->thread_ns : TASK_MAX/
+system-inside.c | s/x->first\[v\] + x->v\[v\].n_handlers + (task - row);/x->first[v] + (task - row);/
+system.c      | s/if (q->n_irqs > 0)$/if (0)/
 system.c      | s/r.deadline_ns = delivered;/;/
 sim-cbs.c     | s/return left > right;/return false;/
 units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
@@ -105,8 +121,8 @@ units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(units reservation kernel demand gedf host repair certificate simulate supply guest locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "locks adversary" "locks convoy" "place" "proof")
+units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "place" "proof")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -114,7 +130,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest locks place proof; do
+for t in demand gedf guest irq locks place proof; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 
