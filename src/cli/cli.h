@@ -31,6 +31,7 @@ int verb_monitor(const struct arguments *arguments);
 int verb_analyze(const struct arguments *arguments);
 int verb_plan(const struct arguments *arguments);
 int verb_simulate(const struct arguments *arguments);
+int verb_experiment(const struct arguments *arguments);
 
 /* "virtrk: ..." on stderr, one clean line. Returns @code. */
 int cli_say(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -21,6 +21,9 @@
 #define READING (COMMON | OPTION_BIT(OPTION_JSON))
 #define OPTIONS_ANALYZE (OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_EXPLAIN))
 #define OPTIONS_RUN (OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_SEED))
+#define OPTIONS_EXPERIMENT                                                                            \
+	(OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_SAMPLES) | OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_SHARD) |     \
+	 OPTION_BIT(OPTION_MERGE) | OPTION_BIT(OPTION_CSV) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_FIGURE))
 #define RESERVE_OPTIONS                                                                               \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
 	 OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_FILE))
@@ -55,6 +58,8 @@ static const struct verb {
 	  "find the budgets, periods and CPUs that a described system lacks", "plan --policy repack system.json" },
 	{ "simulate", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_RUN, verb_simulate,
 	  "run a described system, and show what was seen beside the bounds", "simulate --for 60s --seed 7 system.json" },
+	{ "experiment", "SPEC.json", 0, 10000, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_EXPERIMENT, verb_experiment,
+	  "draw systems, sweep a parameter, count what each test accepts", "experiment --jobs 4 --figure out.svg spec.json" },
 	{ "help", "[VERB]", 0, 1, COMMON, verb_help, "print this help, or that of one verb", "help reserve" },
 };
 
@@ -122,6 +127,8 @@ static int help_all(void)
 	options_help(OPTION_BIT(OPTION_POLICY));
 	puts("\nOptions of simulate:");
 	options_help(OPTIONS_RUN);
+	puts("\nOptions of experiment:");
+	options_help(OPTIONS_EXPERIMENT);
 	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
 	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.\n"
 	     "More: man virtrk, and virtrk help VERB.");

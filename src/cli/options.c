@@ -32,7 +32,14 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_EXPLAIN] = { "explain", 0, NULL, NULL, "the reasoning, step by step and with its numbers" },
 	[OPTION_POLICY] = { "policy", 0, "POLICY", NULL, "spread (if left out), repack or exclusive" },
 	[OPTION_FOR] = { "for", 0, "TIME", NULL, "simulated time, 10s if left out" },
-	[OPTION_SEED] = { "seed", 0, "NUMBER", NULL, "draw phases and pauses by it; left out: all start at once" },
+	[OPTION_SEED] = { "seed", 0, "NUMBER", NULL, "draw by it; left out: simulate lets all start at once, experiment asks its spec" },
+	[OPTION_SAMPLES] = { "samples", 0, "NUMBER", NULL, "systems at each point, instead of the spec's" },
+	[OPTION_JOBS] = { "jobs", 0, "NUMBER", NULL, "threads; left out: one for each CPU" },
+	[OPTION_SHARD] = { "shard", 0, "I/N", NULL, "only the I-th of N parts of the samples" },
+	[OPTION_MERGE] = { "merge", 0, NULL, NULL, "add up results of all shards" },
+	[OPTION_CSV] = { "csv", 0, NULL, NULL, "print CSV" },
+	[OPTION_OUTPUT] = { "output", 0, "FILE", NULL, "write the result there, too: CSV when it ends in .csv, else JSON" },
+	[OPTION_FIGURE] = { "figure", 0, "FILE", NULL, "draw it as SVG, by gnuplot" },
 };
 
 void arguments_done(struct arguments *arguments)

@@ -45,6 +45,7 @@ src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
+src/cli/*experiment*                | *@src/cli virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | json
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
