@@ -14,6 +14,7 @@ enum exit_code {
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,		/* the command line or the document is wrong; also what virtrkd calls a bad parameter */
 	CLI_REFUSED = 3,	/* by admission, ours or the kernel's */
+	CLI_BROKEN = 4,		/* verify: a promise was not kept */
 };
 
 /* A verb does its work, prints its answer on stdout, and returns an exit code. */
@@ -28,6 +29,7 @@ int verb_capacity(const struct arguments *arguments);
 int verb_top(const struct arguments *arguments);
 int verb_doctor(const struct arguments *arguments);
 int verb_monitor(const struct arguments *arguments);
+int verb_verify(const struct arguments *arguments);
 int verb_analyze(const struct arguments *arguments);
 int verb_plan(const struct arguments *arguments);
 int verb_simulate(const struct arguments *arguments);

@@ -395,6 +395,21 @@ int client_doctor(struct client *client, struct json_object **ret, struct vr_err
 	return r < 0 ? r : answer_name_members(rows, "Doctor", keys, ARRAY_SIZE(keys), ret, reterr);
 }
 
+int client_regime(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = { { "kind", 's' }, { "cpus", 's' }, { "tick_ns", 't' } };
+	_cleanup_(json_object_putp) struct json_object *answer = NULL;
+	int r = manager_ask(client, "DescribeRegime", "a{sv}", &answer, reterr);
+
+	if (r < 0)
+		return r;
+	r = answer_check(answer, "DescribeRegime", keys, ARRAY_SIZE(keys), reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
 /* ---- one domain, with its threads and what they have ---- */
 
 static int reservation_ask(struct client *client, const char *path, struct json_object **ret, struct vr_error **reterr)

@@ -24,6 +24,7 @@ int client_domain(struct client *client, const char *name, struct json_object **
 int client_capacity(struct client *client, struct json_object **ret, struct vr_error **reterr);
 int client_statistics(struct client *client, struct json_object **ret, struct vr_error **reterr);
 int client_doctor(struct client *client, struct json_object **ret, struct vr_error **reterr);
+int client_regime(struct client *client, struct json_object **ret, struct vr_error **reterr);
 
 /* Both give a verdict; a refusal is an error of Reserve() and a verdict of Check(). */
 int client_reserve(struct client *client, const char *domain, const struct request_list *list, struct json_object **ret,

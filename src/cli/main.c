@@ -4,7 +4,7 @@
  * line, finds the verb, and prints the help, which is made of the same tables. Each verb lives in a verb-*.c, asks
  * virtrkd through client.c and decides nothing: what fits is virtrkd's to say.
  *
- * Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.
+ * Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -52,6 +52,8 @@ static const struct verb {
 	  "live: what each reservation uses, is throttled and misses; q quits", "top" },
 	{ "doctor", "", 0, 0, READING, verb_doctor, "is this host fit, and the commands that mend it", "doctor" },
 	{ "monitor", "", 0, 0, READING, verb_monitor, "print events as they come", "monitor --json" },
+	{ "verify", "[DOMAIN]", 0, 1, READING | OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_LATENCY), verb_verify,
+	  "was what was promised kept? by the scheduler's own trace", "verify rt --for 60s" },
 	{ "analyze", "[SYSTEM.json]", 0, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_ANALYZE, verb_analyze,
 	  "does a described system meet its deadlines; asks no daemon", "analyze system.json" },
 	{ "plan", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_POLICY), verb_plan,
@@ -121,6 +123,8 @@ static int help_all(void)
 	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
 	puts("\nOptions of top:");
 	options_help(OPTION_BIT(OPTION_INTERVAL));
+	puts("\nOptions of verify:");
+	options_help(OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_LATENCY));
 	puts("\nOptions of analyze:");
 	options_help(OPTIONS_ANALYZE);
 	puts("\nOptions of plan:");
@@ -130,7 +134,7 @@ static int help_all(void)
 	puts("\nOptions of experiment:");
 	options_help(OPTIONS_EXPERIMENT);
 	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
-	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.\n"
+	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken.\n"
 	     "More: man virtrk, and virtrk help VERB.");
 	return CLI_DONE;
 }

@@ -46,12 +46,14 @@ src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h    
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*experiment*                | *@src/cli virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | json
+src/cli/verify.*                    | *@src/cli virtrk/analysis.h virtrk/units.h                                       |
+src/cli/verify-judge.*              | *@src/cli virtrk/analysis.h virtrk/units.h                                       |
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
-tools/*                             | *@tools meter.h virtrk/units.h                                                   |
+tools/*                             | *@tools meter.h trace.h virtrk/units.h                                           |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
 include/internal/json-strict.h      | cleanup.h                                                                        | json

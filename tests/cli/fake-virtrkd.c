@@ -269,6 +269,14 @@ static int method_doctor(sd_bus_message *msg, void *userdata, sd_bus_error *rete
 		"fail", "root", fake->scene == SCENE_ODD ? "\033[2Jwiped" : "virtrkd is not root", "systemctl start virtrkd");
 }
 
+static int method_regime(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	struct fake *fake = userdata;
+
+	return sd_bus_reply_method_return(msg, "a{sv}", 3, "Kind", "s", "root-domain", "CPUs", "s", "0-3", "TickNSec", "t",
+					  fake->scene == SCENE_ODD ? UINT64_MAX : (uint64_t)MS(4));
+}
+
 struct fake_reservation {
 	const char *domain, *thread;
 	uint32_t tid;
@@ -417,6 +425,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_METHOD("Release", "sas", NULL, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Capacity", NULL, "aa{sv}", method_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Doctor", NULL, "a(ssss)", method_doctor, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("DescribeRegime", NULL, "a{sv}", method_regime, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Statistics", NULL, "aa{sv}", method_statistics, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("DryRun", "b", property_dry_run, 0, SD_BUS_VTABLE_PROPERTY_CONST),

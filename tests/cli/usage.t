@@ -6,7 +6,7 @@
 export VIRTRK_BUS=$tmp/nobody
 
 check "help" "virtrk help" 0 "^  reserve \[DOMAIN\]  "
-check "--help" "virtrk --help" 0 "^Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission.$"
+check "--help" "virtrk --help" 0 "^Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken.$"
 check "-h" "virtrk -h" 0 "^Verbs:$"
 check "--version" "virtrk --version" 0 "^virtrk [0-9]+\.[0-9]+\.[0-9]+$"
 for verb in list show reserve check release capacity top doctor monitor help; do

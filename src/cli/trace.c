@@ -9,7 +9,7 @@
  * longer than that, and fields behind a name from the right. Priorities here are the kernel's: -1 is SCHED_DEADLINE, 0 the
  * stopper (and FIFO 99), the rest is below.
  *
- * Called by the timeline tool and its fuzzer; trusts nothing that it reads.
+ * Called by verify, the timeline tool and the fuzzer; trusts nothing that it reads.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -81,18 +81,36 @@ static bool text_skip(struct text *t, const char *what)
 }
 
 /* " prev_pid=7 prev_prio=120": the last of that form in @t. Afterwards *t is what follows. */
-static bool text_thread(struct text *t, const char *pid_key, const char *prio_key, int64_t *ret_pid, int64_t *ret_prio)
+static bool text_thread(struct text *t, const char *pid_key, const char *prio_key, pid_t *ret_tid, int *ret_prio)
 {
+	int64_t pid, prio;
 	size_t at;
 
 	if (!text_find_last(*t, pid_key, &at))
 		return false;
 	*t = text_from(*t, at + strlen(pid_key));
-	return text_number(t, ret_pid) && text_skip(t, prio_key) && text_number(t, ret_prio);
+	if (!text_number(t, &pid) || !text_skip(t, prio_key) || !text_number(t, &prio))
+		return false;
+	if (pid < 0 || pid > INT32_MAX || prio < INT16_MIN || prio > INT16_MAX)
+		return false;
+	*ret_tid = (pid_t)pid;
+	*ret_prio = (int)prio;
+	return true;
+}
+
+/* "swapper/0 next_pid=0 ...": the name, which may hold anything but is short. */
+static void comm_copy(struct text t, char comm[TRACE_COMM_MAX])
+{
+	size_t length = 0;
+
+	if (!text_find_last(t, " next_pid=", &length) || length >= TRACE_COMM_MAX)
+		length = length < TRACE_COMM_MAX ? length : TRACE_COMM_MAX - 1;
+	memcpy(comm, t.start, length);
+	comm[length] = '\0';
 }
 
 /* "... [001] d..3.  5566.408188", up to the colon before the event. */
-static bool head_parse(struct text head, struct trace_event *event)
+static bool head_parse(struct text head, struct trace_record *record)
 {
 	nsec_t fraction_ns = NSEC_PER_SEC;
 	int64_t cpu, seconds;
@@ -104,10 +122,10 @@ static bool head_parse(struct text head, struct trace_event *event)
 	t = text_from(head, start);
 	if (!text_number(&t, &seconds) || seconds > (int64_t)(NSEC_MAX / NSEC_PER_SEC) - 1 || !text_skip(&t, ".") || t.length > 9)
 		return false;
-	event->time_ns = (nsec_t)seconds * NSEC_PER_SEC;
+	record->time_ns = (nsec_t)seconds * NSEC_PER_SEC;
 	for (; t.length > 0 && isdigit((unsigned char)*t.start); t = text_from(t, 1)) {
 		fraction_ns /= 10;
-		event->time_ns += (nsec_t)(*t.start - '0') * fraction_ns;
+		record->time_ns += (nsec_t)(*t.start - '0') * fraction_ns;
 	}
 	head.length = start;
 	if (t.length > 0 || fraction_ns == NSEC_PER_SEC || !text_find_last(head, "[", &at))
@@ -115,94 +133,113 @@ static bool head_parse(struct text head, struct trace_event *event)
 	t = text_from(head, at + 1);
 	if (!text_number(&t, &cpu) || cpu < 0 || cpu > UINT16_MAX || !text_skip(&t, "]"))
 		return false;
-	event->cpu = (unsigned int)cpu;
+	record->cpu = (unsigned int)cpu;
 	return true;
 }
 
-static int switch_parse(struct text body, pid_t tid, struct trace_event *event)
+static int switch_parse(struct text body, struct trace_record *record)
 {
-	int64_t prev_pid, prev_prio, next_pid, next_prio;
+	static const char arrow_text[] = " ==> next_comm=";
 	struct text prev = body, next = body;
 	size_t arrow;
-	bool runnable;
 
-	if (!text_find_last(body, " ==> next_comm=", &arrow))
+	if (!text_find_last(body, arrow_text, &arrow))
 		return -EBADMSG;
 	prev.length = arrow;
-	next = text_from(body, arrow);
-	if (!text_thread(&prev, " prev_pid=", " prev_prio=", &prev_pid, &prev_prio) ||
+	next = text_from(body, arrow + strlen(arrow_text));
+	comm_copy(next, record->next_comm);
+	if (!text_thread(&prev, " prev_pid=", " prev_prio=", &record->prev_tid, &record->prev_prio) ||
 	    !text_skip(&prev, " prev_state=") || prev.length == 0 ||
-	    !text_thread(&next, " next_pid=", " next_prio=", &next_pid, &next_prio))
+	    !text_thread(&next, " next_pid=", " next_prio=", &record->next_tid, &record->next_prio))
 		return -EBADMSG;
-	runnable = prev.start[0] == 'R';
-	if (next_pid == tid) {
-		event->kind = TRACE_IN;
-	} else if (prev_pid == tid) {
-		event->kind = TRACE_OUT;
-		event->runnable = runnable;
-		event->lower = prev_prio < 0 && next_prio > 0;
-	}
+	record->runnable = prev.start[0] == 'R';
+	record->kind = TRACE_RECORD_SWITCH;
 	return 0;
 }
 
-static int wake_parse(struct text body, pid_t tid, struct trace_event *event)
+static int wake_parse(struct text body, struct trace_record *record)
 {
-	int64_t pid, prio;
+	int64_t cpu;
 
-	if (!text_thread(&body, " pid=", " prio=", &pid, &prio))
+	if (!text_thread(&body, " pid=", " prio=", &record->next_tid, &record->next_prio))
 		return -EBADMSG;
-	if (pid == tid)
-		event->kind = TRACE_WAKE;
+	record->target_cpu = record->cpu;
+	if (text_skip(&body, " target_cpu=") && text_number(&body, &cpu) && cpu >= 0 && cpu <= UINT16_MAX)
+		record->target_cpu = (unsigned int)cpu;
+	record->kind = TRACE_RECORD_WAKE;
 	return 0;
 }
 
-/* "CPU:1 [LOST 123 EVENTS]" */
-static int lost_parse(struct text line, size_t at, struct trace_event *event)
+/* "CPU:1 [LOST 123 EVENTS]", of which "CPU:" is read */
+static int lost_parse(struct text t, struct trace_record *record)
 {
-	struct text t = text_from(line, at + strlen(" [LOST "));
-	int64_t lost;
+	int64_t cpu, lost;
 
-	if (!text_number(&t, &lost) || lost <= 0 || !text_skip(&t, " EVENTS]"))
+	if (!text_number(&t, &cpu) || cpu < 0 || cpu > UINT16_MAX || !text_skip(&t, " [LOST ") || !text_number(&t, &lost) ||
+	    lost <= 0 || !text_skip(&t, " EVENTS]"))
 		return -EBADMSG;
-	event->kind = TRACE_LOST;
-	event->lost = (uint64_t)lost;
+	record->kind = TRACE_RECORD_LOST;
+	record->cpu = (unsigned int)cpu;
+	record->lost = (uint64_t)lost;
 	return 0;
 }
 
-int trace_parse(const char *line, size_t length, pid_t tid, struct trace_event *ret)
+int trace_read(const char *line, size_t length, struct trace_record *ret)
 {
 	static const struct {
 		const char *text;
-		int (*parse)(struct text body, pid_t tid, struct trace_event *event);
+		int (*parse)(struct text body, struct trace_record *record);
 	} events[] = {
 		{ ": sched_switch: prev_comm=", switch_parse },
 		{ ": sched_wakeup: comm=", wake_parse },
 		{ ": sched_wakeup_new: comm=", wake_parse },
 	};
-	struct trace_event event = { .kind = TRACE_NONE };
+	struct trace_record record = { .kind = TRACE_RECORD_NONE };
 	struct text t = { line, length };
 	size_t at, i;
-	int r;
+	int r = 0;
 
-	*ret = event;
+	*ret = record;
 	if (length == 0 || line[0] == '#')
 		return 0;
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
 		if (!text_find(t, events[i].text, &at))
 			continue;
-		if (!head_parse((struct text){ line, at }, &event))
+		if (!head_parse((struct text){ line, at }, &record))
 			return -EBADMSG;
-		r = events[i].parse(text_from(t, at + strlen(events[i].text)), tid, &event);
-		if (r < 0)
-			return r;
-		*ret = event;
+		r = events[i].parse(text_from(t, at + strlen(events[i].text)), &record);
+		break;
+	}
+	if (i == ARRAY_SIZE(events) && text_skip(&t, "CPU:") && text_find(t, " [LOST ", &at))
+		r = lost_parse(t, &record);
+	if (r == 0)
+		*ret = record;
+	return r;
+}
+
+int trace_parse(const char *line, size_t length, pid_t tid, struct trace_event *ret)
+{
+	struct trace_record record;
+	int r;
+
+	*ret = (struct trace_event){ .kind = TRACE_NONE };
+	r = trace_read(line, length, &record);
+	if (r < 0 || record.kind == TRACE_RECORD_NONE)
+		return r;
+	if (record.kind == TRACE_RECORD_LOST) {
+		*ret = (struct trace_event){ .kind = TRACE_LOST, .lost = record.lost };
 		return 0;
 	}
-	if (text_skip(&t, "CPU:") && text_find(t, " [LOST ", &at)) {
-		r = lost_parse(t, at, &event);
-		if (r < 0)
-			return r;
-		*ret = event;
+	ret->time_ns = record.time_ns;
+	ret->cpu = record.cpu;
+	if (record.kind == TRACE_RECORD_WAKE) {
+		ret->kind = record.next_tid == tid ? TRACE_WAKE : TRACE_NONE;
+	} else if (record.next_tid == tid) {
+		ret->kind = TRACE_IN;
+	} else if (record.prev_tid == tid) {
+		ret->kind = TRACE_OUT;
+		ret->runnable = record.runnable;
+		ret->lower = record.prev_prio < 0 && record.next_prio > 0;
 	}
 	return 0;
 }
