@@ -115,8 +115,8 @@ int vrk_system_analyze(const struct vrk_system *system, struct vrk_system_result
  * vrk_system_tasks() - the tasks of vCPU @v as its guest's test took them
  * @ret: room for the guest's tasks and one per interrupt that goes to it
  *
- * Handlers first, then the guest's own with their waits for resources as suspensions and sections of lower priorities as
- * blocking: what a certificate of the guest's yes has to be about. Return: how many. O(n + n_irqs).
+ * The guest's own, with their waits for resources as suspensions and sections of lower priorities as blocking, then handlers, with
+ * a priority before all: what a certificate of the guest's yes has to be about. Return: how many. O(n + n_irqs).
  */
 size_t vrk_system_tasks(const struct vrk_system *system, const struct vrk_system_result *result, size_t v, struct vrk_task *ret);
 

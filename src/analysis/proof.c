@@ -14,6 +14,7 @@
 
 #include "internal.h"
 #include "supply.h"
+#include "system-inside.h"
 
 #define STEPS_MAX 100000
 #define POINTS_MAX ((size_t)1 << 20)
@@ -226,6 +227,21 @@ int vrk_guest_certify(const struct vrk_supply *s, const struct vrk_guest *g, str
 
 /* ---- supply in a system ---- */
 
+/* Less what interrupts take on its CPU. */
+static int supply_stolen(const struct vrk_system *system, size_t v, struct vrk_supply *s)
+{
+	struct vrk_irq *irqs;
+
+	if (system->n_irqs == 0 || system->vcpus[v].cpu < 0)
+		return 0;
+	irqs = calloc(system->n_irqs, sizeof(*irqs));
+	if (!irqs)
+		return -ENOMEM;
+	vrk_irq_supply(irqs, system_irqs(system, (size_t)system->vcpus[v].cpu, irqs), s);
+	free(irqs);
+	return 0;
+}
+
 int vrk_system_supply(const struct vrk_system *system, size_t v, struct vrk_supply *ret)
 {
 	struct vrk_reservation own, *r;
@@ -239,7 +255,7 @@ int vrk_system_supply(const struct vrk_system *system, size_t v, struct vrk_supp
 	own = system->vcpus[v].reservation;
 	if (system->scheduler == VRK_HOST_EDF) {
 		vrk_supply_init(&system->host, &own, ret);
-		return 0;
+		return supply_stolen(system, v, ret);
 	}
 	r = calloc(system->n, sizeof(*r));
 	delivered = calloc(system->n, sizeof(*delivered));

@@ -347,11 +347,6 @@ size_t vrk_system_tasks(const struct vrk_system *system, const struct vrk_system
 
 	for (size_t i = 0; i < v; i++)
 		row += system->vcpus[i].guest.n;
-	for (size_t i = 0; i < system->n_irqs; i++)
-		if (system->irqs[i].vcpu == v) {
-			ret[n] = handler_task(&system->irqs[i], &result->irqs[i]);
-			ret[n++].blocking_ns = vcpu->masked_ns;
-		}
 	for (size_t i = 0; i < vcpu->guest.n; i++, n++) {
 		const struct vrk_lock_bound *b = &result->locks[row + i];
 
@@ -363,5 +358,10 @@ size_t vrk_system_tasks(const struct vrk_system *system, const struct vrk_system
 		if (is_edf(system, v) && vcpu->masked_ns > ret[n].blocking_ns)
 			ret[n].blocking_ns = vcpu->masked_ns;
 	}
+	for (size_t i = 0; i < system->n_irqs; i++)
+		if (system->irqs[i].vcpu == v) {
+			ret[n] = handler_task(&system->irqs[i], &result->irqs[i]);
+			ret[n++].blocking_ns = vcpu->masked_ns;
+		}
 	return n;
 }

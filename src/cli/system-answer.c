@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "system-answer.h"
+#include "system-seen.h"
 #include "system-slack.h"
 #include "text.h"
 #include "value.h"
@@ -63,6 +64,7 @@ static void task_write(const struct system_document *d, const struct vrk_system_
 	else
 		json_line_null(line, "response");
 	json_line_int(line, "deadline", (int64_t)d->tasks[t].deadline_ns);
+	system_locks_write(d, result, t, line);
 	json_line_close(line, '}');
 }
 
@@ -108,7 +110,7 @@ static int cpu_repair(const struct system_document *d, size_t cpu, char **ret)
 	r = system_cpu_gather(d, cpu, &reservations, &who, &n);
 	if (r < 0)
 		return r;
-	r = d->system.scheduler == VRK_HOST_EDF ? vrk_admit_repair(&host, reservations, n, 0, &repair) : -EOPNOTSUPP;
+	r = d->system.scheduler == VRK_HOST_EDF && d->n_irqs == 0 ? vrk_admit_repair(&host, reservations, n, 0, &repair) : -EOPNOTSUPP;
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0 || repair.kind == VRK_REPAIR_NONE || repair.index >= n)
@@ -147,6 +149,8 @@ static int guest_repair(const struct system_document *d, const struct vrk_system
 	nsec_t budget = 0, largest = 0;
 	int r;
 
+	if (system_shared(d))
+		return system_shared_repair(d, v, ret);
 	if (d->system.scheduler != VRK_HOST_EDF)
 		return scale_repair(d, result, v, ret);
 	r = vrk_size_budget(&d->system.host, &d->vcpus[v].guest, now->period_ns,
@@ -215,10 +219,15 @@ int system_refusal_find(const struct system_document *d, const struct vrk_system
 			r = cpu_reason(d, i, &ret->verdict, &ret->reason);
 			return r < 0 ? r : cpu_repair(d, i, &ret->repair);
 		}
+	/* who does not know when an interrupt comes can promise nothing to those behind it */
+	if (system_irq_late(d, result) < d->n_irqs)
+		return system_irq_refuse(d, result, system_irq_late(d, result), &ret->verdict, &ret->reason, &ret->repair);
 	for (size_t i = 0; i < result->n_vcpus; i++)
 		if (!result->vcpus[i].ok) {
 			ret->verdict = result->vcpus[i];
 			r = guest_reason(d, i, &ret->verdict, &ret->reason);
+			if (r >= 0)
+				r = system_locks_reason(d, result, i, &ret->verdict, &ret->reason);
 			return r < 0 ? r : guest_repair(d, result, i, &ret->repair);
 		}
 	return 0;
@@ -252,6 +261,7 @@ int system_answer_write(const struct system_document *d, const struct vrk_system
 	json_line_bool(line, "schedulable", result->ok);
 	cpus_write(d, result, line);
 	tasks_write(d, result, line);
+	system_irqs_write(d, result, line);
 	if (refusal.reason)
 		refusal_write(&refusal, "refusal", line);
 	else

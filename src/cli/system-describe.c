@@ -42,7 +42,7 @@ static struct json_object *time_again(struct json_object *value)
 static bool is_time(const char *key)
 {
 	static const char *const times[] = { "tick", "switch", "latency", "budget", "period", "deadline", "wcet", "jitter",
-					     "blocking" };
+					     "blocking", "masked", "length", "hard", "injection", "handler" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
 		if (strcmp(key, times[i]) == 0)

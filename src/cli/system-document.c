@@ -13,16 +13,10 @@
 
 #include "answer.h"
 #include "request.h"
-#include "strict.h"
-#include "system-document.h"
+#include "system-reader.h"
 
 #define TASKS_MAX 100000
 #define CPUS_MAX  4096
-
-struct reader {
-	struct system_document *document;
-	struct vr_error **reterr;
-};
 
 void system_document_done(struct system_document *document)
 {
@@ -30,6 +24,12 @@ void system_document_done(struct system_document *document)
 	free(document->names);
 	free(document->tasks);
 	free(document->task_names);
+	free(document->resources);
+	free(document->resource_names);
+	free(document->sections);
+	free(document->ranks);
+	free(document->irqs);
+	free(document->irq_names);
 	values_done(&document->values);
 	*document = (struct system_document){ 0 };
 }
@@ -60,8 +60,7 @@ static int time_read(struct reader *reader, const struct value *value, const str
 	return 0;
 }
 
-/* *ret keeps its value when the key is absent and not @needed. */
-static int time_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+int reader_time(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		    bool needed, nsec_t *ret)
 {
 	const struct value *value = value_get(object, key);
@@ -73,7 +72,7 @@ static int time_get(struct reader *reader, const struct value *object, const str
 	return time_read(reader, value, &below, ret);
 }
 
-static int integer_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+int reader_integer(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		       int64_t least, int64_t most, bool *ret_given, int64_t *ret)
 {
 	const struct value *value = value_get(object, key);
@@ -90,8 +89,7 @@ static int integer_get(struct reader *reader, const struct value *object, const 
 	return 0;
 }
 
-/* One of a few words; *ret keeps its value when the key is absent. */
-static int word_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+int reader_word(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		    const char *const *words, size_t n, size_t *ret)
 {
 	const char *text;
@@ -110,8 +108,7 @@ static int word_get(struct reader *reader, const struct value *object, const str
 			    n > 2 ? ", " : "", n > 2 ? words[2] : "", text);
 }
 
-/* An array; *ret stays NULL when the key is absent and not @needed. */
-static int array_get(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+int reader_array(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		     bool needed, const struct value **ret)
 {
 	struct place below;
@@ -125,7 +122,7 @@ static int array_get(struct reader *reader, const struct value *object, const st
 	return 0;
 }
 
-static int object_check(struct reader *reader, const struct value *object, const struct place *place,
+int reader_object(struct reader *reader, const struct value *object, const struct place *place,
 			const char *const *known, size_t n)
 {
 	if (object->type != VALUE_OBJECT)
@@ -157,9 +154,9 @@ static int fair_server_get(struct reader *reader, const struct value *host, cons
 		return place_broken(&below, reader->reterr, "must be true, false or { \"budget\", \"period\" }");
 	r = strict_value_keys(value, &below, known, ARRAY_SIZE(known), reader->reterr);
 	if (r >= 0)
-		r = time_get(reader, value, &below, "budget", true, &ret->fair_budget_ns);
+		r = reader_time(reader, value, &below, "budget", true, &ret->fair_budget_ns);
 	if (r >= 0)
-		r = time_get(reader, value, &below, "period", true, &ret->fair_period_ns);
+		r = reader_time(reader, value, &below, "period", true, &ret->fair_period_ns);
 	if (r >= 0 && (ret->fair_budget_ns > ret->fair_period_ns || ret->fair_period_ns == 0))
 		return place_broken(&below, reader->reterr, "the budget is larger than the period");
 	return r;
@@ -181,19 +178,19 @@ static int host_read(struct reader *reader, const struct value *top)
 	place_key(&place, &root, "host");
 	if (!host)
 		return place_broken(&place, reader->reterr, "missing");
-	r = object_check(reader, host, &place, known, ARRAY_SIZE(known));
+	r = reader_object(reader, host, &place, known, ARRAY_SIZE(known));
 	if (r >= 0)
-		r = integer_get(reader, host, &place, "cpus", 1, CPUS_MAX, &given, &cpus);
+		r = reader_integer(reader, host, &place, "cpus", 1, CPUS_MAX, &given, &cpus);
 	if (r >= 0)
-		r = word_get(reader, host, &place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
+		r = reader_word(reader, host, &place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
 	if (r >= 0)
 		r = fair_server_get(reader, host, &place, &system->host);
 	if (r >= 0)
-		r = time_get(reader, host, &place, "tick", false, &system->host.tick_ns);
+		r = reader_time(reader, host, &place, "tick", false, &system->host.tick_ns);
 	if (r >= 0)
-		r = time_get(reader, host, &place, "switch", false, &system->host.switch_ns);
+		r = reader_time(reader, host, &place, "switch", false, &system->host.switch_ns);
 	if (r >= 0)
-		r = time_get(reader, host, &place, "latency", false, &system->host.latency_ns);
+		r = reader_time(reader, host, &place, "latency", false, &system->host.latency_ns);
 	system->host.cpus = (uint32_t)cpus;
 	system->host.kernel_limit_bw = vrk_bw(950 * NSEC_PER_MSEC, NSEC_PER_SEC);
 	system->scheduler = scheduler == 0 ? VRK_HOST_EDF : scheduler == 1 ? VRK_HOST_FP_PERIODIC : VRK_HOST_FP_DEFERRABLE;
@@ -207,7 +204,7 @@ static int suspensions_read(struct reader *reader, const struct value *object, c
 {
 	const struct value *array;
 	struct place below;
-	int r = array_get(reader, object, place, "suspensions", false, &array);
+	int r = reader_array(reader, object, place, "suspensions", false, &array);
 
 	place_key(&below, place, "suspensions");
 	for (const struct value *v = r >= 0 && array ? array->first : NULL; v; v = v->next) {
@@ -229,31 +226,33 @@ static int task_read(struct reader *reader, const struct value *object, const st
 		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
 {
 	static const char *const known[] = { "name", "wcet", "period", "deadline", "priority", "jitter", "blocking",
-					     "suspensions" };
+					     "suspensions", "critical_sections" };
 	int64_t priority = 0;
 	int r;
 
-	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
+	r = reader_object(reader, object, place, known, ARRAY_SIZE(known));
 	if (r >= 0)
 		r = strict_value_text(object, place, "name", true, ret_name, reader->reterr);
 	if (r >= 0)
-		r = time_get(reader, object, place, "wcet", true, &task->wcet_ns);
+		r = reader_time(reader, object, place, "wcet", true, &task->wcet_ns);
 	if (r >= 0)
-		r = time_get(reader, object, place, "period", true, &task->period_ns);
+		r = reader_time(reader, object, place, "period", true, &task->period_ns);
 	task->deadline_ns = task->period_ns;
 	if (r >= 0)
-		r = time_get(reader, object, place, "deadline", false, &task->deadline_ns);
+		r = reader_time(reader, object, place, "deadline", false, &task->deadline_ns);
 	if (r >= 0)
-		r = time_get(reader, object, place, "jitter", false, &task->jitter_ns);
+		r = reader_time(reader, object, place, "jitter", false, &task->jitter_ns);
 	if (r >= 0)
-		r = time_get(reader, object, place, "blocking", false, &task->blocking_ns);
+		r = reader_time(reader, object, place, "blocking", false, &task->blocking_ns);
 	if (r >= 0)
-		r = integer_get(reader, object, place, "priority", 0, 1000000, ret_priority, &priority);
+		r = reader_integer(reader, object, place, "priority", 0, 1000000, ret_priority, &priority);
 	task->priority = (uint32_t)(1000000 - priority);	/* here the larger goes first, as SCHED_FIFO */
 	if (r >= 0 && (task->wcet_ns == 0 || task->period_ns == 0 || task->deadline_ns == 0))
 		return place_broken(place, reader->reterr, "%s must be above zero",
 				    task->wcet_ns == 0 ? "wcet" : task->period_ns == 0 ? "period" : "deadline");
-	return r < 0 ? r : suspensions_read(reader, object, place, task);
+	if (r >= 0)
+		r = suspensions_read(reader, object, place, task);
+	return r < 0 ? r : shared_task(reader, object, place, task);
 }
 
 #define FEW_TASKS 16	/* counting is quicker than sorting */
@@ -296,13 +295,14 @@ static int priorities_assign(struct vrk_task *tasks, size_t n)
 	return 0;
 }
 
-static int tasks_read(struct reader *reader, const struct value *vcpu, const struct place *place, struct system_vcpu *name)
+static int tasks_read(struct reader *reader, const struct value *vcpu, const struct place *place,
+		      enum vrk_guest_scheduler scheduler, struct system_vcpu *name)
 {
 	struct system_document *d = reader->document;
 	const struct value *array;
 	struct place below, at;
 	size_t prioritised = 0, i = 0;
-	int r = array_get(reader, vcpu, place, "tasks", false, &array);
+	int r = reader_array(reader, vcpu, place, "tasks", false, &array);
 
 	place_key(&below, place, "tasks");
 	name->first_task = d->n_tasks;
@@ -316,6 +316,8 @@ static int tasks_read(struct reader *reader, const struct value *vcpu, const str
 		d->n_tasks++;
 	}
 	name->n_tasks = d->n_tasks - name->first_task;
+	if (r >= 0)
+		r = shared_vcpu(reader, &below, name, scheduler, prioritised > 0);
 	if (r < 0)
 		return r;
 	if (prioritised == 0)
@@ -328,7 +330,7 @@ static int tasks_read(struct reader *reader, const struct value *vcpu, const str
 /* ---- vCPUs and VMs ---- */
 
 static int vcpu_read(struct reader *reader, const struct value *object, const struct place *place,
-		     const struct vrk_guest *guest, struct system_vcpu *name)
+		     const struct vrk_guest *guest, nsec_t masked_ns, struct system_vcpu *name)
 {
 	static const char *const known[] = { "budget", "period", "deadline", "cpu", "tasks" };
 	struct system_document *d = reader->document;
@@ -337,7 +339,7 @@ static int vcpu_read(struct reader *reader, const struct value *object, const st
 	bool budget, period;
 	int r;
 
-	r = object_check(reader, object, place, known, ARRAY_SIZE(known));
+	r = reader_object(reader, object, place, known, ARRAY_SIZE(known));
 	if (r < 0)
 		return r;
 	budget = value_get(object, "budget");
@@ -348,18 +350,19 @@ static int vcpu_read(struct reader *reader, const struct value *object, const st
 	if (!budget && value_get(object, "deadline"))
 		return place_broken(place, reader->reterr, "a deadline, but no budget and period");
 	name->sized = budget;
-	r = time_get(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
+	r = reader_time(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
 	if (r >= 0)
-		r = time_get(reader, object, place, "period", false, &vcpu->reservation.period_ns);
+		r = reader_time(reader, object, place, "period", false, &vcpu->reservation.period_ns);
 	vcpu->reservation.deadline_ns = vcpu->reservation.period_ns;
 	if (r >= 0)
-		r = time_get(reader, object, place, "deadline", false, &vcpu->reservation.deadline_ns);
+		r = reader_time(reader, object, place, "deadline", false, &vcpu->reservation.deadline_ns);
 	if (r >= 0)
-		r = integer_get(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &name->pinned, &cpu);
+		r = reader_integer(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &name->pinned, &cpu);
 	vcpu->cpu = (int32_t)cpu;
 	vcpu->guest = *guest;
+	vcpu->masked_ns = masked_ns;
 	if (r >= 0)
-		r = tasks_read(reader, object, place, name);
+		r = tasks_read(reader, object, place, guest->scheduler, name);
 	vcpu->guest.tasks = &d->tasks[name->first_task];
 	vcpu->guest.n = name->n_tasks;
 	d->n_vcpus++;
@@ -368,7 +371,7 @@ static int vcpu_read(struct reader *reader, const struct value *object, const st
 
 static int vm_read(struct reader *reader, const struct value *vm, const struct place *place)
 {
-	static const char *const known[] = { "name", "scheduler", "supply_mode", "vcpus" };
+	static const char *const known[] = { "name", "scheduler", "supply_mode", "masked", "vcpus" };
 	static const char *const schedulers[] = { "fp", "edf" };
 	static const char *const modes[] = { "sleeping", "idling" };
 	size_t scheduler = 0, mode = 0;
@@ -377,17 +380,20 @@ static int vm_read(struct reader *reader, const struct value *vm, const struct p
 	struct place below, at;
 	uint32_t i = 0;
 	const char *name;
+	nsec_t masked = 0;
 	int r;
 
-	r = object_check(reader, vm, place, known, ARRAY_SIZE(known));
+	r = reader_object(reader, vm, place, known, ARRAY_SIZE(known));
 	if (r >= 0)
 		r = strict_value_text(vm, place, "name", true, &name, reader->reterr);
 	if (r >= 0)
-		r = word_get(reader, vm, place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
+		r = reader_word(reader, vm, place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
 	if (r >= 0)
-		r = word_get(reader, vm, place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
+		r = reader_word(reader, vm, place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
 	if (r >= 0)
-		r = array_get(reader, vm, place, "vcpus", true, &vcpus);
+		r = reader_time(reader, vm, place, "masked", false, &masked);
+	if (r >= 0)
+		r = reader_array(reader, vm, place, "vcpus", true, &vcpus);
 	if (r < 0)
 		return r;
 	guest.scheduler = scheduler == 0 ? VRK_GUEST_FP : VRK_GUEST_EDF;
@@ -398,7 +404,7 @@ static int vm_read(struct reader *reader, const struct value *vm, const struct p
 
 		*who = (struct system_vcpu){ .vm = name, .index = i };
 		place_index(&at, &below, i++);
-		r = vcpu_read(reader, v, &at, &guest, who);
+		r = vcpu_read(reader, v, &at, &guest, masked, who);
 	}
 	return r;
 }
@@ -414,19 +420,21 @@ static const struct value *elements(const struct value *object, const char *key,
 	return array->first;
 }
 
-static int arrays_make(struct system_document *d, const struct value *vms)
+static int arrays_make(struct system_document *d, const struct value *vms, size_t *ret_sections)
 {
 	size_t n_vcpus = 0, n_tasks = 0;
 
 	for (const struct value *vm = vms->first; vm; vm = vm->next)
 		for (const struct value *vcpu = elements(vm, "vcpus", &n_vcpus); vcpu; vcpu = vcpu->next)
-			(void)elements(vcpu, "tasks", &n_tasks);
+			for (const struct value *task = elements(vcpu, "tasks", &n_tasks); task; task = task->next)
+				(void)elements(task, "critical_sections", ret_sections);
 	if (n_tasks > TASKS_MAX)
 		return -E2BIG;
 	d->vcpus = calloc(n_vcpus + 1, sizeof(*d->vcpus));
 	d->names = calloc(n_vcpus + 1, sizeof(*d->names));
 	d->tasks = calloc(n_tasks + 1, sizeof(*d->tasks));
 	d->task_names = calloc(n_tasks + 1, sizeof(*d->task_names));
+	d->tasks_max = n_tasks;
 	return d->vcpus && d->names && d->tasks && d->task_names ? 0 : -ENOMEM;
 }
 
@@ -434,15 +442,17 @@ static int vms_read(struct reader *reader, const struct value *top)
 {
 	const struct place root = { "" }, vms_place = { "vms" };
 	const struct value *vms;
-	size_t i = 0;
+	size_t i = 0, n_sections = 0;
 	int r;
 
-	r = array_get(reader, top, &root, "vms", true, &vms);
+	r = reader_array(reader, top, &root, "vms", true, &vms);
 	if (r < 0)
 		return r;
-	r = arrays_make(reader->document, vms);
+	r = arrays_make(reader->document, vms, &n_sections);
 	if (r == -E2BIG)
 		return place_broken(&vms_place, reader->reterr, "more than %d tasks", TASKS_MAX);
+	if (r >= 0)
+		r = shared_init(reader, top, n_sections, reader->document->tasks_max);
 	for (const struct value *vm = r >= 0 ? vms->first : NULL; r >= 0 && vm; vm = vm->next) {
 		struct place at;
 
@@ -454,7 +464,7 @@ static int vms_read(struct reader *reader, const struct value *top)
 
 int system_document_parse(const char *text, size_t length, struct system_document *ret, struct vr_error **reterr)
 {
-	static const char *const known[] = { "host", "vms" };
+	static const char *const known[] = { "host", "vms", "resources", "irqs" };
 	_cleanup_(system_document_done) struct system_document document = { 0 };
 	struct reader reader = { &document, reterr };
 	const struct place root = { "" };
@@ -467,11 +477,15 @@ int system_document_parse(const char *text, size_t length, struct system_documen
 		r = host_read(&reader, document.values.top);
 	if (r >= 0)
 		r = vms_read(&reader, document.values.top);
+	if (r >= 0)
+		r = shared_finish(&reader, document.values.top);
 	if (r < 0)
 		return r;
 	document.system.vcpus = document.vcpus;
 	document.system.n = document.n_vcpus;
 	*ret = TAKE_GENERIC(document, struct system_document, (struct system_document){ 0 });
+	if (ret->locks.n_sections > 0)
+		ret->system.locks = &ret->locks;
 	return 0;
 }
 

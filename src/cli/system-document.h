@@ -15,6 +15,7 @@ struct system_vcpu {
 	uint32_t index;		/* of the vCPU in its VM */
 	bool sized;		/* it has a budget and a period; else it is for `plan` to give it one */
 	bool pinned;		/* the description says on which CPU */
+	bool prioritised;	/* its tasks have priorities of their own */
 	size_t first_task;
 	size_t n_tasks;
 };
@@ -29,6 +30,16 @@ struct system_document {
 	struct vrk_task *tasks;
 	const char **task_names;
 	size_t n_tasks;
+	size_t tasks_max;
+	/* what they share */
+	struct vrk_locks locks;
+	struct vrk_resource *resources;
+	const char **resource_names;
+	struct vrk_section *sections;	/* by task */
+	uint32_t *ranks;
+	struct vrk_system_irq *irqs;
+	const char **irq_names;
+	size_t n_irqs;
 };
 
 void system_document_done(struct system_document *document);

@@ -15,6 +15,7 @@
 #include "explain.h"
 #include "system-answer.h"
 #include "system-explain.h"
+#include "system-seen.h"
 
 #define LISTED_MAX 16		/* reservations and parts of one list */
 #define ITERATIONS_MAX 100000
@@ -178,6 +179,25 @@ static void room_tell(struct explain *e, const struct system_document *d, size_t
 			     ns(t.b, period));
 }
 
+/* A CPU from which interrupts steal was asked about with other numbers than its reservations have. */
+static void irqs_tell(struct explain *e, const struct system_document *d, const struct vrk_system_result *result, size_t cpu)
+{
+	struct times t;
+
+	explain_text(e, "interrupts steal from it: every budget was divided by the rest of the time, every deadline shortened by what comes at once");
+	for (size_t i = 0; i < d->n_irqs; i++) {
+		const struct vrk_irq *irq = &d->irqs[i].irq;
+
+		if (d->irqs[i].cpu != cpu)
+			continue;
+		explain_text(e, "interrupt %s takes %s at most every %s", d->irq_names[i], ns(t.a, irq->hard_ns), ns(t.b, irq->period_ns));
+		if (result->irqs[i].response_ns < NSEC_MAX)
+			explain_text(e, "from its signal: hard handler done after %s, thread after %s, all after %s",
+				     ns(t.a, result->irqs[i].hard_ns), ns(t.b, result->irqs[i].thread_ns),
+				     ns(t.c, result->irqs[i].response_ns));
+	}
+}
+
 static int cpu_explain(const struct system_document *d, const struct vrk_system_result *result, size_t cpu, struct json_object *array)
 {
 	_cleanup_(freep) struct vrk_reservation *r = NULL;
@@ -197,6 +217,10 @@ static int cpu_explain(const struct system_document *d, const struct vrk_system_
 	} else {
 		explain_put(&e, "cpu", json_object_new_int64((int64_t)cpu));
 		explain_title(&e, "CPU %zu: %s, by test %s", cpu, v->ok ? "yes" : "no", vrk_test_name(v->test));
+	}
+	if (d->n_irqs > 0) {
+		irqs_tell(&e, d, result, cpu);
+		return explain_end(&e, array);
 	}
 	explain_theory(&e, theories[v->test]);
 	if (v->test == VRK_TEST_QPA)
@@ -396,8 +420,10 @@ int system_explain_make(const struct system_document *d, const struct vrk_system
 			struct json_object **ret)
 {
 	_cleanup_(json_object_putp) struct json_object *array = json_object_new_array();
-	int r = array ? 0 : -ENOMEM;
+	_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
+	int r = array ? system_seen_make(d, result, &seen) : -ENOMEM;
 
+	d = &seen.document;	/* waits, blocking and handlers in it */
 	for (size_t i = 0; r >= 0 && i < result->n_cpus; i++)
 		r = cpu_explain(d, result, i, array);
 	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++) {

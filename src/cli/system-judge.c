@@ -42,6 +42,9 @@ int system_judge(const struct system_document *d, struct vrk_system_result *ret,
 	if (r == -EINVAL || r == -ERANGE || r == -E2BIG)
 		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "a reservation or task breaks a rule of its own: %s",
 				    r == -EINVAL ? "0 < budget <= deadline, and times above zero" : "its times are too large");
+	if (r == -EOPNOTSUPP)	/* the reader has refused all else */
+		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
+				    "irqs need a cpu for every vCPU (virtrk plan finds them)");
 	if (r >= 0 && result.ok && d->system.scheduler == VRK_HOST_EDF)
 		r = vrk_system_check(&d->system, &result);
 	if (r == -EBADMSG)

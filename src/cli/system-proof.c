@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "system-proof.h"
+#include "system-seen.h"
 
 void system_proof_done(struct system_proof *proof)
 {
@@ -52,7 +53,8 @@ int system_prove(const struct system_document *d, const struct vrk_system_result
 		 struct vr_error **reterr)
 {
 	_cleanup_(system_proof_done) struct system_proof proof = { .n = d->n_vcpus };
-	int r = 0;
+	_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
+	int r = system_seen_make(d, result, &seen);
 
 	proof.guests = calloc(d->n_vcpus + 1, sizeof(*proof.guests));
 	if (!proof.guests)
@@ -63,8 +65,9 @@ int system_prove(const struct system_document *d, const struct vrk_system_result
 	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++) {
 		size_t cpu = d->vcpus[v].cpu < 0 ? 0 : (size_t)d->vcpus[v].cpu;
 
-		if (d->vcpus[v].guest.n > 0 && result->cpus[cpu].ok && result->vcpus[v].ok)
-			r = guest_prove(d, v, &proof.guests[v]);
+		/* where guests depend on each other, on the yes of all of them */
+		if (d->vcpus[v].guest.n > 0 && result->cpus[cpu].ok && result->vcpus[v].ok && (result->ok || !system_shared(d)))
+			r = guest_prove(&seen.document, v, &proof.guests[v]);
 	}
 	if (r == -EBADMSG)
 		return vr_error_set(reterr, -EBADMSG, VR_FAILED, "the certificate of this yes does not check: no verdict is given");

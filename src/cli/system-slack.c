@@ -10,6 +10,7 @@
 
 #include <virtrk/proof.h>
 
+#include "system-seen.h"
 #include "system-slack.h"
 
 #define PERMILLE_MAX ((uint64_t)1000000)
@@ -149,12 +150,15 @@ int system_slack_find(const struct system_document *d, const struct vrk_system_r
 	int r;
 
 	*ret = (struct vcpu_slack){ .first_task = SIZE_MAX };
-	if (edf && d->n_vcpus <= SLACK_VCPUS_MAX) {
+	if (edf && d->n_vcpus <= SLACK_VCPUS_MAX && d->n_irqs == 0) {
 		r = system_largest_find(d, v, &ret->largest_ns);
 		if (r < 0)
 			return r;
 		ret->known_budget = true;
 	}
+	/* what one guest may do more depends on all others where they share something */
+	if (system_shared(d))
+		return 0;
 	if (vcpu->guest.n == 0 || vcpu->guest.n > SLACK_TASKS_MAX || d->n_vcpus > SLACK_VCPUS_MAX || !result->cpus[cpu].ok)
 		return 0;
 	r = vrk_system_supply(&d->system, v, &supply);

@@ -11,6 +11,7 @@
 #include "answer.h"
 #include "cli.h"
 #include "explain.h"
+#include "shared-show.h"
 #include "system-answer.h"
 #include "system-explain.h"
 #include "system-judge.h"
@@ -113,6 +114,8 @@ static int answer_show(struct json_object *answer)
 		return cli_fail(-ENOMEM, NULL);
 	if (r == CLI_DONE && json_object_array_length(tasks) > 0)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : tasks_table(tasks);
+	if (r == CLI_DONE)
+		r = shared_show(answer);
 	if (r == CLI_DONE && json_object_array_length(vcpus) > 0)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : slack_table(vcpus);
 	return r;

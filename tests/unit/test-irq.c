@@ -169,8 +169,8 @@ static void test_system(void)
 	EXPECT(result.irqs[0].response_ns >= into && result.irqs[0].response_ns <= into + US(30));
 	into = result.responses_ns[0];
 	EXPECT_INT(vrk_system_tasks(&system, &result, 0, tasks), 2);
-	EXPECT_INT(tasks[0].wcet_ns, US(100));
-	EXPECT(tasks[0].priority < tasks[1].priority);
+	EXPECT_INT(tasks[1].wcet_ns, US(100));
+	EXPECT(tasks[1].priority < tasks[0].priority);
 	vrk_system_result_done(&result);
 
 	CASE("into a vCPU of its own: no blackout, and its tasks are left alone");

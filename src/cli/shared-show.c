@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For people: what locks cost each task (of a whole job: its waits for others on all vCPUs, and behind lower priorities on its
+ * own; of one section: how long it is held), and when interrupts are served. From the answer that scripts read.
+ *
+ * Called by the verbs that show an answer.
+ */
+#include <inttypes.h>
+
+#include "answer.h"
+#include "cli.h"
+#include "shared-show.h"
+
+static void time_cell(struct table *table, struct json_object *row, const char *key)
+{
+	char text[VRK_NSEC_STRLEN];
+
+	table_add(table, "%s", answer_is_null(row, key) ? "-" : vrk_nsec_format(text, answer_u64(row, key)));
+}
+
+static int locks_table(struct json_object *tasks)
+{
+	static const struct table_column columns[] = {
+		{ "VM", TABLE_LEFT }, { "VCPU", TABLE_RIGHT }, { "TASK", TABLE_LEFT }, { "WAITS", TABLE_RIGHT },
+		{ "EACH", TABLE_RIGHT }, { "WAITING", TABLE_RIGHT }, { "LOCALLY", TABLE_RIGHT }, { "HOLDS", TABLE_RIGHT },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	int r = table_new(&table, columns, ARRAY_SIZE(columns));
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(tasks); i++) {
+		struct json_object *row = json_object_array_get_idx(tasks, i), *locks = answer_member(row, "locks");
+
+		table_add(table, "%s", answer_text(row, "vm"));
+		table_add(table, "%" PRIu64, answer_u64(row, "vcpu"));
+		table_add(table, "%s", answer_text(row, "name"));
+		table_add(table, "%" PRIu64, answer_u64(locks, "waits"));
+		time_cell(table, locks, "wait_once");
+		time_cell(table, locks, "wait");
+		time_cell(table, locks, "local");
+		time_cell(table, locks, "hold");
+	}
+	return cli_print_table(table);
+}
+
+static int irqs_table(struct json_object *irqs)
+{
+	static const struct table_column columns[] = {
+		{ "INTERRUPT", TABLE_LEFT }, { "CPU", TABLE_RIGHT }, { "HARD", TABLE_RIGHT }, { "THREAD", TABLE_RIGHT },
+		{ "VM", TABLE_LEFT }, { "RESPONSE", TABLE_RIGHT }, { "DEADLINE", TABLE_RIGHT }, { "OK", TABLE_LEFT },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	int r = table_new(&table, columns, ARRAY_SIZE(columns));
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(irqs); i++) {
+		struct json_object *row = json_object_array_get_idx(irqs, i);
+
+		table_add(table, "%s", answer_text(row, "name"));
+		table_add(table, "%" PRIu64, answer_u64(row, "cpu"));
+		time_cell(table, row, "hard");
+		time_cell(table, row, "thread");
+		table_add(table, "%s", answer_is_null(row, "vm") ? "-" : answer_text(row, "vm"));
+		time_cell(table, row, "response");
+		time_cell(table, row, "deadline");
+		table_add(table, "%s", answer_bool(row, "ok") ? "yes" : "no");
+	}
+	return cli_print_table(table);
+}
+
+int shared_show(struct json_object *answer)
+{
+	struct json_object *tasks = answer_member(answer, "tasks"), *irqs = NULL;
+	int r = CLI_DONE;
+	/* only where the description has them */
+	bool locks = json_object_array_length(tasks) > 0 &&
+		     json_object_object_get_ex(json_object_array_get_idx(tasks, 0), "locks", NULL);
+
+	(void)json_object_object_get_ex(answer, "irqs", &irqs);
+
+	if (locks)
+		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : locks_table(tasks);
+	if (r == CLI_DONE && irqs)
+		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : irqs_table(irqs);
+	return r;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_SHARED_SHOW_H
+#define CLI_SHARED_SHOW_H
+
+#include <json-c/json.h>
+
+/* What an answer says of locks and of interrupts, as tables, each after an empty line; nothing where it says nothing. CLI_DONE or not. */
+int shared_show(struct json_object *answer);
+
+#endif

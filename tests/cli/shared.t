@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What guests share: critical sections, resources and interrupts, in descriptions and in answers; what no bound covers is
+# refused in words.
+# shellcheck disable=SC2317 # functions are called by name, through check
+# shellcheck disable=SC2016 # the dollars are jq's
+# shellcheck source=lib.sh
+. "$SOURCE/tests/cli/lib.sh"
+
+# with NAME CHANGE [OPTION...]
+with() {
+	local name=$1 change=$2
+	shift 2
+	jq "$change" "$SOURCE/share/examples/$name.json" | virtrk analyze "$@" -
+}
+task='.vms[0].vcpus[0].tasks[0]'
+section="$task.critical_sections[0]"
+at='vms\[0\].vcpus\[0\].tasks\[0\].critical_sections\[0\]'
+
+check "a table of locks" "with vmpcp ." 0 "^a +0 +a2 +2 +26.65ms +53.3ms +0ns +13.55ms$"
+check "and of interrupts" "with interrupt-guest ." 0 "^eth0 +0 +10us +1.01ms +plc +13.14ms +20ms +yes$"
+check "no locks, no such keys" "with three-tasks . --json | jq -c '[has(\"irqs\"), (.tasks[0] | has(\"locks\"))]'" 0 '^\[false,false\]$'
+check "certificates are of what the tests saw" "with vmpcp . --json | jq -c '[.vcpus[].certificate.responses]'" 0 '^\[\[53650000,103300000\],\[53150000\]\]$'
+check "an explanation ends at the answer" "with vmpcp . --explain" 0 "response 53.65ms <= deadline 100ms"
+check "an explanation of interrupts" "with interrupt-guest . --explain" 0 "interrupt eth0 takes 10us at most every 10ms"
+check "in a batch" "jq -c . $SOURCE/share/examples/vmpcp.json | virtrk analyze --batch | jq -c '[.tasks[].locks.waits]'" 0 '^\[1,2,1\]$'
+check "a refusal tells of the waits" "with vmpcp '$task.deadline = \"53ms\"'" 3 "^why: a/vcpu0: a1 may take .* \\(27.65ms for locks\\)$"
+check "and its repair is true" "b=\$(with vmpcp '$task.deadline = \"53ms\"' | sed -nE 's/^repair: give a\/vcpu0 a budget of (.*) in every 10ms/\1/p'); with vmpcp \"$task.deadline = \\\"53ms\\\" | .vms[0].vcpus[0].budget = \\\"\$b\\\"\" --json | jq .schedulable" 0 "^true$"
+check "a refusal of an interrupt" "with interrupt-fifo ." 3 "^why: interrupt eth0: its thread may miss the deadline of 20ms"
+check "and its repair" "with interrupt-fifo ." 3 "^repair: give its thread a reservation"
+
+check "an unknown resource" "with vmpcp '$section.resource = \"sharde\"'" 2 "$at.resource: no resource \"sharde\", did you mean shared\?"
+check "no resources at all" "with vmpcp 'del(.resources)'" 2 "$at.resource: no resource \"shared\" in resources\[\]"
+check "longer than the wcet" "with vmpcp '$section.length = \"3ms\"'" 2 "$at: sections longer than the wcet of 2ms, which includes them"
+check "together longer" "with vmpcp '$section.count = 3'" 2 "$at: sections longer than the wcet of 2ms"
+check "no length" "with vmpcp '$section.length = 0'" 2 "$at: length must be above zero"
+check "a slip of the pen" "with vmpcp '$section.lengt = 1'" 2 "$at.lengt: unknown key, did you mean length\?"
+check "one inside another" "with vmpcp '$section.critical_sections = []'" 2 "$at: a section inside a section has no bound: make one resource of both"
+check "sleep with a resource held" "with vmpcp '$section.suspensions = [\"1ms\"]'" 2 "$at: a task that sleeps with a resource held has no bound: release it before"
+check "no object" "with vmpcp '$section = 1'" 2 "$at: must be an object, not int"
+check "no array" "with vmpcp '$task.critical_sections = {}'" 2 "critical_sections: must be an array, not object"
+check "an EDF guest" "with vmpcp '.vms[0].scheduler = \"edf\"'" 2 "vms\[0\].vcpus\[0\].tasks: critical sections in a guest under edf have no bound"
+check "the guest's own locks" "with vmpcp '$task.blocking = \"1us\"'" 2 "tasks\[0\]: blocking beside critical sections: the guest's own locks"
+check "twice the same name" "with vmpcp '.resources += .resources'" 2 "resources\[1\]: there are two resources \"shared\""
+check "a ceiling" "with vmpcp '.resources[0].queue = \"ceiling\"'" 2 "resources\[0\].queue: must be one of fifo, priority, not \"ceiling\""
+check "priorities of some" "with vmpcp '.resources[0].queue = \"priority\" | .vms[1].vcpus[0].tasks[0].priority = 1'" 2 "resources\[0\]: its queue is by priority, but only some of its users have one"
+check "priorities of all" "with vmpcp '.resources[0].queue = \"priority\" | .vms[0].vcpus[0].tasks[0].priority = 3 | .vms[0].vcpus[0].tasks[1].priority = 1 | .vms[1].vcpus[0].tasks[0].priority = 2' --json | jq -c '[.schedulable, .tasks[0].locks.wait]'" 0 '^\[true,13600000\]$'
+check "by priority the larger goes first" "with mpcp '.vms[].vcpus[].tasks[] |= (.priority = (.wcet | .[:1] | tonumber)) | .vms[].vcpus[].tasks[].period = \"100ms\"' --json | jq -c '[.tasks[].locks.wait / 1000000]'" 0 '^\[12,10,5\]$'
+
+irq='.irqs[0]'
+check "which CPU" "with interrupt-guest '.host.cpus = 2 | del($irq.cpu)'" 2 "irqs\[0\]: cpu is missing"
+check "a VM that is not there" "with interrupt-guest '$irq.vm = \"plv\"'" 2 "irqs\[0\].vm: no plv/vcpu0"
+check "a vCPU that is not there" "with interrupt-guest '$irq.vcpu = 1'" 2 "irqs\[0\].vm: no plc/vcpu1"
+check "a handler of no length" "with interrupt-guest '$irq.handler = 0'" 2 "irqs\[0\]: handler must be above zero"
+check "a handler in no guest" "with interrupt-guest 'del($irq.vm)'" 2 "irqs\[0\]: vcpu, handler and injection are of a guest: vm is missing"
+check "an EDF guest's handler" "with interrupt-guest '.vms[0].scheduler = \"edf\"'" 2 "irqs\[0\].vm: handlers in a guest under edf have no bound"
+check "beside servers" "with interrupt-guest '.host.scheduler = \"fp\"'" 2 "irqs: beside fixed-priority servers interrupts have no bound"
+check "without CPUs" "with interrupt-guest '.host.cpus = 2 | del(.vms[].vcpus[].cpu)'" 2 "irqs need a cpu for every vCPU"
+check "a thread with both" "with interrupt-guest '$irq.thread.priority = 1'" 2 "irqs\[0\].thread: a reservation or a priority, not both"
+check "no time between signals" "with interrupt-guest '$irq.period = 0'" 2 "irqs\[0\]: period, deadline and hard must be above zero"
+check "the whole CPU stolen" "with interrupt-guest '$irq.hard = \"10ms\"' --json | jq -c '[.schedulable, .refusal.test, .irqs[0].response]'" 0 '^\[false,"irq",null\]$'
+check "masked delays the handler" "with interrupt-guest '.vms[0].masked = \"70us\"' --json | jq '.irqs[0].response'" 0 '^13210000$'
+
+check "plan writes all of it again" "virtrk plan --json $SOURCE/share/examples/interrupt-vcpu.json | jq -c '.irqs[0].thread.budget, .irqs[0].handler'" 0 '^"100us"$'
+check "the plan of a plan is itself" "virtrk plan --json $SOURCE/share/examples/vmpcp.json >$tmp/plan.json && virtrk plan --json $tmp/plan.json | diff - $tmp/plan.json" 0 ""
+
+done_testing
