@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where lines go: to the journal when systemd started us (standard error is its stream), with one field for each thing a
- * line is about, so that `journalctl VIRTRK_DOMAIN=rt` works; else to standard error as plain text.
+ * line is about, so that `journalctl VIRTRK_DOMAIN=rt` works; else to standard error as plain text. That the variable is set
+ * says nothing: a shell in a service inherits it, and whoever redirects standard error wants to find the lines there.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "log.h"
@@ -47,6 +51,22 @@ static int journal_send(int priority, const struct log_about *about, const char 
 	return r;
 }
 
+bool log_stream_is(const char *stream, dev_t device, ino_t inode)
+{
+	uint64_t dev, ino;
+	char end;
+
+	return stream && sscanf(stream, "%" SCNu64 ":%" SCNu64 "%c", &dev, &ino, &end) == 2 && dev == device && ino == inode;
+}
+
+static bool to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	struct stat st;
+
+	return stream && fstat(STDERR_FILENO, &st) == 0 && log_stream_is(stream, st.st_dev, st.st_ino);
+}
+
 void log_line(int priority, const struct log_about *about, const char *fmt, ...)
 {
 	_cleanup_(freep) char *message = NULL;
@@ -62,7 +82,7 @@ void log_line(int priority, const struct log_about *about, const char *fmt, ...)
 		message = NULL;
 		return;
 	}
-	if (getenv("JOURNAL_STREAM") && journal_send(priority, about, message) >= 0)
+	if (to_journal() && journal_send(priority, about, message) >= 0)
 		return;
 	fprintf(stderr, "virtrkd: %s\n", message);
 }

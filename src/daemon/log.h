@@ -6,6 +6,8 @@
 #ifndef DAEMON_LOG_H
 #define DAEMON_LOG_H
 
+#include <stdbool.h>
+#include <sys/types.h>
 #include <syslog.h>
 
 #define MSG_RESERVED	   "e0a4b1c1f6de4c0b8e9f0a5d1b7c2f10"
@@ -26,6 +28,9 @@ struct log_about {
 
 void log_line(int priority, const struct log_about *about, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void log_set_max_priority(int priority);
+
+/* $JOURNAL_STREAM, "DEV:INODE", names that file: it is inherited also by who has standard error elsewhere. NULL: no. */
+bool log_stream_is(const char *stream, dev_t device, ino_t inode);
 
 #define log_error(...)	 log_line(LOG_ERR, NULL, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, NULL, __VA_ARGS__)

@@ -8,6 +8,7 @@
  * would fit but for it waits, and is decided anew from the start at each try. So does one for a thread that rests (manager-rest.c).
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,34 @@
 
 /* ---- is the request well formed? ---- */
 
+#define NAMES_SHOWN    5
+#define NAME_SHOWN_MAX 48
+#define NAMES_STRLEN   320
+
+/* "running are a, b and 7 more (virtrk list)": a few names say at once what was mistyped. */
+static void names_running(const struct manager *m, char buf[NAMES_STRLEN])
+{
+	size_t at, shown = 0;
+
+	at = (size_t)snprintf(buf, NAMES_STRLEN, "%s", m->vms.n == 0 ? "none is running" :
+						       m->vms.n == 1 ? "running is " : "running are ");
+	for (size_t i = 0; i < m->vms.n && shown < NAMES_SHOWN; i++)
+		if (strlen(m->vms.vms[i]->name) <= NAME_SHOWN_MAX)	/* not cut: half a character is none */
+			at += (size_t)snprintf(buf + at, NAMES_STRLEN - at, "%s%s", shown++ == 0 ? "" : ", ",
+					       m->vms.vms[i]->name);
+	if (m->vms.n > shown)
+		snprintf(buf + at, NAMES_STRLEN - at, "%s%zu more (virtrk list)", shown == 0 ? "" : " and ", m->vms.n - shown);
+}
+
 static int vm_lookup(struct manager *m, const char *domain, struct vm **ret, struct vr_error **reterr)
 {
+	char running[NAMES_STRLEN];
+
 	*ret = vm_table_by_name(&m->vms, domain);
-	if (!*ret)
-		return vr_error_set(reterr, -ENXIO, VR_NO_DOMAIN, "no domain is called %s; running: %zu (virtrk list)",
-				    domain, m->vms.n);
-	return 0;
+	if (*ret)
+		return 0;
+	names_running(m, running);
+	return vr_error_set(reterr, -ENXIO, VR_NO_DOMAIN, "no domain is called %s: %s", domain, running);
 }
 
 static int thread_lookup(const struct vm *vm, const char *name, const struct vm_thread **ret, struct vr_error **reterr)
