@@ -14,6 +14,10 @@ tid_of() {	# DOMAIN THREAD
 	virtrk show "$1" --json | jq -r --arg name "$2" '.threads[] | select(.name == $name) | .tid'
 }
 
+in_hand() {
+	[[ $(vsh domcontrol rt) == ok ]]
+}
+
 daemon_start
 check_json "no domain runs" '. == []' virtrk list --json
 
@@ -57,7 +61,8 @@ sleep 1
 used_start "$tid"
 sleep 8
 used_stop "$tid"
-check_between "a spinning guest gets its share: delivered / promised" "$(awk -v u="$used_us" -v e="$elapsed_us" 'BEGIN { printf "%.3f", 5 * u / e }')" 0.95 1.05
+# Emulated CPUs run when this machine lets them, so this is coarse; to the nanosecond in the deterministic hosts.
+check_between "a spinning guest gets its share: delivered / promised" "$(awk -v u="$used_us" -v e="$elapsed_us" 'BEGIN { printf "%.3f", 5 * u / e }')" 0.6 1.4
 check_json "top has measured it, too" '.[0] | .domain == "rt" and .thread == "vcpu0" and .used_ns > 0 and .throttled > 0' virtrk top --json
 check "top as a table" 0 'vcpu0' virtrk top
 check "the same thread again" 1 'already|Duplicate|reserved' virtrk reserve rt --vcpu 0 --budget 20ms --period 100ms
@@ -78,8 +83,9 @@ check_equal "makes it an ordinary thread again" "$(parameters "$(tid_of rt vcpu1
 
 # --- and gone -----------------------------------------------------------------------------------------------------------
 
-wait_for 30 vsh list
-vsh destroy rt
+# libvirtd answers before it has taken up its domains: one that is destroyed then is "not running", and gone.
+check_soon "libvirtd has the domain in hand again" 30 in_hand
+check "destroy" 0 '' vsh destroy rt
 check_soon "destroyed: gone, with its reservations" 20 virtrk_says '. == []' list
 check_json "nothing is reserved any more" '. == []' virtrk top --json
 
