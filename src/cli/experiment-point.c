@@ -186,7 +186,7 @@ static const char *host_wrong(const struct experiment *e, const struct experimen
 		return "tick, switch and latency: at most 1000s";
 	if (!edf && (draw->host.cpus > 1 || e->placement == PLACEMENT_GLOBAL))
 		return "a fixed-priority host: one CPU, and not one queue over all";
-	if (e->base.n_vcpus > EXPERIMENT_VCPUS_MAX || e->base.n_tasks > EXPERIMENT_VCPUS_MAX * EXPERIMENT_TASKS_MAX)
+	if (e->base.n_vcpus > EXPERIMENT_VCPUS_MAX || e->base.n_tasks > (size_t)EXPERIMENT_VCPUS_MAX * EXPERIMENT_TASKS_MAX)
 		return "vms: more than 256 vCPUs, or 65536 tasks";
 	for (size_t i = 0; i < e->base.n_tasks; i++)
 		if (e->base.tasks[i].wcet_ns > e->base.tasks[i].period_ns)

@@ -219,7 +219,7 @@ static int steps_of(enum experiment_kind kind, struct json_object *steps, const 
 		    size_t *ret_n, struct vr_error **reterr)
 {
 	static const char *const known[] = { "from", "to", "step" };
-	uint64_t from, to, step;
+	uint64_t from = 0, to = 0, step = 0;
 	int r = strict_keys(steps, place, known, ARRAY_SIZE(known), reterr);
 
 	if (r >= 0)
