@@ -36,12 +36,38 @@ static u128 demand(const struct edf *e, nsec_t t)
 	return sum;
 }
 
+/*
+ * The busy period is no shorter: it is the inverse supply of B + sum ceil(t/T) C >= B + t U, inv(w) >= D - Q + w P/Q, and
+ * switches and interrupts take their part of every t. Where load and supply are close this is most of the way, and where
+ * they take all there is no end: NSEC_MAX.
+ */
+static nsec_t busy_least(const struct edf *e)
+{
+	const struct vrk_supply *s = e->s;
+	u128 load = 0, share, least;
+
+	for (size_t i = 0; i < e->n; i++)
+		load += ((u128)e->t[i].wcet_ns << FRAC_SHIFT) / e->t[i].period_ns;
+	if (load > FRAC_ONE)
+		return NSEC_MAX;
+	share = load * s->period_ns / s->budget_ns + ((u128)s->switch_ns << FRAC_SHIFT) / s->budget_ns;
+	if (s->irq_ns)
+		share += ((u128)s->irq_ns << FRAC_SHIFT) / s->irq_period_ns;
+	least = (u128)(s->deadline_ns - s->budget_ns) + (u128)e->blocking * s->period_ns / s->budget_ns;
+	if (share > FRAC_ONE || least > SUPPLY_MAX)
+		return NSEC_MAX;
+	if (share == FRAC_ONE)
+		return 1;	/* nothing is known: it may just fit, as it does on a whole CPU */
+	least = (least << FRAC_SHIFT) / (FRAC_ONE - share);
+	return least > SUPPLY_MAX ? NSEC_MAX : least > 0 ? (nsec_t)least : 1;
+}
+
 /* The longest time the vCPU can want to run without a pause; NSEC_MAX = no end found. */
 static nsec_t busy_period(const struct edf *e)
 {
-	nsec_t t = 1, next;
+	nsec_t t = busy_least(e), next;
 
-	for (unsigned int step = 0; step < STEPS_MAX; step++) {
+	for (unsigned int step = 0; t < NSEC_MAX && step < STEPS_MAX; step++) {
 		u128 work = e->blocking;
 
 		for (size_t i = 0; i < e->n; i++)
@@ -132,30 +158,82 @@ static bool load_fits(const struct edf *e, struct vrk_verdict *v)
 	return v->ok;
 }
 
+static void edf_judge(struct edf *e, struct vrk_verdict *v)
+{
+	const struct vrk_task *late = NULL;
+	uint64_t suspensions = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		const struct vrk_task *t = &e->t[i];
+
+		suspensions += t->suspensions + (t->suspension_ns > 0);
+		e->blocking = t->blocking_ns > e->blocking ? t->blocking_ns : e->blocking;
+		if (t->jitter_ns >= t->deadline_ns)
+			late = t;
+	}
+	if (!supply_sane(e->s) || suspensions > 0)
+		verdict_of(v, suspensions + 1, 0, 0);
+	else if (late)	/* it may become ready when its deadline is there: no window is short enough to show that */
+		verdict_of(v, (u128)late->jitter_ns + late->wcet_ns, late->deadline_ns, 0);
+	else if (e->n == 0)
+		verdict_of(v, 0, 0, 0);
+	else if (load_fits(e, v))
+		edf_run(e, v);
+}
+
 int vrk_guest_edf(const struct vrk_supply *s, const struct vrk_task *t, size_t n, struct vrk_verdict *ret)
 {
 	struct edf e = { .s = s, .t = t, .n = n };
 	struct vrk_verdict v;
-	const struct vrk_task *late = NULL;
-	uint64_t suspensions = 0;
 	int err = tasks_check(t, n);
 
 	if (err < 0)
 		return err;
-	for (size_t i = 0; i < n; i++) {
-		suspensions += t[i].suspensions + (t[i].suspension_ns > 0);
-		e.blocking = t[i].blocking_ns > e.blocking ? t[i].blocking_ns : e.blocking;
-		if (t[i].jitter_ns >= t[i].deadline_ns)
-			late = &t[i];
-	}
-	if (!supply_sane(s) || suspensions > 0)
-		verdict_of(&v, suspensions + 1, 0, 0);
-	else if (late)	/* it may become ready when its deadline is there: no window is short enough to show that */
-		verdict_of(&v, (u128)late->jitter_ns + late->wcet_ns, late->deadline_ns, 0);
-	else if (n == 0)
-		verdict_of(&v, 0, 0, 0);
-	else if (load_fits(&e, &v))
-		edf_run(&e, &v);
+	edf_judge(&e, &v);
 	*ret = v;
 	return 0;
+}
+
+/* A window that surely does not give what is due in it, among those up to @longest; 0 = none. */
+static nsec_t window_short(const struct edf *e, nsec_t longest)
+{
+	nsec_t t = point_below(e, longest + 1);
+
+	for (unsigned int step = 0; t > 0 && step < STEPS_MAX; step++) {
+		nsec_t need = supply_inverse(e->s, demand(e, t), 1, 0);
+
+		if (need > t)
+			return t;
+		t = point_below(e, need < t ? need : t);
+	}
+	return 0;
+}
+
+/*
+ * A window that does not give what is due in it is a no without the others, and without the busy period. So the windows that
+ * are likely to be too short are asked first: the one that was the last time, then those of the first few jobs.
+ */
+bool edf_ask_fits(struct edf_ask *ask, const struct vrk_supply *s)
+{
+	struct edf e = { .s = s, .t = ask->g->tasks, .n = ask->g->n };
+	struct vrk_verdict v;
+	nsec_t soon = 0;
+
+	if (!supply_sane(s))
+		return false;
+	for (size_t i = 0; i < e.n; i++) {
+		nsec_t second = e.t[i].deadline_ns + e.t[i].period_ns;
+
+		e.blocking = e.t[i].blocking_ns > e.blocking ? e.t[i].blocking_ns : e.blocking;
+		soon = second > soon ? second : soon;
+	}
+	if (ask->last_no && supply_inverse(s, demand(&e, ask->last_no), 1, 0) > ask->last_no)
+		return false;
+	soon = window_short(&e, soon);
+	if (soon > 0) {
+		ask->last_no = soon;
+		return false;
+	}
+	edf_judge(&e, &v);
+	return v.ok;
 }

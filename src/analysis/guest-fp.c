@@ -11,7 +11,9 @@
  *	t = Bs + (intervals' supply of W(t) in S+1 pieces),	idling vCPUs also: t = inv(W(t) + Bs), whichever is less.
  * A suspending h interferes with jitter J_h + R_h - C_h (not with the length of its sleep), which needs R_h <= T_h.
  *
- * Called by vrk_guest_check(), by sizing and by system analysis. No allocation but the order of priorities.
+ * Called by vrk_guest_check(), by sizing and by system analysis. No allocation but the order of priorities. Sizing asks the same
+ * guest thousands of times and wants a yes or a no: fp_ask_fits() stops at the first task that misses, and where nothing
+ * suspends (so that no response needs another) it begins with the one that missed the last time.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -24,6 +26,7 @@
 
 #define STEPS_MAX 100000
 #define JOBS_MAX 100000
+#define SORT_FEW 32
 
 struct rank {
 	uint32_t priority;
@@ -111,7 +114,8 @@ static nsec_t job_done(const struct fp *f, size_t k, uint64_t q, nsec_t from, ns
 	nsec_t window = from;
 
 	for (unsigned int step = 0; step < STEPS_MAX; step++) {
-		nsec_t next = finish(f, t, own + interference(f, k, window), 0);
+		/* work only grows with the window, and so does its end: the last one is a good place to start from */
+		nsec_t next = finish(f, t, own + interference(f, k, window), window);
 
 		if (next > limit)
 			return NSEC_MAX;
@@ -177,6 +181,36 @@ static void fp_run(struct fp *f, struct vrk_verdict *v)
 	}
 }
 
+/* Few are sorted by hand: qsort() allocates and calls. */
+static void rank_sort(struct rank *rank, size_t n)
+{
+	if (n > SORT_FEW) {
+		qsort(rank, n, sizeof(*rank), by_priority);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct rank x = rank[i];
+		size_t k = i;
+
+		for (; k > 0 && by_priority(&rank[k - 1], &x) > 0; k--)
+			rank[k] = rank[k - 1];
+		rank[k] = x;
+	}
+}
+
+static int rank_new(const struct vrk_task *t, size_t n, struct rank **ret)
+{
+	struct rank *rank = calloc(n + 1, sizeof(*rank));
+
+	if (!rank)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		rank[i] = (struct rank){ t[i].priority, i, 0 };
+	rank_sort(rank, n);
+	*ret = rank;
+	return 0;
+}
+
 int vrk_guest_fp(const struct vrk_supply *s, enum vrk_supply_mode mode, const struct vrk_task *t, size_t n,
 		 struct vrk_verdict *ret, nsec_t *ret_response_ns)
 {
@@ -185,15 +219,52 @@ int vrk_guest_fp(const struct vrk_supply *s, enum vrk_supply_mode mode, const st
 
 	if (err < 0)
 		return err;
-	f.rank = calloc(n + 1, sizeof(*f.rank));
-	if (!f.rank)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		f.rank[i] = (struct rank){ t[i].priority, i, 0 };
-	qsort(f.rank, n, sizeof(*f.rank), by_priority);
+	err = rank_new(t, n, &f.rank);
+	if (err < 0)
+		return err;
 	fp_run(&f, ret);
 	for (size_t k = 0; ret_response_ns && k < n; k++)
 		ret_response_ns[f.rank[k].task] = f.rank[k].response;
 	free(f.rank);
 	return 0;
+}
+
+int fp_ask_init(struct fp_ask *ask, const struct vrk_guest *g)
+{
+	int err = tasks_check(g->tasks, g->n);
+
+	*ask = (struct fp_ask){ .g = g, .apart = true };
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < g->n; i++)
+		ask->apart &= !suspends(&g->tasks[i]);
+	return rank_new(g->tasks, g->n, &ask->rank);
+}
+
+void fp_ask_done(struct fp_ask *ask)
+{
+	free(ask->rank);
+	*ask = (struct fp_ask){ .g = NULL };
+}
+
+bool fp_ask_fits(struct fp_ask *ask, const struct vrk_supply *s)
+{
+	struct fp f = { .s = s, .mode = ask->g->mode, .t = ask->g->tasks, .rank = ask->rank, .n = ask->g->n };
+
+	if (!supply_sane(s))
+		return f.n == 0;
+	if (ask->apart && ask->last_no < f.n && response(&f, ask->last_no) == NSEC_MAX)
+		return false;
+	for (size_t k = 0; k < f.n; k++) {
+		const struct vrk_task *t = &f.t[f.rank[k].task];
+
+		if (suspends(t) && (t->deadline_ns > t->period_ns || t->wcet_ns > t->deadline_ns))
+			return false;
+		f.rank[k].response = response(&f, k);
+		if (f.rank[k].response == NSEC_MAX) {
+			ask->last_no = k;
+			return false;
+		}
+	}
+	return true;
 }

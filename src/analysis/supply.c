@@ -94,6 +94,26 @@ static u128 inverse_ideal(const struct vrk_supply *s, u128 w)
 }
 
 /*
+ * Switches and interrupts take a part of what an interval gives, so that every fixpoint t has
+ *	t >= base P/Q + t (switch/Q + irq/irq_period),	base = what does not grow with t.
+ * That is where to begin: from 0 it is a step per period. NSEC_MAX: they take all, there is no fixpoint.
+ */
+static nsec_t inverse_least(const struct vrk_supply *s, u128 base)
+{
+	u128 taken = ((u128)s->switch_ns << FRAC_SHIFT) / s->budget_ns, least;
+
+	if (s->irq_ns)
+		taken += ((u128)s->irq_ns << FRAC_SHIFT) / s->irq_period_ns;
+	if (taken >= FRAC_ONE || base > SUPPLY_MAX)
+		return NSEC_MAX;
+	least = base * s->period_ns / s->budget_ns;	/* 2^62 2^62 */
+	if (least > SUPPLY_MAX)
+		return NSEC_MAX;
+	least = (least << FRAC_SHIFT) / (FRAC_ONE - taken);
+	return least > SUPPLY_MAX ? NSEC_MAX : (nsec_t)least;
+}
+
+/*
  * @work split over @windows intervals, each beginning anew. sum(inv(w_i)) <= (windows - 1) Delta + inv(sum w_i), since
  * (ceil(a) - 1) + (ceil(b) - 1) <= ceil(a + b) - 1; debts and latencies come once per interval, and the intervals together
  * touch at most ceil(t/P) + windows periods.
@@ -104,6 +124,13 @@ nsec_t supply_inverse(const struct vrk_supply *s, u128 work, uint64_t windows, n
 
 	if (work == 0)
 		return 0;
+	if (s->switch_ns || s->irq_ns) {
+		nsec_t least = inverse_least(s, work + (u128)windows * debt(s) + (u128)s->switch_ns * (2 * (u128)windows - 1));
+
+		if (least == NSEC_MAX)
+			return NSEC_MAX;
+		t = least > from ? least : from;
+	}
 	for (unsigned int step = 0; step < FIXPOINT_STEPS_MAX; step++) {
 		u128 w = work + (u128)windows * debt(s);
 

@@ -18,4 +18,27 @@ nsec_t supply_inverse(const struct vrk_supply *s, u128 work, uint64_t windows, n
 #define TASK_MAX ((nsec_t)1 << 45)	/* almost ten hours */
 int tasks_check(const struct vrk_task *t, size_t n);
 
+/* One EDF guest that tasks_check() accepts, under many supplies; last_no is 0 at first. */
+struct edf_ask {
+	const struct vrk_guest *g;
+	nsec_t last_no;		/* a window in which more was due than given */
+};
+
+/* The yes or no of vrk_guest_edf(). */
+bool edf_ask_fits(struct edf_ask *ask, const struct vrk_supply *s);
+
+/* One fixed-priority guest under many supplies: what does not change is kept from question to question. */
+struct rank;
+struct fp_ask {
+	const struct vrk_guest *g;
+	struct rank *rank;
+	size_t last_no;		/* rank of the task that missed the last time */
+	bool apart;		/* no response depends on another */
+};
+
+int fp_ask_init(struct fp_ask *ask, const struct vrk_guest *g);		/* -EINVAL, -ERANGE, -E2BIG, -ENOMEM: nothing is kept */
+void fp_ask_done(struct fp_ask *ask);
+/* The yes or no of vrk_guest_fp(). */
+bool fp_ask_fits(struct fp_ask *ask, const struct vrk_supply *s);
+
 #endif
