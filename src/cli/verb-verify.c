@@ -156,22 +156,31 @@ static void pause_until(nsec_t until_ns)
 	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);	/* a signal ends it, as it should */
 }
 
-static int watch_record(struct watch *w, struct tracer *tracer, struct verify *v)
+static int watch_sample(const struct watch *w, struct verify *v)
 {
-	nsec_t now_ns = clock_monotonic(), end_ns;
 	int r = 0;
 
-	for (size_t i = 0; i < w->n; i++) {
+	for (size_t i = 0; r >= 0 && i < w->n; i++) {
 		struct verify_sample sample;
 
 		thread_sample((pid_t)answer_u64(w->rows[i].promise, "tid"), &sample);
-		verify_begin(v, i, &sample);
+		r = verify_sample(v, i, &sample);
 	}
+	return r;
+}
+
+static int watch_record(struct watch *w, struct tracer *tracer, struct verify *v)
+{
+	nsec_t now_ns = clock_monotonic(), end_ns;
+	int r = watch_sample(w, v);
+
 	w->start_ns = now_ns;
 	end_ns = now_ns + w->for_ns;
 	for (; r >= 0 && now_ns < end_ns && !ended_by; now_ns = clock_monotonic()) {
 		pause_until(now_ns + READ_EVERY_NS < end_ns ? now_ns + READ_EVERY_NS : end_ns);
 		r = tracer_read(tracer, v);
+		if (r >= 0)
+			r = watch_sample(w, v);
 	}
 	return ended_by ? -EINTR : r;
 }
@@ -343,6 +352,7 @@ static struct json_object *row_json(const struct watch *w, const struct row *row
 	json_u64(one, "unseen_ns", result->unjudged_ns);
 	json_u64(one, "holes", result->holes);
 	json_u64(one, "missing", result->missing);
+	json_u64(one, "doubtful", result->doubtful);
 	json_u64(one, "broken", result->broken);
 	json_object_object_add(one, "breaches", breaches_json(w, result));
 	return one;
@@ -472,8 +482,8 @@ static int row_print(const struct row *row)
 	if (r >= 0 && result->broken > result->n_breaches)
 		r = cli_print("%s %s: and %" PRIu64 " more", domain, thread, result->broken - result->n_breaches);
 	if (r >= 0 && row_says(row, "unsure"))
-		r = cli_print("%s %s: unsure, since the kernel's trace lacks records of it: %" PRIu64 " turns on a CPU missing, %" PRIu64 " holes",
-			      domain, thread, result->missing, result->holes);
+		r = cli_print("%s %s: unsure, since the kernel's trace lacks records of it: %" PRIu64 " turns on a CPU missing, %" PRIu64 " holes, "
+			      "%" PRIu64 " intervals that may be broken or not", domain, thread, result->missing, result->holes, result->doubtful);
 	return r;
 }
 

@@ -13,8 +13,9 @@
  *
  * What a trace cannot show: time that interrupts and a hypervisor take from a running thread counts as given. Records may be
  * missing, said by the kernel or not. Such holes are found by the chain of each CPU (who is switched out is who was switched
- * in) and by the kernel's own count of a thread's turns; no interval reaches over a hole, and where a turn is missing
- * that no hole explains, nobody is accused.
+ * in), and no interval reaches over one. When two threads alternate, a hole may look whole (the same one before and after): so
+ * before anybody is accused, the kernel's own count of the thread's turns, and its CPU time, must agree with the trace
+ * around that interval, or what is unseen must be too little to matter.
  */
 #ifndef CLI_VERIFY_H
 #define CLI_VERIFY_H
@@ -99,6 +100,7 @@ struct verify_result {
 	nsec_t unjudged_ns;	/* perhaps ready, but in a hole */
 	uint64_t holes;
 	uint64_t missing;	/* turns on a CPU that the kernel counted and the trace lacks */
+	uint64_t doubtful;	/* intervals that would be broken, had it not run unseen */
 	int64_t margin_ns;	/* as verify_busy() */
 	uint64_t broken;	/* intervals */
 	struct verify_breach breaches[VERIFY_BREACHES];		/* the first ones */
@@ -127,8 +129,11 @@ int verify_new(struct verify **ret, const struct verify_subject *subjects, size_
 struct verify *verify_free(struct verify *v);
 DEFINE_CLEANUP(struct verify *, verify_free)
 
-/* The first sample of a subject: only what is recorded from then on is judged. */
-void verify_begin(struct verify *v, size_t subject, const struct verify_sample *sample);
+/*
+ * A sample of a subject. Only what is recorded from the first one on is judged. The closer they are, the better it is known where
+ * the thread ran without the trace saying so. -ENOMEM.
+ */
+int verify_sample(struct verify *v, size_t subject, const struct verify_sample *sample);
 /* A record, in the order in which the kernel gives them. -ENOMEM. */
 int verify_record(struct verify *v, const struct trace_record *record);
 /* The last sample, and the judgement of all that was recorded up to then. Once per subject. -ENOMEM. */

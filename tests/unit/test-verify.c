@@ -151,9 +151,15 @@ static const struct verify_case {
 		{ 'R', 0, 0, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 8, 0, 9, 8 }, { 'R', 9, 0, 8, ME }, { 'R', 13, 0, ME, 8 },
 		{ 'R', 40, 0, 8, ME } },
 	  .verdict = VERIFY_BROKEN, .broken = 1, .from_ms = 13, .to_ms = 40, .got_ms = 0, .promised_ms = 8, .culprit = 8 },
-	{ "the kernel counted a turn that is nowhere", MS(4), MS(10), MS(10), .end_ms = 60, .turns = 1, .events = {
+	{ "it ran unseen, and long enough", MS(4), MS(10), MS(10), .end_ms = 60, .turns = 1, .ran_ms = 24 + 12, .culprit = -1, .events = {
 		{ 'R', 0, 0, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 40, 0, 8, ME } },
-	  .verdict = VERIFY_UNSURE, .broken = 1, .from_ms = 4, .to_ms = 40, .got_ms = 0, .promised_ms = 12, .culprit = 8 },
+	  .verdict = VERIFY_UNSURE },
+	{ "it ran unseen, but not long enough", MS(4), MS(10), MS(10), .end_ms = 60, .turns = 1, .ran_ms = 24 + 11, .events = {
+		{ 'R', 0, 0, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 40, 0, 8, ME } },
+	  .verdict = VERIFY_BROKEN, .broken = 1, .from_ms = 4, .to_ms = 40, .got_ms = 0, .promised_ms = 12, .culprit = 8 },
+	{ "it ran longer than is seen, but in no turn of its own", MS(4), MS(10), MS(10), .end_ms = 60, .ran_ms = 60, .events = {
+		{ 'R', 1, 0, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 40, 0, 8, ME } },
+	  .verdict = VERIFY_BROKEN, .broken = 1, .from_ms = 4, .to_ms = 40, .got_ms = 0, .promised_ms = 12, .culprit = 8 },
 	{ "records in the wrong order", MS(4), MS(10), MS(10), .end_ms = 20, .culprit = -1, .events = {
 		{ 'R', 0, 0, 8, ME }, { 'R', 5, 1, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 9, 1, ME, 8 } } },
 };
@@ -168,7 +174,7 @@ static void case_run(const struct verify_case *c)
 
 	CASE(c->name);
 	EXPECT_INT(verify_new(&v, &subject, 1, c->grain), 0);
-	verify_begin(v, 0, &begin);
+	EXPECT_INT(verify_sample(v, 0, &begin), 0);
 	for (i = 0; i < EVENTS_MAX && c->events[i].what; i++) {
 		struct trace_record r = record_of(&c->events[i]);
 
@@ -182,6 +188,7 @@ static void case_run(const struct verify_case *c)
 	EXPECT_INT(result.broken, c->broken);
 	EXPECT_INT(result.holes, c->holes);
 	EXPECT_INT(result.missing, c->turns);
+	EXPECT_INT(result.doubtful, c->verdict == VERIFY_UNSURE && c->turns > 0);
 	EXPECT(result.ran_ns <= result.ready_ns && result.ready_ns <= end.before_ns);
 	EXPECT(c->broken == 0 || result.margin_ns < 0);
 	if (c->broken == 0 || !EXPECT(result.n_breaches > 0))
