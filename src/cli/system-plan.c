@@ -16,10 +16,13 @@
 
 #include "system-judge.h"
 #include "system-plan.h"
+#include "system-seen.h"
 
 #define PERIOD_FLOOR_NS NSEC_PER_MSEC	/* below it switches cost more than short waits are worth */
 #define FLOOR_STEP      4
 #define EXACT_STEPS_MAX 20000		/* about a second */
+#define SHARED_ROUNDS   24		/* of sizes and waits that depend on each other */
+#define SHARED_CAPS     10		/* halvings of the longest period of guests that share */
 
 const char *system_policy_name(enum system_policy policy)
 {
@@ -62,12 +65,14 @@ static nsec_t period_least(const struct vrk_guest *g, nsec_t floor_ns, nsec_t la
 	return least < largest_ns ? least : largest_ns;
 }
 
-/* Budget 0 in *ret: none is enough. */
-static int vcpu_size(const struct system_document *d, size_t v, nsec_t floor_ns, struct vrk_reservation *ret)
+/* Budget 0 in *ret: none is enough. @cap_ns: no period beyond; 0 = none is too long. */
+static int vcpu_size(const struct system_document *d, size_t v, nsec_t floor_ns, nsec_t cap_ns, struct vrk_reservation *ret)
 {
 	const struct vrk_guest *g = &d->vcpus[v].guest;
 	nsec_t largest = period_largest(&d->system.host, g);
 
+	if (cap_ns && largest > cap_ns)
+		largest = cap_ns;
 	return vrk_size_period(&d->system.host, g, period_least(g, floor_ns, largest), largest, ret);
 }
 
@@ -364,9 +369,103 @@ struct attempt {
 	enum system_policy policy;
 	const bool *ours;		/* per vCPU: its reservation is ours to choose */
 	nsec_t floor_ns;
+	nsec_t cap_ns;
 	struct vrk_system_result result;
 	struct system_refusal refusal;
 };
+
+/* All that are ours, for the tasks as they are seen. */
+static int sizes_find(struct attempt *a, const struct system_document *seen)
+{
+	struct system_document *d = a->document;
+
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		int r;
+
+		if (!a->ours[i])
+			continue;
+		r = vcpu_size(seen, i, a->floor_ns, a->cap_ns, &d->vcpus[i].reservation);
+		if (r < 0)
+			return r;
+		if (d->vcpus[i].reservation.budget_ns == 0)
+			return size_refuse(seen, i, &a->refusal);
+	}
+	return 0;
+}
+
+/* A CPU for each: as short as waits can be. */
+static void sizes_fill(struct attempt *a)
+{
+	struct system_document *d = a->document;
+
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		struct vrk_reservation *r = &d->vcpus[i].reservation;
+		nsec_t period = period_largest(&d->system.host, &d->vcpus[i].guest);
+
+		if (!a->ours[i])
+			continue;
+		if (a->cap_ns && period > a->cap_ns)
+			period = a->cap_ns;
+		*r = (struct vrk_reservation){ period, period, period, false };
+	}
+}
+
+/* The periods stay; budgets grow to what the waits ask for, or where no budget is enough for those, a part of the way to all. */
+static int sizes_grow(struct attempt *a, const struct system_document *seen, bool *ret_grown)
+{
+	struct system_document *d = a->document;
+	size_t stuck = SIZE_MAX;
+
+	*ret_grown = false;
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		struct vrk_reservation *now = &d->vcpus[i].reservation;
+		nsec_t need = 0;
+		int r = a->ours[i] ? vrk_size_budget(&d->system.host, &seen->vcpus[i].guest, now->period_ns, 0, 0, &need) : 0;
+
+		if (r < 0)
+			return r;
+		if (a->ours[i] && need == 0)
+			stuck = i;
+		*ret_grown |= need > now->budget_ns;
+		now->budget_ns = need > now->budget_ns ? need : now->budget_ns;
+	}
+	if (stuck == SIZE_MAX)
+		return 0;
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		struct vrk_reservation *now = &d->vcpus[i].reservation;
+
+		if (!a->ours[i] || now->budget_ns == now->period_ns)
+			continue;
+		now->budget_ns += (now->period_ns - now->budget_ns + 3) / 4;
+		now->budget_ns = now->budget_ns + NSEC_PER_USEC < now->period_ns
+			? (now->budget_ns + NSEC_PER_USEC - 1) / NSEC_PER_USEC * NSEC_PER_USEC : now->period_ns;
+		*ret_grown = true;
+	}
+	return *ret_grown ? 0 : size_refuse(seen, stuck, &a->refusal);
+}
+
+/*
+ * Where guests share, the waits of each depend on the sizes of the others. From the shortest waits there can be: sizes for them,
+ * the waits that follow, and budgets that grow until they are enough. Larger budgets only shorten waits, so that ends. The verdict on
+ * the whole is what counts.
+ */
+static int sizes_settle(struct attempt *a)
+{
+	bool grown = true;
+	int r = 0;
+
+	if (!system_shared(a->document))
+		return sizes_find(a, a->document);
+	sizes_fill(a);
+	for (unsigned int round = 0; r >= 0 && !a->refusal.reason && grown && round < SHARED_ROUNDS; round++) {
+		_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
+
+		r = system_seen_guess(a->document, &seen);
+		if (r >= 0)
+			r = round == 0 ? sizes_find(a, &seen.document) : sizes_grow(a, &seen.document, &grown);
+	}
+	return r;
+}
 
 /* One try with periods from the floor on. A no is in the refusal. */
 static int attempt_run(struct attempt *a, struct vr_error **reterr)
@@ -374,15 +473,9 @@ static int attempt_run(struct attempt *a, struct vr_error **reterr)
 	struct system_document *d = a->document;
 	int r;
 
-	for (size_t i = 0; i < d->n_vcpus; i++) {
-		if (!a->ours[i])
-			continue;
-		r = vcpu_size(d, i, a->floor_ns, &d->vcpus[i].reservation);
-		if (r < 0)
-			return r;
-		if (d->vcpus[i].reservation.budget_ns == 0)
-			return size_refuse(d, i, &a->refusal);
-	}
+	r = sizes_settle(a);
+	if (r < 0 || a->refusal.reason)
+		return r;
 	for (size_t i = 0; i < d->n_vcpus; i++)
 		if (!d->names[i].pinned && d->system.host.cpus > 1)
 			d->vcpus[i].cpu = -1;
@@ -406,6 +499,55 @@ static bool floor_useful(const struct system_document *d, const bool *ours, nsec
 		if (ours[i] && period_largest(&d->system.host, &d->vcpus[i].guest) >= floor_ns)
 			return true;
 	return false;
+}
+
+/* What is ours, as a part of a CPU, with its switches. */
+static bw_t ours_load(const struct attempt *a)
+{
+	bw_t load = 0;
+
+	for (size_t i = 0; i < a->document->n_vcpus; i++)
+		if (a->ours[i])
+			load += vrk_bw(a->document->vcpus[i].reservation.budget_ns + 2 * a->document->system.host.switch_ns,
+				       a->document->vcpus[i].reservation.period_ns);
+	return load;
+}
+
+static void attempt_done(struct attempt *a)
+{
+	system_refusal_done(&a->refusal);
+	vrk_system_result_done(&a->result);
+}
+
+/*
+ * Who holds a resource may hold it for a period or more, so those that share are tried with no period beyond a half, a quarter, ...
+ * of the shortest deadline, too. What costs least is taken; the no that is told is that of free periods.
+ */
+static int attempts_shared(struct attempt *a, struct vr_error **reterr)
+{
+	nsec_t shortest = NSEC_MAX, best_cap = 0, cap = 0;
+	bw_t best = UINT64_MAX;
+
+	for (size_t i = 0; i < a->document->n_tasks; i++)
+		if (a->document->tasks[i].deadline_ns < shortest)
+			shortest = a->document->tasks[i].deadline_ns;
+	a->floor_ns = PERIOD_FLOOR_NS;
+	for (unsigned int k = 0; k <= SHARED_CAPS && (k == 0 || cap >= VRK_PERIOD_MIN_NS); k++) {
+		int r;
+
+		a->cap_ns = cap;
+		r = attempt_run(a, reterr);
+		if (r < 0)
+			return r;
+		if (!a->refusal.reason && ours_load(a) < best) {
+			best = ours_load(a);
+			best_cap = cap;
+		}
+		attempt_done(a);
+		cap = cap ? cap / 2 : shortest / 2;
+	}
+	a->cap_ns = best_cap;
+	return attempt_run(a, reterr);
 }
 
 static int attempts_run(struct attempt *a, struct vr_error **reterr)
@@ -444,7 +586,7 @@ int system_plan_make(struct system_document *d, enum system_policy policy, struc
 					    "%s/vcpu%" PRIu32 " has neither budget and period nor tasks: nothing says what it needs",
 					    d->names[i].vm, d->names[i].index);
 	}
-	r = attempts_run(&a, reterr);
+	r = system_shared(d) ? attempts_shared(&a, reterr) : attempts_run(&a, reterr);
 	if (r >= 0 && !a.refusal.reason) {
 		for (size_t i = 0; i < d->n_vcpus; i++)
 			d->names[i].sized = true;

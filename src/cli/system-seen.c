@@ -60,6 +60,79 @@ int system_seen_make(const struct system_document *d, const struct vrk_system_re
 	return 0;
 }
 
+/*
+ * What hard handlers take of a vCPU's time, as a task that goes before all: that costs it as much or more. They are those of its CPU;
+ * all of them where it has none yet.
+ */
+static struct vrk_task stolen_task(const struct vrk_irq *irq, bool edf)
+{
+	return (struct vrk_task){ .wcet_ns = irq->hard_ns, .period_ns = irq->period_ns, .jitter_ns = edf ? 0 : irq->jitter_ns,
+				  .deadline_ns = edf ? irq->hard_ns : irq->period_ns + irq->deadline_ns,
+				  .blocking_ns = edf ? irq->hard_ns : 0 };
+}
+
+static int stolen_add(const struct system_document *d, struct system_seen *seen)
+{
+	struct vrk_task *tasks = calloc(d->n_tasks + (d->n_vcpus + 1) * (d->n_irqs + 1), sizeof(*tasks)), *at = tasks;
+
+	if (!tasks)
+		return -ENOMEM;
+	for (size_t v = 0; v < d->n_vcpus; v++) {
+		bool known = d->names[v].pinned || d->system.host.cpus == 1;
+		struct vrk_guest *g = &seen->vcpus[v].guest;
+		struct vrk_task *first = at;
+
+		for (size_t i = 0; i < g->n; i++)
+			*at++ = g->tasks[i];
+		for (size_t i = 0; g->n > 0 && i < d->n_irqs; i++)
+			if (!known || (uint32_t)d->vcpus[v].cpu == d->irqs[i].cpu)
+				*at++ = stolen_task(&d->irqs[i].irq, g->scheduler == VRK_GUEST_EDF);
+		g->tasks = first;
+		g->n = (size_t)(at - first);
+	}
+	free(seen->tasks);
+	seen->tasks = tasks;
+	return 0;
+}
+
+int system_seen_guess(const struct system_document *d, struct system_seen *ret)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	_cleanup_(freep) struct vrk_vcpu *vcpus = calloc(d->n_vcpus + 1, sizeof(*vcpus));
+	_cleanup_(freep) struct vrk_system_irq *irqs = calloc(d->n_irqs + 1, sizeof(*irqs));
+	struct system_document apart = *d;
+	int r;
+
+	if (!vcpus || !irqs)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->n_vcpus; i++) {
+		vcpus[i] = d->vcpus[i];
+		vcpus[i].cpu = (int32_t)i;
+	}
+	for (size_t i = 0; i < d->n_irqs; i++) {
+		irqs[i] = d->irqs[i];
+		irqs[i].cpu = (uint32_t)(d->n_vcpus + i);
+	}
+	apart.system.host.cpus = (uint32_t)(d->n_vcpus + d->n_irqs);
+	apart.system.host.fair_budget_ns = apart.system.host.fair_period_ns = 0;
+	apart.system.host.kernel_limit_bw = VRK_BW_UNLIMITED;
+	apart.system.vcpus = apart.vcpus = vcpus;
+	apart.system.irqs = apart.irqs = irqs;
+	r = vrk_system_analyze(&apart.system, &result);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {	/* for the verdict on the whole to tell */
+		*ret = (struct system_seen){ .document = *d };
+		return 0;
+	}
+	r = system_seen_make(&apart, &result, ret);
+	if (r < 0)
+		return r;
+	ret->document.system.host = d->system.host;
+	ret->document.system.irqs = ret->document.irqs = d->irqs;
+	return d->n_irqs > 0 ? stolen_add(d, ret) : 0;
+}
+
 /* ---- JSON ---- */
 
 static void time_write(struct json_line *line, const char *key, nsec_t ns)

@@ -22,6 +22,12 @@ void system_seen_done(struct system_seen *seen);
 /* 0; -ENOMEM. */
 int system_seen_make(const struct system_document *document, const struct vrk_system_result *result, struct system_seen *ret);
 
+/*
+ * The same before anything is placed: each vCPU with the reservation that it has now, on a CPU of its own. Nothing is promised by it.
+ * 0; -ENOMEM.
+ */
+int system_seen_guess(const struct system_document *document, struct system_seen *ret);
+
 /* The member "locks" of task @t, where the description has critical sections: { waits, wait, wait_once, local, hold }. */
 void system_locks_write(const struct system_document *document, const struct vrk_system_result *result, size_t t,
 			struct json_line *line);

@@ -64,4 +64,13 @@ check "masked delays the handler" "with interrupt-guest '.vms[0].masked = \"70us
 check "plan writes all of it again" "virtrk plan --json $SOURCE/share/examples/interrupt-vcpu.json | jq -c '.irqs[0].thread.budget, .irqs[0].handler'" 0 '^"100us"$'
 check "the plan of a plan is itself" "virtrk plan --json $SOURCE/share/examples/vmpcp.json >$tmp/plan.json && virtrk plan --json $tmp/plan.json | diff - $tmp/plan.json" 0 ""
 
+# Neither guest has a reservation: the waits of each depend on the size of the other.
+unsized() {
+	jq 'del(.vms[].vcpus[] | .budget, .period, .cpu) | .host.cpus = 2 | .host.switch = "5us"' "$SOURCE/share/examples/vmpcp.json"
+}
+check "plan sizes guests that share" "unsized | virtrk plan --json - | virtrk analyze --json - | jq -c '[.schedulable, (.cpus | length)]'" 0 '^\[true,2\]$'
+check "with short deadlines, too" "unsized | jq '.vms[].vcpus[].tasks[].deadline = \"25ms\"' | virtrk plan --json - | virtrk analyze --json - | jq .schedulable" 0 "^true$"
+check "but not with deadlines below the sections" "unsized | jq '.vms[].vcpus[].tasks[].deadline = \"3ms\"' | virtrk plan --json -" 3 '"schedulable": ?false'
+check "plan counts handlers" "jq 'del(.vms[].vcpus[] | .budget, .period)' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --json - | virtrk analyze --json - | jq -c '[.schedulable, .irqs[0].ok]'" 0 '^\[true,true\]$'
+
 done_testing
