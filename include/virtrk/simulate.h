@@ -24,6 +24,8 @@ enum vrk_sim_flags {
 	VRK_SIM_PACK = 1 << 3,		/* a thread without CPU takes the first free one; else any free one */
 	VRK_SIM_OVERRUN = 1 << 4,	/* every budget is overrun by the whole tick; else by as much as is drawn */
 	VRK_SIM_CONVOY = 1 << 5,	/* critical sections first in every job; else anywhere in it */
+	VRK_SIM_PERIODIC = 1 << 7,	/* servers by fixed priority, the earlier the higher: periodic ones, which burn their budget */
+	VRK_SIM_DEFERRABLE = 1 << 8,	/* or deferrable ones, which keep it to the end of the period. No fair servers, no tick */
 	VRK_SIM_BAND_FIFO = 1 << 6,	/* of the holders in one guest the first granted goes first; else by priority */
 };
 
@@ -40,6 +42,39 @@ struct vrk_sim_section {
 	uint32_t count;
 };
 
+enum vrk_sim_state {
+	VRK_SIM_SLEEPING = 0,
+	VRK_SIM_RUNNING,
+	VRK_SIM_WAITING,		/* others run on the CPUs that it may use */
+	VRK_SIM_THROTTLED,		/* its budget is used up */
+};
+
+/* A server from one instant to the next; nothing in the host changes in between. */
+struct vrk_sim_moment {
+	nsec_t from_ns;
+	nsec_t to_ns;			/* = from_ns: only at the very end */
+	enum vrk_sim_state state;
+	int32_t cpu;			/* where it runs, else -1 */
+	size_t task;			/* which of tasks[] runs in it, SIZE_MAX = none (idling, or it does not run) */
+};
+
+/* The job that a task has in hand at from_ns, and how many it has finished before. */
+struct vrk_sim_job {
+	nsec_t from_ns;
+	nsec_t to_ns;
+	bool active;			/* arrived and not finished */
+	bool suspended;			/* sleeps, or waits for a resource */
+	nsec_t arrived_ns;		/* where active; it may have had to wait for the one before it */
+	uint64_t finished;
+};
+
+/* Is told everything, in order of time; for charts and traces. */
+struct vrk_sim_watch {
+	void (*server)(void *userdata, size_t server, const struct vrk_sim_moment *moment);
+	void (*task)(void *userdata, size_t task, const struct vrk_sim_job *job);
+	void *userdata;
+};
+
 struct vrk_sim_host {
 	uint32_t cpus;
 	nsec_t tick_ns;			/* a budget is cut up to so late */
@@ -47,6 +82,7 @@ struct vrk_sim_host {
 	uint64_t seed;
 	const struct vrk_sim_resource *resources;
 	size_t n_resources;
+	const struct vrk_sim_watch *watch;	/* NULL: nobody looks */
 };
 
 /* One activity inside a server. Jobs arrive at least period_ns apart; several of one task queue up. */

@@ -54,6 +54,10 @@ void cbs_wake(struct cbs *s, sim_time now)
 
 	if (s->throttled)
 		return;		/* the timer will see to it */
+	if (s->fixed) {
+		fixed_wake(s);
+		return;
+	}
 	if (constrained && s->d < now && now < s->d - s->deadline + s->period) {
 		s->throttled = true;
 		s->replenish_at = s->d - s->deadline + s->period;
@@ -106,6 +110,8 @@ static void replenish(struct cbs *s, sim_time now)
 void cbs_cut(struct cbs *s, sim_time now)
 {
 	s->throttled = true;
+	if (s->fixed)
+		return;		/* until the next period, whose beginning is fixed, too */
 	s->replenish_at = s->d - s->deadline + s->period;
 	if (s->replenish_at <= now)
 		replenish(s, now);
@@ -113,6 +119,10 @@ void cbs_cut(struct cbs *s, sim_time now)
 
 void cbs_timer(struct cbs *s, sim_time now)
 {
+	if (s->fixed) {
+		fixed_timer(s, now);
+		return;
+	}
 	if (!s->armed) {
 		replenish(s, now);
 		return;

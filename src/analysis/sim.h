@@ -41,6 +41,10 @@ struct cbs {
 	bool armed;
 	bool running;
 	unsigned int grain;		/* shift of the comparison */
+	/* servers of fixed-priority hosts only (sim-fp-host.c): d is the priority */
+	bool fixed;
+	bool burns;			/* periodic: wants its budget whether there is work or not */
+	sim_time due;			/* the absolute deadline of this budget */
 };
 
 void cbs_init(struct cbs *s, const struct vrk_reservation *r, bool fair, bool grain);
@@ -49,6 +53,13 @@ void cbs_sleep(struct cbs *s, sim_time now);
 void cbs_cut(struct cbs *s, sim_time now);
 void cbs_timer(struct cbs *s, sim_time now);
 void cbs_background(struct cbs *s, sim_time now);
+
+/* A server of a fixed-priority host; its first period begins at @phase. */
+void fixed_init(struct cbs *s, const struct vrk_reservation *r, size_t priority, bool periodic, sim_time phase);
+sim_time fixed_phase(const struct vrk_reservation *r, struct rng *rng);
+void fixed_wake(struct cbs *s);
+void fixed_timer(struct cbs *s, sim_time now);
+
 /* No server at all: what runs before all of them, as long as it likes. */
 static inline void cbs_hard(struct cbs *s)
 {

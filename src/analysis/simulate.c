@@ -19,6 +19,7 @@
 #include "sim.h"
 
 #define TIME_MAX ((nsec_t)1 << 60)
+#define SIM_FIXED ((uint32_t)(VRK_SIM_PERIODIC | VRK_SIM_DEFERRABLE))
 
 struct node {
 	struct cbs cbs;
@@ -52,7 +53,8 @@ struct sim {
 
 static void note_late(struct node *s, sim_time now)
 {
-	nsec_t late = now > s->cbs.d ? (nsec_t)(now - s->cbs.d) : 0;
+	sim_time due = s->cbs.fixed ? s->cbs.due : s->cbs.d;
+	nsec_t late = now > due ? (nsec_t)(now - due) : 0;
 
 	if (s->cbs.whole && late > s->result->late_whole_ns) {
 		if (s->result->late_whole_ns == 0)
@@ -76,7 +78,7 @@ static void node_settle(struct sim *sim, struct node *s)
 	s->ran = false;
 	s->guest.touched = false;
 	s->current = guest_current(&s->guest, sim->host->flags);
-	wants = s->current || s->spec->idling;
+	wants = s->current || s->spec->idling || s->cbs.burns;
 	sim->moved |= wants != s->wants || s->cbs.replenish_at <= sim->now;
 	if (wants && !s->wants)
 		cbs_wake(&s->cbs, sim->now);
@@ -253,6 +255,34 @@ static void node_ran(struct sim *sim, struct node *s, sim_time ran)
 		cbs_cut(&s->cbs, sim->now);
 }
 
+/* For the one who looks: every server and every task, up to @next. */
+static void tell(const struct sim *sim, sim_time next)
+{
+	const struct vrk_sim_watch *watch = sim->host->watch;
+
+	for (size_t i = 0; i < sim->n; i++) {
+		const struct node *s = &sim->nodes[i];
+		struct vrk_sim_moment m = { (nsec_t)sim->now, (nsec_t)next, VRK_SIM_WAITING, s->cpu, SIZE_MAX };
+
+		if (s->cpu >= 0)
+			m.state = VRK_SIM_RUNNING;
+		else if (!s->wants || s->background)
+			m.state = VRK_SIM_SLEEPING;
+		else if (s->cbs.throttled)
+			m.state = VRK_SIM_THROTTLED;
+		if (s->cpu >= 0 && s->current)
+			m.task = (size_t)(s->current - sim->tasks);
+		watch->server(watch->userdata, i, &m);
+	}
+	for (size_t i = 0; i < sim->n_tasks; i++) {
+		const struct guest_task *t = &sim->tasks[i];
+
+		watch->task(watch->userdata, i, &(struct vrk_sim_job){
+			.from_ns = (nsec_t)sim->now, .to_ns = (nsec_t)next, .active = t->state != JOB_NONE, .arrived_ns = (nsec_t)t->arrived,
+			.suspended = t->state == JOB_SUSPENDED || t->state == JOB_WAITING, .finished = t->result->jobs });
+	}
+}
+
 static int64_t run(struct sim *sim, sim_time until)
 {
 	int64_t events = 0;
@@ -266,6 +296,8 @@ static int64_t run(struct sim *sim, sim_time until)
 		dispatch(sim);
 		next = next_event(sim, until);
 		events++;
+		if (sim->host->watch && next > sim->now)
+			tell(sim, next);
 		for (size_t i = 0; i < sim->n; i++) {
 			struct node *s = &sim->nodes[i];
 
@@ -282,6 +314,8 @@ static int64_t run(struct sim *sim, sim_time until)
 		if (next >= until)
 			break;
 	}
+	if (sim->host->watch)
+		tell(sim, until);
 	for (size_t i = 0; i < sim->n; i++) {
 		struct node *s = &sim->nodes[i];
 
@@ -297,6 +331,8 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 {
 	if (host->cpus == 0 || host->cpus > INT32_MAX || n_servers > INT32_MAX)
 		return -EINVAL;
+	if (host->flags & SIM_FIXED && ((host->flags & SIM_FIXED) == SIM_FIXED || host->tick_ns > 0))
+		return -EINVAL;
 	if (until_ns > TIME_MAX || host->tick_ns > TIME_MAX)
 		return -ERANGE;
 	for (size_t i = 0; i < n_servers; i++) {
@@ -304,7 +340,7 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 		const struct vrk_reservation *r = &s->reservation;
 
 		if (r->budget_ns == 0 || r->budget_ns > r->deadline_ns || r->deadline_ns > r->period_ns ||
-		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
+		    s->cpu < -1 || (host->flags & SIM_FIXED && (s->fair || s->hard)) || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
 		    s->first_task > n_tasks || s->n_tasks > n_tasks - s->first_task)
 			return -EINVAL;
 		if (r->period_ns > TIME_MAX)
@@ -361,7 +397,11 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .ran = true };
 		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
 					   servers[i].idling, false, sim->locks, 0 };
-		cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
+		if (flags & SIM_FIXED)
+			fixed_init(&s->cbs, &servers[i].reservation, i, flags & VRK_SIM_PERIODIC,
+				   flags & VRK_SIM_SYNC ? 0 : fixed_phase(&servers[i].reservation, &sim->rng));
+		else
+			cbs_init(&s->cbs, &servers[i].reservation, servers[i].fair, flags & VRK_SIM_GRAIN);
 		guest_init(&s->guest, &sim->rng, flags);
 		sim->order[i] = s;
 		sim->fair |= servers[i].fair;

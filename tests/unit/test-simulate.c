@@ -110,6 +110,98 @@ static void test_bad(void)
 	EXPECT(vrk_simulate(&host, NULL, 0, NULL, 0, 10, NULL, NULL) > 0);
 }
 
+/* Two servers by priority, the second with a job at 0; period 10 both, budgets 3 and 4. */
+static void test_fixed(void)
+{
+	struct vrk_sim_server servers[] = { { .reservation = { 3, 10, 10 }, .cpu = 0, .n_tasks = 1 },
+					    { .reservation = { 4, 4, 10 }, .cpu = 0, .first_task = 1, .n_tasks = 1 } };
+	const struct vrk_sim_task tasks[] = { { 1, 20, 20 }, { 6, 40, 40 } };
+	struct vrk_sim_server_result rs[2];
+	struct vrk_sim_task_result rt[2];
+
+	CASE("periodic servers burn what they do not use");
+	EXPECT(run(1, FULL | VRK_SIM_PERIODIC, 0, servers, 2, tasks, 2, 40, rs, rt) > 0);
+	EXPECT_INT(rs[0].served_ns, 12);
+	EXPECT_INT(rs[1].served_ns, 16);
+	EXPECT_INT(rs[1].late_whole_ns, 3);	/* delivered at 7, its deadline being 4 */
+	EXPECT_INT(rt[0].worst_ns, 1);
+	EXPECT_INT(rt[1].worst_ns, 15);		/* 3..7, 13..15 */
+	CASE("deferrable ones do not");
+	EXPECT(run(1, FULL | VRK_SIM_DEFERRABLE, 0, servers, 2, tasks, 2, 40, rs, rt) > 0);
+	EXPECT_INT(rs[0].served_ns, 2);
+	EXPECT_INT(rs[1].served_ns, 6);
+	EXPECT_INT(rs[1].late_whole_ns, 1);
+	EXPECT_INT(rt[1].worst_ns, 12);		/* 1..5, 10..12 */
+	CASE("the first goes first, whatever the periods");
+	servers[0].reservation = (struct vrk_reservation){ 8, 20, 20, false };
+	EXPECT(run(1, FULL | VRK_SIM_PERIODIC, 0, servers, 2, tasks, 2, 40, rs, rt) > 0);
+	EXPECT_INT(rs[1].served_ns, 2 + 4 + 2 + 4);
+	CASE("no fair servers, no tick, not both kinds");
+	EXPECT_INT(run(1, FULL | VRK_SIM_PERIODIC, 1, servers, 2, tasks, 2, 40, rs, rt), -EINVAL);
+	EXPECT_INT(run(1, FULL | VRK_SIM_PERIODIC | VRK_SIM_DEFERRABLE, 0, servers, 2, tasks, 2, 40, rs, rt), -EINVAL);
+	servers[0].fair = true;
+	EXPECT_INT(run(1, FULL | VRK_SIM_PERIODIC, 0, servers, 2, tasks, 2, 40, rs, rt), -EINVAL);
+}
+
+struct seen {
+	nsec_t state[4];
+	nsec_t last;
+	nsec_t running_task[2];
+	uint64_t finished;
+	nsec_t suspended;
+	nsec_t active;
+};
+
+static void see_server(void *userdata, size_t server, const struct vrk_sim_moment *m)
+{
+	struct seen *seen = userdata;
+
+	EXPECT_INT(server, 0);
+	EXPECT_INT(m->from_ns, seen->last);
+	EXPECT_INT(m->cpu >= 0, m->state == VRK_SIM_RUNNING);
+	seen->last = m->to_ns;
+	seen->state[m->state] += m->to_ns - m->from_ns;
+	if (m->task < 2)
+		seen->running_task[m->task] += m->to_ns - m->from_ns;
+}
+
+static void see_task(void *userdata, size_t task, const struct vrk_sim_job *job)
+{
+	struct seen *seen = userdata;
+
+	if (task != 0)
+		return;
+	seen->finished = job->finished;
+	seen->suspended += job->suspended ? job->to_ns - job->from_ns : 0;
+	seen->active += job->active ? job->to_ns - job->from_ns : 0;
+}
+
+static void test_watch(void)
+{
+	const struct vrk_sim_server server = { .reservation = { 4, 10, 10 }, .cpu = -1, .n_tasks = 2 };
+	const struct vrk_sim_task tasks[] = { { 2, 20, 20, .suspension_ns = 3, .suspensions = 1 }, { 6, 40, 40 } };
+	struct seen seen = { .last = 0 };
+	const struct vrk_sim_watch watch = { see_server, see_task, &seen };
+	const struct vrk_sim_host host = { .cpus = 1, .flags = FULL, .watch = &watch }, unseen = { .cpus = 1, .flags = FULL };
+	struct vrk_sim_server_result rs, again;
+	struct vrk_sim_task_result rt[2];
+
+	CASE("all of the time is told, and adds up");
+	EXPECT(vrk_simulate(&host, &server, 1, tasks, 2, 400, &rs, rt) > 0);
+	EXPECT_INT(seen.last, 400);
+	EXPECT_INT(seen.state[VRK_SIM_RUNNING], rs.served_ns);
+	EXPECT_INT(seen.state[VRK_SIM_RUNNING] + seen.state[VRK_SIM_SLEEPING] + seen.state[VRK_SIM_THROTTLED], 400);
+	EXPECT(seen.state[VRK_SIM_THROTTLED] > 0 && seen.state[VRK_SIM_WAITING] == 0);
+	EXPECT_INT(seen.running_task[0], 40);
+	EXPECT_INT(seen.running_task[1], 60);
+	EXPECT_INT(seen.finished, rt[0].jobs);
+	EXPECT_INT(seen.suspended, 20 * 3);
+	EXPECT(seen.active >= 20 * 5);
+	CASE("who is looked at does the same");
+	EXPECT(vrk_simulate(&unseen, &server, 1, tasks, 2, 400, &again, rt) > 0);
+	EXPECT_INT(again.served_ns, rs.served_ns);
+}
+
 int main(void)
 {
 	test_periodic();
@@ -117,5 +209,7 @@ int main(void)
 	test_overload();
 	test_overrun();
 	test_bad();
+	test_fixed();
+	test_watch();
 	return expect_result();
 }
