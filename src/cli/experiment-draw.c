@@ -242,6 +242,82 @@ static int guests_draw(struct drawing *d, const struct vrk_guest *guest, struct 
 	return r;
 }
 
+/* ---- what tasks share ---- */
+
+struct turn {
+	nsec_t deadline_ns;
+	size_t task;
+};
+
+static int turn_compare(const void *a, const void *b)
+{
+	const struct turn *x = a, *y = b;
+
+	if (x->deadline_ns != y->deadline_ns)
+		return x->deadline_ns < y->deadline_ns ? -1 : 1;
+	return x->task < y->task ? -1 : x->task > y->task;
+}
+
+/* In queues by priority the shortest deadline of all goes first. */
+static int ranks_make(struct system_document *document)
+{
+	_cleanup_(freep) struct turn *turns = calloc(document->n_tasks + 1, sizeof(*turns));
+
+	document->ranks = calloc(document->n_tasks + 1, sizeof(*document->ranks));
+	if (!turns || !document->ranks)
+		return -ENOMEM;
+	for (size_t i = 0; i < document->n_tasks; i++)
+		turns[i] = (struct turn){ document->tasks[i].deadline_ns, i };
+	qsort(turns, document->n_tasks, sizeof(*turns), turn_compare);
+	for (size_t i = 0; i < document->n_tasks; i++)
+		document->ranks[turns[i].task] = (uint32_t)i;
+	return 0;
+}
+
+/* Those of one task; what would not fit into its execution time any more is left out. */
+static void sections_draw(struct drawing *d, struct system_document *document, size_t task)
+{
+	const struct experiment_draw *draw = d->draw;
+	bool shares = vrk_random_range(&d->random, 1, PPB_ONE) <= draw->sharing_ppb;
+	uint64_t n = vrk_random_range(&d->random, draw->sections_least, draw->sections_most);
+	nsec_t left = document->tasks[task].wcet_ns;
+
+	for (uint64_t i = 0; i < n; i++) {	/* drawn also for a task that shares nothing: then a larger part changes no other set */
+		size_t resource = (size_t)vrk_random_range(&d->random, 0, draw->resources - 1);
+		nsec_t length = vrk_random_range(&d->random, draw->section_least_ns, draw->section_most_ns);
+
+		if (!shares || length == 0 || length > left)
+			continue;
+		left -= length;
+		document->sections[document->locks.n_sections++] =
+			(struct vrk_section){ .task = task, .resource = resource, .length_ns = length, .count = 1 };
+	}
+}
+
+static int sharing_draw(struct drawing *d, struct system_document *document)
+{
+	const struct experiment_draw *draw = d->draw;
+	int r;
+
+	document->resources = calloc(draw->resources, sizeof(*document->resources));
+	document->sections = calloc(document->n_tasks * draw->sections_most + 1, sizeof(*document->sections));
+	if (!document->resources || !document->sections)
+		return -ENOMEM;
+	r = draw->queue_priority ? ranks_make(document) : 0;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < draw->resources; i++)
+		document->resources[i] = (struct vrk_resource){ .queue = draw->queue_priority ? VRK_QUEUE_PRIORITY : VRK_QUEUE_FIFO,
+								.latency_ns = draw->queue_latency_ns };
+	for (size_t i = 0; i < document->n_tasks; i++)
+		sections_draw(d, document, i);
+	document->locks.resources = document->resources;
+	document->locks.n_resources = (size_t)draw->resources;
+	document->locks.sections = document->sections;
+	document->locks.rank = document->ranks;
+	return 0;
+}
+
 /* The system that is given, as a copy: reservations are found in it, and CPUs. */
 static int given_copy(const struct system_document *base, struct experiment_sample *sample)
 {
@@ -328,6 +404,8 @@ int experiment_sample_draw(const struct experiment *e, size_t point, const struc
 	vrk_random_init(&d.random, e->seed, (e->same_sets ? 0 : (uint64_t)point << 32) + number);
 	sample.seed = vrk_random_next(&d.random);
 	r = e->fixed ? given_copy(&e->base, &sample) : draw->vcpus == 0 ? bare_draw(&d, &sample) : guests_draw(&d, &e->guest, &sample);
+	if (r >= 0 && draw->resources > 0)
+		r = sharing_draw(&d, &sample.document);
 	if (r < 0)
 		return r;
 	sample.document.system.host = draw->host;
@@ -341,5 +419,7 @@ int experiment_sample_draw(const struct experiment *e, size_t point, const struc
 	if (r < 0)
 		return r;
 	*ret = TAKE_GENERIC(sample, struct experiment_sample, (struct experiment_sample){ 0 });
+	if (ret->document.locks.n_sections > 0)
+		ret->document.system.locks = &ret->document.locks;	/* at the place where it stays */
 	return 0;
 }

@@ -44,6 +44,12 @@ void experiment_point(const struct experiment *e, size_t point, struct experimen
 	case PARAMETER_SWITCH:
 		ret->host.switch_ns = value;
 		break;
+	case PARAMETER_SECTION_LENGTH:
+		ret->section_least_ns = ret->section_most_ns = value;
+		break;
+	case PARAMETER_SHARING:
+		ret->sharing_ppb = value;
+		break;
 	case PARAMETER_TASKS:
 		ret->tasks_least = ret->tasks_most = value;
 		break;
@@ -130,6 +136,21 @@ static const char *utilisation_wrong(const struct experiment_draw *draw, uint64_
 	return NULL;
 }
 
+static const char *sections_wrong(const struct experiment *e, const struct experiment_draw *draw)
+{
+	if (draw->resources == 0)
+		return e->parameter == PARAMETER_SECTION_LENGTH || e->parameter == PARAMETER_SHARING ? "generate.sections is missing" : NULL;
+	if (draw->vcpus == 0)
+		return "sections: of tasks in vCPUs, and there are none (generate.vcpus is missing)";
+	if (e->guest.scheduler != VRK_GUEST_FP)
+		return "sections: only guests with fixed priorities have an analysis of them";
+	if (draw->sections_most > EXPERIMENT_SECTIONS_MAX)
+		return "sections: more than 16 in a job";
+	if (draw->section_most_ns > TIME_MAX || draw->queue_latency_ns > TIME_MAX)
+		return "sections: at most 1000s";
+	return draw->sharing_ppb > PPB_ONE ? "sharing: a part of the tasks, so at most 1" : NULL;
+}
+
 static const char *draw_wrong(const struct experiment_draw *draw)
 {
 	const char *wrong = NULL;
@@ -211,6 +232,8 @@ static const char *test_wrong(const struct experiment *e, const struct experimen
 		*ret_test = e->tests[i];
 		if ((need & NEED_TASKS) && !tasks)
 			return "asks about tasks in vCPUs, and there are none (generate.vcpus is missing)";
+		if ((need & NEED_ALONE) && draw->resources > 0)
+			return "knows of no critical sections (system does)";
 		if ((need & NEED_ONE_CPU) && draw->host.cpus > 1)
 			return "is a test of one CPU (first-fit, best-fit, worst-fit and exact ask one CPU after the other)";
 		if ((need & NEED_EDF_HOST) && !edf)
@@ -235,7 +258,7 @@ static int point_check(const struct experiment *e, size_t point, struct vr_error
 		return place_broken(&root, reterr, "sweep.parameter: vcpus, but generate.vcpus is missing: there are no tasks inside");
 	experiment_point(e, point, &draw);
 	if (!e->fixed)
-		wrong = draw_wrong(&draw);
+		wrong = draw_wrong(&draw) ?: sections_wrong(e, &draw);
 	wrong = wrong ?: reservation_wrong(e, &draw);
 	wrong = wrong ?: host_wrong(e, &draw);
 	(void)experiment_value_text(e, point, value);

@@ -30,13 +30,13 @@ const struct experiment_test_def experiment_tests[_TEST_MAX] = {
 	[TEST_BEST_FIT] = { "best-fit", "BEST-FIT", NEED_EDF_HOST | NEED_RESERVATION, false },
 	[TEST_WORST_FIT] = { "worst-fit", "WORST-FIT", NEED_EDF_HOST | NEED_RESERVATION, false },
 	[TEST_EXACT] = { "exact", "EXACT", NEED_EDF_HOST | NEED_RESERVATION, false },
-	[TEST_GUEST_FP] = { "guest-fp", "GUEST-FP", NEED_TASKS | NEED_RESERVATION, false },
-	[TEST_GUEST_EDF] = { "guest-edf", "GUEST-EDF", NEED_TASKS | NEED_RESERVATION, false },
-	[TEST_LEGACY_FP] = { "legacy-fp", "LEGACY-FP", NEED_TASKS | NEED_RESERVATION, false },
-	[TEST_LEAST_FP] = { "least-fp", "LEAST-FP", NEED_TASKS, true },
-	[TEST_LEAST_EDF] = { "least-edf", "LEAST-EDF", NEED_TASKS, true },
+	[TEST_GUEST_FP] = { "guest-fp", "GUEST-FP", NEED_TASKS | NEED_ALONE | NEED_RESERVATION, false },
+	[TEST_GUEST_EDF] = { "guest-edf", "GUEST-EDF", NEED_TASKS | NEED_ALONE | NEED_RESERVATION, false },
+	[TEST_LEGACY_FP] = { "legacy-fp", "LEGACY-FP", NEED_TASKS | NEED_ALONE | NEED_RESERVATION, false },
+	[TEST_LEAST_FP] = { "least-fp", "LEAST-FP", NEED_TASKS | NEED_ALONE, true },
+	[TEST_LEAST_EDF] = { "least-edf", "LEAST-EDF", NEED_TASKS | NEED_ALONE, true },
 	[TEST_SYSTEM] = { "system", "SYSTEM", NEED_RESERVATION | NEED_PLACE, false },
-	[TEST_SIMULATED] = { "simulated", "SIMULATED", NEED_EDF_HOST | NEED_RESERVATION | NEED_PLACE, false },
+	[TEST_SIMULATED] = { "simulated", "SIMULATED", NEED_EDF_HOST | NEED_RESERVATION | NEED_PLACE | NEED_ALONE, false },
 };
 
 const struct experiment_parameter_def experiment_parameters[_PARAMETER_MAX] = {
@@ -48,6 +48,8 @@ const struct experiment_parameter_def experiment_parameters[_PARAMETER_MAX] = {
 	[PARAMETER_RESERVATION_PERIOD] = { "reservation-period", "RESERVATION-PERIOD", KIND_TIME, false },
 	[PARAMETER_TICK] = { "tick", "TICK", KIND_TIME, false },
 	[PARAMETER_SWITCH] = { "switch", "SWITCH", KIND_TIME, false },
+	[PARAMETER_SECTION_LENGTH] = { "section-length", "SECTION-LENGTH", KIND_TIME, true },
+	[PARAMETER_SHARING] = { "sharing", "SHARING", KIND_DECIMAL, true },
 	[PARAMETER_TASKS] = { "tasks", "TASKS", KIND_COUNT, true },
 	[PARAMETER_VCPUS] = { "vcpus", "VCPUS", KIND_COUNT, true },
 	[PARAMETER_CPUS] = { "cpus", "CPUS", KIND_COUNT, false },
@@ -146,11 +148,39 @@ static int shares_read(struct experiment *e, struct json_object *generate, const
 	return r < 0 ? r : period_read(e, generate, place, reterr);
 }
 
+static int sections_read(struct experiment *e, struct json_object *generate, const struct place *place, struct vr_error **reterr)
+{
+	static const char *const known[] = { "resources", "count", "length", "sharing", "queue", "latency" };
+	static const char *const queues[] = { "fifo", "priority" };
+	struct experiment_draw *draw = &e->draw;
+	struct json_object *sections;
+	struct place below;
+	size_t queue = 0;
+	int r;
+
+	r = value_object(generate, place, "sections", false, known, ARRAY_SIZE(known), &sections, &below, reterr);
+	if (r < 0 || !sections)
+		return r;
+	draw->resources = draw->sections_least = draw->sections_most = 1;
+	draw->sharing_ppb = PPB_ONE;
+	r = value_count(sections, &below, "resources", 1, EXPERIMENT_LIST_MAX, &draw->resources, reterr);
+	if (r >= 0)
+		r = value_range(KIND_COUNT, sections, &below, "count", &draw->sections_least, &draw->sections_most, reterr);
+	if (r >= 0)
+		r = value_range(KIND_TIME, sections, &below, "length", &draw->section_least_ns, &draw->section_most_ns, reterr);
+	if (r >= 0)
+		r = value_decimal(sections, &below, "sharing", false, PPB_ONE, &draw->sharing_ppb, reterr);
+	if (r >= 0)
+		r = value_word(sections, &below, "queue", queues, ARRAY_SIZE(queues), &queue, reterr);
+	draw->queue_priority = queue == 1;
+	return r < 0 ? r : value_time(sections, &below, "latency", false, &draw->queue_latency_ns, reterr);
+}
+
 static int generate_read(struct experiment *e, struct vr_error **reterr)
 {
 	static const char *const known[] = { "method", "vcpus", "tasks", "utilisation", "utilisation_min", "utilisation_max",
-					     "period", "deadline" };
-	static const char *const waters_known[] = { "method", "vcpus", "utilisation", "deadline" };
+					     "period", "deadline", "sections" };
+	static const char *const waters_known[] = { "method", "vcpus", "utilisation", "deadline", "sections" };
 	static const char *const methods[] = { "uunifast", "uunifast-discard", "randfixedsum", "waters2015" };
 	struct experiment_draw *draw = &e->draw;
 	const struct place root = { "" };
@@ -183,6 +213,8 @@ static int generate_read(struct experiment *e, struct vr_error **reterr)
 				reterr);
 	if (r >= 0 && draw->method != METHOD_WATERS2015)
 		r = shares_read(e, generate, &place, reterr);
+	if (r >= 0)
+		r = sections_read(e, generate, &place, reterr);
 	return r;
 }
 

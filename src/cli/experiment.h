@@ -21,6 +21,7 @@
 #define EXPERIMENT_VCPUS_MAX   256
 #define EXPERIMENT_TASKS_MAX   256	/* in one vCPU, or of reservations */
 #define EXPERIMENT_LIST_MAX    64
+#define EXPERIMENT_SECTIONS_MAX 16	/* of one task */
 #define EXPERIMENT_TESTS_MAX   12	/* columns of a table */
 #define PPB_ONE 1000000000ULL		/* decimals of a spec: units of 10^-9 */
 
@@ -58,6 +59,7 @@ enum experiment_need {
 	NEED_EDF_HOST = 1 << 2,
 	NEED_RESERVATION = 1 << 3,	/* vCPUs with budget and period; the others find one */
 	NEED_PLACE = 1 << 4,		/* and a CPU */
+	NEED_ALONE = 1 << 5,		/* tasks that share nothing: it knows of no critical sections */
 };
 
 struct experiment_test_def {
@@ -77,6 +79,8 @@ enum experiment_parameter {
 	PARAMETER_RESERVATION_PERIOD,
 	PARAMETER_TICK,
 	PARAMETER_SWITCH,
+	PARAMETER_SECTION_LENGTH,
+	PARAMETER_SHARING,
 	PARAMETER_TASKS,
 	PARAMETER_VCPUS,
 	PARAMETER_CPUS,
@@ -106,6 +110,12 @@ struct experiment_draw {
 	nsec_t periods_ns[EXPERIMENT_LIST_MAX];	/* or one of these */
 	size_t n_periods;
 	uint64_t deadline_least_ppb, deadline_most_ppb;		/* of the period */
+	uint64_t resources;			/* that tasks share; 0: they share nothing */
+	uint64_t sections_least, sections_most;	/* per job of a task that shares */
+	nsec_t section_least_ns, section_most_ns;
+	uint64_t sharing_ppb;			/* the part of tasks that share */
+	bool queue_priority;
+	nsec_t queue_latency_ns;
 	nsec_t reservation_period_ns;
 	uint64_t reservation_deadline_ppb;	/* of its period */
 	uint64_t budget_ppb;			/* times the tasks' utilisation; 0 = the least that is enough */

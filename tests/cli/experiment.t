@@ -49,6 +49,9 @@ check "waters: more costs more" "says waters2015 '[.points[].tests[\"least-fp\"]
 check "waters: none above what first fit places" "never waters2015 system first-fit" 0 '^true$'
 check "enforcement: a coarser tick costs more" "says enforcement '[.points[].tests[\"least-fp\"].bandwidth] | . == sort'" 0 '^true$'
 check "enforcement: none above what is simulated" "never enforcement system simulated" 0 '^true$'
+check "sharing: more of it never costs less" "says sharing '[.points[].tests.system.accepted] | . == (sort | reverse)'" 0 '^true$'
+check "sharing: it makes a difference" "says sharing '.points | .[0].tests.system.accepted > .[-1].tests.system.accepted'" 0 '^true$'
+check "sharing: never above what the CPUs hold" "never sharing system first-fit" 0 '^true$'
 check "each stands in the table" "diff <(cd $experiments && ls *.json) <(grep -oE '^\| .[a-z0-9-]+\.json' $experiments/README.md | tr -d '| \`' | sort)" 0 ""
 check "each has its check here" "for f in $experiments/*.json; do grep -q \"\$(basename \$f .json)\" $SOURCE/tests/cli/experiment.t || echo \$f; done" 0 ""
 

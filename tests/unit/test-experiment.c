@@ -83,6 +83,20 @@ static const struct {
 	  "generate.period[1]: 5: the unit is missing, write 5ns, 5us, 5ms or 5s" },
 	{ "deadlines beyond periods", "{" HOST ",\"generate\":{\"tasks\":5,\"deadline\":1.5," PERIOD "}," SWEEP "," TESTS "}",
 	  "at utilisation 0.5: deadline: must be a part of the period, above 0 and at most 1" },
+	{ "good, with sections", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"sections\":{\"length\":\"10us\"}},"
+	  "\"reservation\":{\"period\":\"5ms\",\"budget\":1.5}," SWEEP ",\"tests\":[\"system\"]}", NULL },
+	{ "sections and a test that knows of none", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"sections\":{}},"
+	  "\"reservation\":{\"period\":\"5ms\"}," SWEEP ",\"tests\":[\"guest-fp\"]}",
+	  "at utilisation 0.5: tests: guest-fp knows of no critical sections (system does)" },
+	{ "sections of nobody", "{" HOST ",\"generate\":{\"tasks\":3," PERIOD ",\"sections\":{}}," SWEEP "," TESTS "}",
+	  "at utilisation 0.5: sections: of tasks in vCPUs, and there are none (generate.vcpus is missing)" },
+	{ "sections under EDF", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":3," PERIOD ",\"sections\":{}},\"guest\":{\"scheduler\":\"edf\"},"
+	  "\"reservation\":{\"period\":\"5ms\"}," SWEEP ",\"tests\":[\"system\"]}",
+	  "at utilisation 0.5: sections: only guests with fixed priorities have an analysis of them" },
+	{ "too many sections", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":3," PERIOD ",\"sections\":{\"count\":17}},"
+	  "\"reservation\":{\"period\":\"5ms\"}," SWEEP ",\"tests\":[\"system\"]}", "at utilisation 0.5: sections: more than 16 in a job" },
+	{ "lengths of no sections", "{" HOST "," GUESTS ",\"sweep\":{\"parameter\":\"section-length\",\"values\":[1]},\"tests\":[\"system\"]}",
+	  "at section-length 1ns: generate.sections is missing" },
 	{ "no reservation", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":5," PERIOD "}," SWEEP ",\"tests\":[\"least-fp\"]}",
 	  "at utilisation 0.5: reservation.period is missing: vCPUs need one" },
 	{ "a reservation too short", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":5," PERIOD "},\"reservation\":{\"period\":\"99us\"}," SWEEP
