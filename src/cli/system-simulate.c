@@ -5,7 +5,7 @@
  * the kernel's fair server with ordinary threads that never stop.
  *
  * What a run shows did happen, so it can refute a bound; what it does not show may still happen. Blocking, switch costs and
- * latency are not simulated, nor are fixed-priority hosts: the simulator has the kernel's rules, no others.
+ * latency, masked times and interrupts (none comes) are not simulated, nor are fixed-priority hosts: the simulator has the kernel's rules, no others.
  *
  * Called by the verb simulate. Pure but for memory.
  */
@@ -30,6 +30,9 @@ struct stage {
 	struct vrk_sim_task *tasks;
 	struct vrk_sim_task_result *tasks_result;
 	size_t *from;
+	struct vrk_sim_resource *resources;
+	struct vrk_sim_section *sections;
+	size_t *first_section;		/* per task of the document, and one more */
 };
 
 static void stage_done(struct stage *stage)
@@ -39,6 +42,9 @@ static void stage_done(struct stage *stage)
 	free(stage->tasks);
 	free(stage->tasks_result);
 	free(stage->from);
+	free(stage->resources);
+	free(stage->sections);
+	free(stage->first_section);
 }
 
 struct turn {
@@ -73,8 +79,32 @@ static int tasks_stage(struct stage *stage, const struct system_document *d, siz
 		stage->tasks[first + i] = (struct vrk_sim_task){
 			.wcet_ns = t->wcet_ns, .period_ns = t->period_ns, .deadline_ns = t->deadline_ns,
 			.jitter_ns = t->jitter_ns, .suspension_ns = t->suspension_ns, .suspensions = t->suspensions,
+			.sections = stage->sections + stage->first_section[turns[i].index],
+			.n_sections = stage->first_section[turns[i].index + 1] - stage->first_section[turns[i].index],
+			.rank = d->ranks ? d->ranks[turns[i].index] : 0,
 		};
 	}
+	return 0;
+}
+
+static int locks_stage(struct stage *stage, const struct system_document *d)
+{
+	size_t n = 0;
+
+	stage->resources = calloc(d->locks.n_resources + 1, sizeof(*stage->resources));
+	stage->sections = calloc(d->locks.n_sections + 1, sizeof(*stage->sections));
+	stage->first_section = calloc(d->n_tasks + 1, sizeof(*stage->first_section));
+	if (!stage->resources || !stage->sections || !stage->first_section)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->locks.n_resources; i++)
+		stage->resources[i] = (struct vrk_sim_resource){ d->resources[i].queue == VRK_QUEUE_PRIORITY, d->resources[i].latency_ns };
+	for (size_t t = 0; t < d->n_tasks; t++) {
+		stage->first_section[t] = n;
+		for (; n < d->locks.n_sections && d->sections[n].task == t; n++)
+			stage->sections[n] = (struct vrk_sim_section){ d->sections[n].resource, d->sections[n].length_ns,
+								       d->sections[n].count };
+	}
+	stage->first_section[d->n_tasks] = n;
 	return 0;
 }
 
@@ -82,6 +112,7 @@ static int stage_init(struct stage *stage, const struct system_document *d)
 {
 	const struct vrk_host *host = &d->system.host;
 	size_t n = d->n_vcpus + host->cpus;
+	int r;
 
 	stage->servers = calloc(n, sizeof(*stage->servers));
 	stage->servers_result = calloc(n, sizeof(*stage->servers_result));
@@ -90,10 +121,11 @@ static int stage_init(struct stage *stage, const struct system_document *d)
 	stage->from = calloc(d->n_tasks + 1, sizeof(*stage->from));
 	if (!stage->servers || !stage->servers_result || !stage->tasks || !stage->tasks_result || !stage->from)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->n_vcpus; i++) {
+	r = locks_stage(stage, d);
+	for (size_t i = 0; r >= 0 && i < d->n_vcpus; i++) {
 		const struct vrk_vcpu *vcpu = &d->vcpus[i];
-		int r = tasks_stage(stage, d, i);
 
+		r = tasks_stage(stage, d, i);
 		if (r < 0)
 			return r;
 		stage->servers[stage->n_servers++] = (struct vrk_sim_server){
@@ -127,7 +159,7 @@ static int results_take(const struct stage *stage, const struct system_document 
 int system_run(const struct system_document *d, struct system_run *run, struct vr_error **reterr)
 {
 	_cleanup_(stage_done) struct stage stage = { 0 };
-	const struct vrk_sim_host host = {
+	struct vrk_sim_host host = {
 		.cpus = d->system.host.cpus,
 		.tick_ns = d->system.host.tick_ns,
 		.flags = VRK_SIM_FULL | VRK_SIM_OVERRUN | (run->seed ? 0 : VRK_SIM_SYNC | VRK_SIM_PACK),
@@ -141,6 +173,8 @@ int system_run(const struct system_document *d, struct system_run *run, struct v
 	r = stage_init(&stage, d);
 	if (r < 0)
 		return r;
+	host.resources = stage.resources;
+	host.n_resources = d->locks.n_resources;
 	run->events = vrk_simulate(&host, stage.servers, stage.n_servers, stage.tasks, d->n_tasks, run->until_ns,
 				   stage.servers_result, stage.tasks_result);
 	if (run->events == -ENOMEM)
