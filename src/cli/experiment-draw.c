@@ -337,6 +337,9 @@ static int given_copy(const struct system_document *base, struct experiment_samp
 	}
 	document->n_vcpus = base->n_vcpus;
 	document->n_tasks = base->n_tasks;
+	document->locks = base->locks;			/* whose arrays stay the base's */
+	document->system.irqs = base->system.irqs;
+	document->system.n_irqs = base->system.n_irqs;
 	return 0;
 }
 

@@ -205,6 +205,8 @@ static const char *host_wrong(const struct experiment *e, const struct experimen
 
 	if (draw->host.tick_ns > TIME_MAX || draw->host.switch_ns > TIME_MAX || draw->host.latency_ns > TIME_MAX)
 		return "tick, switch and latency: at most 1000s";
+	if (e->base.n_irqs > 0 && e->placement == PLACEMENT_GLOBAL)
+		return "irqs need a cpu for every vCPU, so placement cannot be global";
 	if (!edf && (draw->host.cpus > 1 || e->placement == PLACEMENT_GLOBAL))
 		return "a fixed-priority host: one CPU, and not one queue over all";
 	if (e->base.n_vcpus > EXPERIMENT_VCPUS_MAX || e->base.n_tasks > (size_t)EXPERIMENT_VCPUS_MAX * EXPERIMENT_TASKS_MAX)
@@ -221,6 +223,15 @@ static const char *host_wrong(const struct experiment *e, const struct experimen
 	return NULL;
 }
 
+/* Something in a given system of which only the whole analysis knows. */
+static bool entangled(const struct experiment *e)
+{
+	for (size_t i = 0; i < e->base.n_vcpus; i++)
+		if (e->base.vcpus[i].masked_ns > 0)
+			return true;
+	return e->base.locks.n_sections > 0 || e->base.n_irqs > 0;
+}
+
 /* *ret_test: the test it is about */
 static const char *test_wrong(const struct experiment *e, const struct experiment_draw *draw, enum experiment_test *ret_test)
 {
@@ -234,6 +245,10 @@ static const char *test_wrong(const struct experiment *e, const struct experimen
 			return "asks about tasks in vCPUs, and there are none (generate.vcpus is missing)";
 		if ((need & NEED_ALONE) && draw->resources > 0)
 			return "knows of no critical sections (system does)";
+		if ((need & NEED_ALONE) && entangled(e))
+			return "knows of no resources, irqs and masked times (system does)";
+		if (e->base.n_irqs > 0 && e->tests[i] != TEST_SYSTEM)
+			return "knows of no irqs (system does)";
 		if ((need & NEED_ONE_CPU) && draw->host.cpus > 1)
 			return "is a test of one CPU (first-fit, best-fit, worst-fit and exact ask one CPU after the other)";
 		if ((need & NEED_EDF_HOST) && !edf)

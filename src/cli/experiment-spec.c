@@ -79,6 +79,7 @@ static int document_add(struct json_object *document, const char *key, struct js
 
 static int base_read(struct experiment *e, struct vr_error **reterr)
 {
+	static const char *const given[] = { "resources", "irqs" };
 	_cleanup_(json_object_putp) struct json_object *document = json_object_new_object();
 	struct json_object *none = NULL;
 	const char *text;
@@ -86,11 +87,18 @@ static int base_read(struct experiment *e, struct vr_error **reterr)
 	int r;
 
 	e->fixed = json_object_object_get_ex(e->json, "vms", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(given) && !e->fixed; i++)
+		if (json_object_object_get_ex(e->json, given[i], NULL))
+			return place_broken(&(struct place){ "" }, reterr, "%s: only of given vms", given[i]);
 	if (!document)
 		return -ENOMEM;
 	r = document_add(document, "host", e->json);
 	if (r >= 0 && e->fixed)
 		r = document_add(document, "vms", e->json);
+	if (r >= 0 && e->fixed)
+		r = document_add(document, "resources", e->json);
+	if (r >= 0 && e->fixed)
+		r = document_add(document, "irqs", e->json);
 	if (r >= 0 && !e->fixed) {
 		none = json_object_new_array();
 		if (!none || json_object_object_add(document, "vms", none) < 0) {
@@ -389,7 +397,7 @@ static int rest_read(struct experiment *e, struct vr_error **reterr)
 int experiment_parse(const char *text, size_t length, struct experiment *ret, struct vr_error **reterr)
 {
 	static const char *const known[] = { "name", "source", "host", "generate", "vms", "guest", "reservation", "sweep", "tests",
-					     "placement", "simulate", "samples", "seed", "same_sets" };
+					     "placement", "simulate", "samples", "seed", "same_sets", "resources", "irqs" };
 	_cleanup_(experiment_done) struct experiment e = { 0 };
 	const struct place root = { "" };
 	int r;

@@ -52,6 +52,9 @@ check "enforcement: none above what is simulated" "never enforcement system simu
 check "sharing: more of it never costs less" "says sharing '[.points[].tests.system.accepted] | . == (sort | reverse)'" 0 '^true$'
 check "sharing: it makes a difference" "says sharing '.points | .[0].tests.system.accepted > .[-1].tests.system.accepted'" 0 '^true$'
 check "sharing: never above what the CPUs hold" "never sharing system first-fit" 0 '^true$'
+# 40 % of a CPU: the handler waits 1.2 periods and its own 0.1 ms, signal and injection take 20 us more, the deadline is 10 ms
+check "interrupt-vcpu: up to a period of 8 ms" "says interrupt-vcpu '[.points[] | (.value <= 8000000) == (.tests.system.accepted == .samples)] | all'" 0 '^true$'
+check "interrupt-own-vcpu: whatever the period" "says interrupt-own-vcpu '[.points[].tests.system.ratio] | unique'" 0 '^\[1(\.0+)?\]$'
 check "each stands in the table" "diff <(cd $experiments && ls *.json) <(grep -oE '^\| .[a-z0-9-]+\.json' $experiments/README.md | tr -d '| \`' | sort)" 0 ""
 check "each has its check here" "for f in $experiments/*.json; do grep -q \"\$(basename \$f .json)\" $SOURCE/tests/cli/experiment.t || echo \$f; done" 0 ""
 

@@ -134,6 +134,14 @@ static const struct {
 	{ "budgets of nobody", "{" HOST "," SETS ",\"sweep\":{\"parameter\":\"budget\",\"values\":[1]}," TESTS "}",
 	  "at budget 1: there are no vCPUs whose reservation is looked for" },
 	{ "a given system does not change", "{" HOST "," VMS "," SWEEP "," TESTS "}", "sweep: utilisation is of systems that are drawn, not of vms" },
+	{ "interrupts of nobody", "{" HOST "," SETS "," SWEEP "," TESTS ",\"irqs\":[]}", "irqs: only of given vms" },
+	{ "interrupts and a test that knows of none", "{" HOST "," VMS ",\"irqs\":[{\"name\":\"i\",\"period\":\"5ms\",\"hard\":1000}],"
+	  "\"reservation\":{\"period\":\"5ms\"},\"sweep\":{\"parameter\":\"reservation-period\",\"values\":[\"1ms\"]},\"tests\":[\"qpa\"]}",
+	  "at reservation-period 1ms: tests: qpa knows of no irqs (system does)" },
+	{ "a masked guest and a test that knows of none", "{" HOST ",\"vms\":[{\"name\":\"a\",\"masked\":1000,\"vcpus\":[{\"tasks\":[{\"name\":\"t\",\"wcet\":"
+	  "\"1ms\",\"period\":\"20ms\"}]}]}],\"reservation\":{\"period\":\"5ms\"},\"sweep\":{\"parameter\":\"reservation-period\",\"values\":[\"1ms\"]},"
+	  "\"tests\":[\"least-fp\"]}", "at reservation-period 1ms: tests: least-fp knows of no resources, irqs and masked times (system does)" },
+	{ "a slip in the interrupts", "{" HOST "," VMS ",\"irqs\":[{\"namee\":\"i\"}]," SWEEP "," TESTS "}", "irqs[0].namee: unknown key, did you mean name?" },
 	{ "a task beyond its period", "{" HOST ",\"vms\":[{\"name\":\"a\",\"vcpus\":[{\"budget\":1000,\"period\":5000,\"tasks\":[{\"name\":\"t\",\"wcet\":3,"
 	  "\"period\":2}]}]}],\"sweep\":{\"parameter\":\"tick\",\"values\":[0]},\"tests\":[\"system\"]}",
 	  "at tick 0ns: vms: a task whose wcet is longer than its period" },
