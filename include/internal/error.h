@@ -37,6 +37,8 @@ enum vr_reason {
 	VR_RUNNING,		/* another virtrkd holds the lock or the bus name */
 	VR_READ_BACK,		/* the kernel did not keep what was written */
 	VR_DRY_RUN,		/* a write was asked of a daemon that only reads */
+	VR_NO_TOKEN,		/* nothing is prepared under that token (any more) */
+	VR_BAD_TTL,		/* capacity cannot be held for so short or long */
 	_VR_REASON_MAX,
 };
 

@@ -43,5 +43,7 @@
 #define VIRTRK_ERROR_RUNNING		"org.virtrk1.Error.AlreadyRunning"
 #define VIRTRK_ERROR_READ_BACK		"org.virtrk1.Error.ReadBack"
 #define VIRTRK_ERROR_DRY_RUN		"org.virtrk1.Error.DryRun"
+#define VIRTRK_ERROR_NO_TOKEN		"org.virtrk1.Error.NoSuchToken"
+#define VIRTRK_ERROR_BAD_TTL		"org.virtrk1.Error.BadTTL"
 
 #endif

@@ -39,6 +39,7 @@ enum exit_code cli_exit_code(const struct vr_error *err)
 	case VR_BAD_DEADLINE:
 	case VR_BAD_PERIOD:
 	case VR_BAD_THREAD:
+	case VR_BAD_TTL:
 		return CLI_USAGE;
 	case VR_OVERLOAD:
 	case VR_KERNEL_BUSY:

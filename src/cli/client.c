@@ -206,6 +206,8 @@ static const struct {
 	{ VIRTRK_ERROR_RUNNING, VR_RUNNING },
 	{ VIRTRK_ERROR_READ_BACK, VR_READ_BACK },
 	{ VIRTRK_ERROR_DRY_RUN, VR_DRY_RUN },
+	{ VIRTRK_ERROR_NO_TOKEN, VR_NO_TOKEN },
+	{ VIRTRK_ERROR_BAD_TTL, VR_BAD_TTL },
 };
 
 static bool error_is(const sd_bus_error *error, const char *name)
@@ -341,7 +343,7 @@ int client_capacity(struct client *client, struct json_object **ret, struct vr_e
 	static const struct answer_key keys[] = {
 		{ "name", 's' }, { "cpus", 's' }, { "ncpus", 't' }, { "regime", 's' }, { "test", 's' },
 		{ "kernel_used", 't' }, { "kernel_limit", 't' }, { "reserved", 't' }, { "foreign", 't' },
-		{ "reservations", 't' }, { "largest", 'a' },
+		{ "reservations", 't' }, { "prepared", 't' }, { "largest", 'a' },
 	};
 	static const struct answer_key largest_keys[] = { { "period_ns", 't' }, { "budget_ns", 't' } };
 	_cleanup_(json_object_putp) struct json_object *rows = NULL;
@@ -569,6 +571,38 @@ int client_release(struct client *client, const char *domain, const struct threa
 	if (r < 0)
 		return r;
 	r = sd_bus_message_close_container(call);
+	return r < 0 ? r : call_send(client, call, "", NULL, reterr);
+}
+
+/* ---- capacity in two phases ---- */
+
+int client_prepare(struct client *client, const char *document, uint64_t ttl_ns, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Prepare");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "st", document, ttl_ns);
+	return r < 0 ? r : call_send(client, call, "s", ret, reterr);
+}
+
+int client_commit(struct client *client, const char *token, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Commit");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", token);
+	return r < 0 ? r : call_send(client, call, "a{sv}", ret, reterr);
+}
+
+int client_abort(struct client *client, const char *token, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Abort");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", token);
 	return r < 0 ? r : call_send(client, call, "", NULL, reterr);
 }
 

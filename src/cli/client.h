@@ -34,6 +34,11 @@ int client_check(struct client *client, const char *domain, const struct request
 int client_release(struct client *client, const char *domain, const struct thread_list *threads,
 		   struct vr_error **reterr);
 
+/* Capacity that is held for a domain to come: *ret of the first is its token, of the second the verdict. */
+int client_prepare(struct client *client, const char *document, uint64_t ttl_ns, struct json_object **ret, struct vr_error **reterr);
+int client_commit(struct client *client, const char *token, struct json_object **ret, struct vr_error **reterr);
+int client_abort(struct client *client, const char *token, struct vr_error **reterr);
+
 /* Every signal of virtrkd as { "event": "Reserved", "domain": ... }, until @handler fails or virtrkd ends (-ECONNRESET). */
 typedef int (*client_handler)(struct json_object *event, void *userdata);
 int client_watch(struct client *client, client_handler handler, void *userdata, struct vr_error **reterr);

@@ -47,6 +47,10 @@ static const struct verb {
 	  "would it fit, and why; changes nothing", "check rt --vcpu 0-1 --budget 4ms --period 10ms" },
 	{ "release", "DOMAIN", 1, 1, COMMON | OPTIONS_THREADS, verb_release,
 	  "give reservations back: of the named threads, or of the whole domain", "release rt --vcpu 0" },
+	{ "prepare", "", 0, 0, COMMON | OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL), verb_prepare,
+	  "hold capacity for a domain that starts later; prints a token", "prepare --file rt.json --ttl 120s" },
+	{ "commit", "TOKEN", 1, 1, COMMON, verb_commit, "the domain runs: reserve what was prepared for it", "commit 0123456789abcdef0123456789abcdef" },
+	{ "abort", "TOKEN", 1, 1, COMMON, verb_abort, "give up what was prepared", "abort 0123456789abcdef0123456789abcdef" },
 	{ "capacity", "", 0, 0, READING, verb_capacity, "what is left, per partition of the host's CPUs", "capacity" },
 	{ "top", "", 0, 0, READING | OPTION_BIT(OPTION_INTERVAL), verb_top,
 	  "live: what each reservation uses, is throttled and misses; q quits", "top" },
@@ -121,6 +125,8 @@ static int help_all(void)
 	options_help(OPTIONS_THREADS);
 	puts("\nOptions of reserve and check:");
 	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
+	puts("\nOptions of prepare:");
+	options_help(OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL));
 	puts("\nOptions of top:");
 	options_help(OPTION_BIT(OPTION_INTERVAL));
 	puts("\nOptions of verify:");

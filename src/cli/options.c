@@ -32,6 +32,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_EXPLAIN] = { "explain", 0, NULL, NULL, "the reasoning, step by step and with its numbers" },
 	[OPTION_POLICY] = { "policy", 0, "POLICY", NULL, "spread (if left out), repack or exclusive" },
 	[OPTION_FOR] = { "for", 0, "TIME", NULL, "how long to watch, or to simulate; 10s if left out" },
+	[OPTION_TTL] = { "ttl", 0, "TIME", NULL, "how long to hold it, 60s if left out" },
 	[OPTION_LATENCY] = { "latency", 0, "TIME", NULL, "how late timers and switches may be, 250us if left out" },
 	[OPTION_SEED] = { "seed", 0, "NUMBER", NULL, "draw by it; left out: simulate lets all start at once, experiment asks its spec" },
 	[OPTION_SAMPLES] = { "samples", 0, "NUMBER", NULL, "systems at each point, instead of the spec's" },

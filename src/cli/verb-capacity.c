@@ -55,6 +55,7 @@ static int largest_table(struct json_object *partition)
 		{ "PERIOD", TABLE_RIGHT }, { "LARGEST BUDGET", TABLE_RIGHT }, { "SHARE", TABLE_RIGHT },
 	};
 	struct json_object *rows = answer_member(partition, "largest");
+	char number[TEXT_NUMBER_MAX];
 	_cleanup_(table_freep) struct table *table = NULL;
 	int r = table_new(&table, columns, ARRAY_SIZE(columns));
 
@@ -70,6 +71,8 @@ static int largest_table(struct json_object *partition)
 		table_add(table, "%s", budget_ns ? text_percent(share, budget_ns, period_ns) : "-");
 	}
 	putchar('\n');
+	if (answer_u64(partition, "prepared"))
+		cli_print("Prepared for domains to come: %s CPUs.", text_cpus(number, answer_u64(partition, "prepared")));
 	cli_print("One more vCPU in %s could get:", answer_text(partition, "name"));
 	return cli_print_table(table);
 }

@@ -130,7 +130,7 @@ int bus_append_verdict(sd_bus_message *reply, const struct verdict *v)
 
 /* ---- Reserve, Check, Release ---- */
 
-static void on_reserved(int r, const struct verdict *verdict, const struct vr_error *err, void *userdata)
+void bus_reserve_reply(int r, const struct verdict *verdict, const struct vr_error *err, void *userdata)
 {
 	sd_bus_message *msg = userdata;
 	sd_bus_message *reply = NULL;
@@ -164,7 +164,7 @@ int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 		r = bus_read_items(msg, &items, &n, reterr);
 	if (r < 0)
 		return r;
-	r = manager_reserve(bus_manager(bus), domain, items, n, on_reserved, sd_bus_message_ref(msg));
+	r = manager_reserve(bus_manager(bus), domain, items, n, bus_reserve_reply, sd_bus_message_ref(msg));
 	if (r < 0) {
 		sd_bus_message_unref(msg);
 		return bus_fail(reterr, r, NULL);
@@ -338,7 +338,7 @@ static int append_capacity(sd_bus_message *reply, struct manager *m, const struc
 	    (r = append_t(reply, "KernelUsed", c->kernel_used_bw)) < 0 ||
 	    (r = append_t(reply, "KernelLimit", c->kernel_limit_bw)) < 0 ||
 	    (r = append_t(reply, "Reserved", c->reserved_bw)) < 0 || (r = append_t(reply, "Foreign", c->foreign_bw)) < 0 ||
-	    (r = append_u(reply, "Reservations", (uint32_t)manager_ledger(m)->n)) < 0 ||
+	    (r = append_t(reply, "Prepared", c->prepared_bw)) < 0 || (r = append_u(reply, "Reservations", (uint32_t)manager_ledger(m)->n)) < 0 ||
 	    (r = append_largest(reply, c)) < 0)
 		return r;
 	return sd_bus_message_close_container(reply);
@@ -523,6 +523,9 @@ const sd_bus_vtable bus_manager_vtable[] = {
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("s", domain, "a(stttt)", requests), SD_BUS_RESULT("a{sv}", verdict),
 				method_check, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("s", domain, "as", threads), SD_BUS_NO_RESULT, method_release, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("s", document, "t", ttl_nsec), SD_BUS_RESULT("s", token), bus_method_prepare, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("Commit", SD_BUS_ARGS("s", token), SD_BUS_RESULT("a{sv}", verdict), bus_method_commit, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("Abort", SD_BUS_ARGS("s", token), SD_BUS_NO_RESULT, bus_method_abort, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", partitions), method_capacity, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Statistics", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", reservations), method_statistics, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Doctor", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", findings), method_doctor, OPEN),

@@ -27,6 +27,13 @@ int bus_append_verdict(sd_bus_message *reply, const struct verdict *verdict);
 int bus_read_items(sd_bus_message *msg, struct request_item **ret, size_t *ret_n, sd_bus_error *reterr);
 int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
 int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
+/* A manager_reserve_done: answers the message, which it unrefs. */
+void bus_reserve_reply(int r, const struct verdict *verdict, const struct vr_error *err, void *userdata);
+
+/* bus-prepare.c */
+int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_abort(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 
 /* bus-domain.c */
 int bus_domain_path(const char *domain, char **ret);

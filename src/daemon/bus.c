@@ -63,6 +63,8 @@ static const struct {
 	[VR_RUNNING] = { VIRTRK_ERROR_RUNNING },
 	[VR_READ_BACK] = { VIRTRK_ERROR_READ_BACK },
 	[VR_DRY_RUN] = { VIRTRK_ERROR_DRY_RUN },
+	[VR_NO_TOKEN] = { VIRTRK_ERROR_NO_TOKEN },
+	[VR_BAD_TTL] = { VIRTRK_ERROR_BAD_TTL },
 };
 
 const char *bus_error_name(enum vr_reason reason)

@@ -27,6 +27,7 @@ struct context {
 
 void domain_config_done(struct domain_config *config)
 {
+	free(config->domain);
 	free(config->items);
 	*config = (struct domain_config) { 0 };
 }
@@ -128,17 +129,25 @@ static int items_read(const struct context *c, struct json_object *array, struct
 static int document_read(const struct context *c, struct json_object *document, struct domain_config *config)
 {
 	struct json_object *array = NULL;
+	const char *domain = NULL;
 
 	if (!json_object_is_type(document, json_type_object))
 		return bad(c, "%s: expected an object", c->name);
 	json_object_object_foreach(document, key, value) {
 		if (strcmp(key, "reservations") == 0)
 			array = value;
-		else if (strcmp(key, "domain") != 0)
+		else if (strcmp(key, "domain") == 0 && !json_object_is_type(value, json_type_string))
+			return bad(c, "%s: domain: expected a name in quotes", c->name);
+		else if (strcmp(key, "domain") == 0)
+			domain = json_object_get_string(value);
+		else
 			return bad(c, "%s: %s: unknown key (known: domain, reservations)", c->name, key);
 	}
 	if (!array)
 		return bad(c, "%s: reservations is missing", c->name);
+	config->domain = domain ? strdup(domain) : NULL;
+	if (domain && !config->domain)
+		return -ENOMEM;
 	return items_read(c, array, config);
 }
 

@@ -10,6 +10,7 @@
 #include "error.h"
 
 struct domain_config {
+	char *domain;		/* NULL = not said; of a file its name says it */
 	struct request_item *items;
 	size_t n;
 };

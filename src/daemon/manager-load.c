@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What loads the host beside the promises in force: other people's SCHED_DEADLINE threads, and bandwidth of ours that was
+ * What loads the host beside the promises in force: other people's SCHED_DEADLINE threads, what is prepared, and bandwidth of ours that was
  * given back but belongs to its old owner until the 0-lag time (at most one period later, or when its debt is paid; the kernel keeps it too). From
  * all of that, what is left. Called by the requests and for Capacity.
  */
@@ -45,12 +45,15 @@ nsec_t returning_until(const struct manager *m)
 	return until;
 }
 
-int manager_load_foreign(struct manager *m, bool with_returning, struct foreign *ret)
+int manager_load_foreign(struct manager *m, bool with_returning, const char *domain, const struct request_item *items, size_t n,
+			 struct foreign *ret)
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	int r;
 
 	r = foreign_scan(m->root, &m->ledger, &foreign);
+	if (r >= 0)
+		r = manager_prepared_load(m, domain, items, n, &foreign);
 	if (r < 0)
 		return r;
 	returning_expire(m, manager_now());
@@ -84,13 +87,15 @@ int manager_capacity(struct manager *m, struct capacity *ret)
 	struct vrk_host host;
 	int r;
 
-	r = manager_load_foreign(m, false, &foreign);
+	r = manager_load_foreign(m, false, NULL, NULL, 0, &foreign);
 	if (r < 0)
 		return r;
 	admit_host(&m->regime, &host);
 	c.reserved_bw = reservations_bw(&m->ledger);
 	for (size_t i = 0; i < foreign.n; i++)
 		c.foreign_bw += vrk_bw(foreign.loads[i].reservation.budget_ns, foreign.loads[i].reservation.period_ns);
+	c.prepared_bw = manager_prepared_bw(m);
+	c.foreign_bw -= c.prepared_bw;		/* it is among the loads, but nobody's yet */
 	c.kernel_used_bw = c.reserved_bw + c.foreign_bw;
 	if (host.fair_budget_ns)
 		c.kernel_used_bw += host.cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);

@@ -67,6 +67,7 @@ struct manager {
 	struct returning *returning;
 	size_t n_returning;
 	struct waiting *waiting;
+	struct prepared *prepared;
 	struct watched *watched;
 	size_t n_watched;
 	sd_event_source *watch_timer;
@@ -80,8 +81,18 @@ void manager_tell(struct manager *m, const struct manager_event *event);
 /* manager-load.c */
 void returning_add(struct manager *m, const struct vrk_reservation *reservation);
 nsec_t returning_until(const struct manager *m);	/* 0 = nothing is on its way back */
-/* Returning bandwidth, when asked for, stands last: the last m->n_returning loads. */
-int manager_load_foreign(struct manager *m, bool with_returning, struct foreign *ret);
+/*
+ * Other people's threads and what is prepared, but for these items of @domain (NULL: for all). Returning bandwidth, when asked
+ * for, stands last: the last m->n_returning loads.
+ */
+int manager_load_foreign(struct manager *m, bool with_returning, const char *domain, const struct request_item *items, size_t n,
+			 struct foreign *ret);
+
+/* manager-prepare.c */
+int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,
+			  struct foreign *foreign);
+bw_t manager_prepared_bw(const struct manager *m);
+void manager_prepared_free(struct manager *m);
 
 /* manager-rest.c: no thread becomes SCHED_DEADLINE again while it may be throttled from before. */
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */
@@ -90,6 +101,8 @@ nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *re
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
 
 /* manager-reserve.c */
+/* Numbers that no other reservation is needed to refuse. */
+int manager_items_check(const struct manager *m, const struct request_item *items, size_t n, struct vr_error **reterr);
 void manager_waiting_free(struct manager *m);
 
 /*

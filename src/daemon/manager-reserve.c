@@ -97,6 +97,15 @@ static int reservation_check(const struct manager *m, const struct request_item 
 	return r;
 }
 
+int manager_items_check(const struct manager *m, const struct request_item *items, size_t n, struct vr_error **reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = reservation_check(m, &items[i], reterr);
+	return r;
+}
+
 static int request_check(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			 struct vr_error **reterr)
 {
@@ -142,7 +151,7 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 	if (r >= 0)
 		r = request_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = manager_load_foreign(m, false, &foreign);
+		r = manager_load_foreign(m, false, domain, items, n, &foreign);
 	if (r < 0)
 		return r;
 	return admit_decide(&m->regime, &m->ledger, &foreign, domain, items, n, ret);
@@ -305,7 +314,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r >= 0)
 		r = duplicate_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = manager_load_foreign(m, true, &foreign);
+		r = manager_load_foreign(m, true, domain, items, n, &foreign);
 	if (r >= 0)
 		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, items, n, verdict);
 	if (r < 0)

@@ -299,6 +299,7 @@ struct manager *manager_free(struct manager *m)
 	if (!m)
 		return NULL;
 	manager_waiting_free(m);
+	manager_prepared_free(m);
 	if (m->state && m->options.release_on_exit && m->ledger.n > 0)
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);

@@ -64,6 +64,18 @@ int manager_reserve(struct manager *manager, const char *domain, const struct re
 /* The caller is gone: its waiting requests are dropped, and their callback is called with -ECANCELED. */
 void manager_cancel(struct manager *manager, void *userdata);
 
+/*
+ * Capacity in two phases (manager-prepare.c). @document: the reservations of a domain that need not run yet, as JSON. The token
+ * that holds them is valid until they are committed, aborted, or @ttl_ns is over. A commit is a manager_reserve(): the
+ * callback is called exactly once when 0 is returned, and never otherwise.
+ */
+#define MANAGER_TOKEN_SIZE 33
+int manager_prepare(struct manager *manager, const char *document, nsec_t ttl_ns, const char **ret_token,
+		    struct vr_error **reterr);
+int manager_prepared_commit(struct manager *manager, const char *token, manager_reserve_done done, void *userdata,
+			    struct vr_error **reterr);
+int manager_prepared_abort(struct manager *manager, const char *token, struct vr_error **reterr);
+
 /* @n == 0: all of the domain. All are checked before one is given back. */
 int manager_release(struct manager *manager, const char *domain, const char *const *threads, size_t n,
 		    struct vr_error **reterr);
@@ -77,6 +89,7 @@ struct capacity {
 	bw_t kernel_limit_bw;	/* of the whole root domain; VRK_BW_UNLIMITED */
 	bw_t reserved_bw;
 	bw_t foreign_bw;
+	bw_t prepared_bw;	/* held for domains to come: not the kernel's business, but no longer free */
 	nsec_t period_ns[CAPACITY_PERIODS];
 	nsec_t largest_ns[CAPACITY_PERIODS];	/* budget of one more vCPU with that period */
 };

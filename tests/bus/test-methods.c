@@ -190,7 +190,7 @@ static size_t dictionary_has(sd_bus_message *reply, const char *const *keys)
 static void test_reading(struct daemon *d, const struct guest *g)
 {
 	static const char *const capacity[] = { "Name", "CPUs", "NCPUs", "Regime", "Test", "KernelUsed", "KernelLimit",
-						"Reserved", "Foreign", "Reservations", "Largest", NULL };
+						"Reserved", "Foreign", "Prepared", "Reservations", "Largest", NULL };
 	static const char *const regime[] = { "Kind", "Release", "NCPUs", "CPUs", "RTRuntimeUSec", "RTPeriodUSec",
 					      "FairBudgetNSec", "FairPeriodNSec", "FairKnown", "HRTickDL", "TickNSec",
 					      "SMT", "PreemptRT", "Cgroup", "Partitions", NULL };

@@ -222,11 +222,11 @@ static int method_release(sd_bus_message *msg, void *userdata, sd_bus_error *ret
 
 static int partition_append(sd_bus_message *reply, const struct fake *fake)
 {
-	int r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}",
+	int r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}",
 		"Name", "s", "root-domain", "CPUs", "s", "0-1", "NCPUs", "u", 2, "Regime", "s", "root-domain",
 		"Test", "s", "gedf", "KernelUsed", "t", (uint64_t)524288,
 		"KernelLimit", "t", fake->scene == SCENE_ODD ? UINT64_MAX : (uint64_t)1887438,
-		"Reserved", "t", (uint64_t)419430, "Foreign", "t", (uint64_t)104858, "Reservations", "u", 2);
+		"Reserved", "t", (uint64_t)419430, "Foreign", "t", (uint64_t)104858, "Prepared", "t", (uint64_t)52429, "Reservations", "u", 2);
 
 	if (r >= 0 && fake->scene == SCENE_TYPES)
 		return sd_bus_message_append(reply, "{sv}", "Largest", "as", 1, "much");

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The methods of org.virtrk1.Manager for capacity in two phases: Prepare, Commit, Abort. Translates only; what they mean is
+ * manager-prepare.c's. Called by the table in bus-manager.c.
+ */
+#include <stdlib.h>
+
+#include "bus-private.h"
+
+int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *document, *token;
+	uint64_t ttl_ns;
+	int r;
+
+	r = bus_check_root(msg, reterr);
+	if (r >= 0)
+		r = sd_bus_message_read(msg, "st", &document, &ttl_ns);
+	if (r < 0)
+		return r;
+	r = manager_prepare(bus_manager(userdata), document, ttl_ns, &token, &err);
+	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, "s", token);
+}
+
+int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *token;
+	int r;
+
+	r = bus_check_root(msg, reterr);
+	if (r >= 0)
+		r = sd_bus_message_read(msg, "s", &token);
+	if (r < 0)
+		return r;
+	r = manager_prepared_commit(bus_manager(userdata), token, bus_reserve_reply, sd_bus_message_ref(msg), &err);
+	if (r < 0) {
+		sd_bus_message_unref(msg);
+		return bus_fail(reterr, r, err);
+	}
+	return 1;	/* answered, or answered later */
+}
+
+int bus_method_abort(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *token;
+	int r;
+
+	r = bus_check_root(msg, reterr);
+	if (r >= 0)
+		r = sd_bus_message_read(msg, "s", &token);
+	if (r < 0)
+		return r;
+	r = manager_prepared_abort(bus_manager(userdata), token, &err);
+	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, NULL);
+}
