@@ -340,7 +340,8 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 		const struct vrk_reservation *r = &s->reservation;
 
 		if (r->budget_ns == 0 || r->budget_ns > r->deadline_ns || r->deadline_ns > r->period_ns ||
-		    s->cpu < -1 || (host->flags & SIM_FIXED && (s->fair || s->hard)) || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
+		    (host->flags & SIM_FIXED && (s->fair || s->hard)) ||
+		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
 		    s->first_task > n_tasks || s->n_tasks > n_tasks - s->first_task)
 			return -EINVAL;
 		if (r->period_ns > TIME_MAX)

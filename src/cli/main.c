@@ -20,7 +20,9 @@
 #define COMMON  (OPTION_BIT(OPTION_BUS) | OPTION_BIT(OPTION_HELP))
 #define READING (COMMON | OPTION_BIT(OPTION_JSON))
 #define OPTIONS_ANALYZE (OPTION_BIT(OPTION_BATCH) | OPTION_BIT(OPTION_EXPLAIN))
-#define OPTIONS_RUN (OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_SEED))
+#define OPTIONS_RUN                                                                                   \
+	(OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_SVG) | OPTION_BIT(OPTION_TRACE) |          \
+	 OPTION_BIT(OPTION_FROM) | OPTION_BIT(OPTION_TO))
 #define OPTIONS_EXPERIMENT                                                                            \
 	(OPTION_BIT(OPTION_SEED) | OPTION_BIT(OPTION_SAMPLES) | OPTION_BIT(OPTION_JOBS) | OPTION_BIT(OPTION_SHARD) |     \
 	 OPTION_BIT(OPTION_MERGE) | OPTION_BIT(OPTION_CSV) | OPTION_BIT(OPTION_OUTPUT) | OPTION_BIT(OPTION_FIGURE))
@@ -34,7 +36,7 @@ static const struct verb {
 	const char *name;
 	const char *args;
 	size_t least, most;	/* operands behind the verb */
-	unsigned int options;
+	uint64_t options;
 	verb_fn fn;
 	const char *help;
 	const char *example;
@@ -91,7 +93,7 @@ static int verb_unknown(const char *name)
 
 /* ---- help ---- */
 
-static void options_help(unsigned int options)
+static void options_help(uint64_t options)
 {
 	for (enum option_id id = 0; id < _OPTION_MAX; id++) {
 		const struct option_def *def = &option_defs[id];

@@ -35,6 +35,10 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_TTL] = { "ttl", 0, "TIME", NULL, "how long to hold it, 60s if left out" },
 	[OPTION_LATENCY] = { "latency", 0, "TIME", NULL, "how late timers and switches may be, 250us if left out" },
 	[OPTION_SEED] = { "seed", 0, "NUMBER", NULL, "draw by it; left out: simulate lets all start at once, experiment asks its spec" },
+	[OPTION_FROM] = { "from", 0, "TIME", NULL, "where the picture or the trace begins" },
+	[OPTION_TO] = { "to", 0, "TIME", NULL, "where it ends" },
+	[OPTION_SVG] = { "svg", 0, "FILE", NULL, "draw it as a Gantt chart, two of the longest periods if --to is left out" },
+	[OPTION_TRACE] = { "trace", 0, "FILE", NULL, "write it as a trace for Perfetto or chrome://tracing" },
 	[OPTION_SAMPLES] = { "samples", 0, "NUMBER", NULL, "systems at each point, instead of the spec's" },
 	[OPTION_JOBS] = { "jobs", 0, "NUMBER", NULL, "threads; left out: one for each CPU" },
 	[OPTION_SHARD] = { "shard", 0, "I/N", NULL, "only the I-th of N parts of the samples" },
@@ -157,7 +161,7 @@ int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct v
 	return 0;
 }
 
-int arguments_allow(const struct arguments *arguments, unsigned int allowed, const char *verb, struct vr_error **reterr)
+int arguments_allow(const struct arguments *arguments, uint64_t allowed, const char *verb, struct vr_error **reterr)
 {
 	for (enum option_id id = 0; id < _OPTION_MAX; id++)
 		if (arguments->given[id] && !(allowed & OPTION_BIT(id)))

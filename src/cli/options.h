@@ -3,6 +3,7 @@
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "error.h"
 #include "request.h"
@@ -28,6 +29,10 @@ enum option_id {
 	OPTION_POLICY,
 	OPTION_FOR,
 	OPTION_SEED,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_SVG,
+	OPTION_TRACE,
 	OPTION_LATENCY,
 	OPTION_TTL,
 	OPTION_SAMPLES,
@@ -40,7 +45,7 @@ enum option_id {
 	_OPTION_MAX,
 };
 
-#define OPTION_BIT(id) (1U << (id))
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
 #define OPTIONS_THREADS                                                                                   \
 	(OPTION_BIT(OPTION_VCPU) | OPTION_BIT(OPTION_EMULATOR) | OPTION_BIT(OPTION_IOTHREAD) | OPTION_BIT(OPTION_VHOST))
 
@@ -69,6 +74,6 @@ void arguments_done(struct arguments *arguments);
 int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct vr_error **reterr);
 
 /* -EINVAL when an option was given that is not in @allowed (bits of option_id). */
-int arguments_allow(const struct arguments *arguments, unsigned int allowed, const char *verb, struct vr_error **reterr);
+int arguments_allow(const struct arguments *arguments, uint64_t allowed, const char *verb, struct vr_error **reterr);
 
 #endif

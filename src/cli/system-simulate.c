@@ -5,7 +5,8 @@
  * the kernel's fair server with ordinary threads that never stop.
  *
  * What a run shows did happen, so it can refute a bound; what it does not show may still happen. Blocking, switch costs and
- * latency, masked times and interrupts (none comes) are not simulated, nor are fixed-priority hosts: the simulator has the kernel's rules, no others.
+ * latency, masked times and interrupts (none comes) are not simulated, nor are tick and fair servers of a fixed-priority
+ * host, which is that of the papers.
  *
  * Called by the verb simulate. Pure but for memory.
  */
@@ -135,7 +136,8 @@ static int stage_init(struct stage *stage, const struct system_document *d)
 			.first_task = d->names[i].first_task, .n_tasks = d->names[i].n_tasks,
 		};
 	}
-	for (uint32_t cpu = 0; host->fair_budget_ns > 0 && cpu < host->cpus; cpu++)
+	/* a fixed-priority host is that of the papers: it has none */
+	for (uint32_t cpu = 0; d->system.scheduler == VRK_HOST_EDF && host->fair_budget_ns > 0 && cpu < host->cpus; cpu++)
 		stage->servers[stage->n_servers++] = (struct vrk_sim_server){
 			.reservation = { host->fair_budget_ns, host->fair_period_ns, host->fair_period_ns, false },
 			.cpu = (int32_t)cpu, .fair = true, .idling = true, .first_task = d->n_tasks,
@@ -156,23 +158,49 @@ static int results_take(const struct stage *stage, const struct system_document 
 	return 0;
 }
 
+/* The simulator's tasks stand in the order of their priorities: told in the order of the document. */
+struct retold {
+	const struct vrk_sim_watch *watch;
+	const size_t *from;
+};
+
+static void retell_server(void *userdata, size_t server, const struct vrk_sim_moment *moment)
+{
+	const struct retold *retold = userdata;
+	struct vrk_sim_moment m = *moment;
+
+	if (m.task != SIZE_MAX)
+		m.task = retold->from[m.task];
+	retold->watch->server(retold->watch->userdata, server, &m);
+}
+
+static void retell_task(void *userdata, size_t task, const struct vrk_sim_job *job)
+{
+	const struct retold *retold = userdata;
+
+	retold->watch->task(retold->watch->userdata, retold->from[task], job);
+}
+
 int system_run(const struct system_document *d, struct system_run *run, struct vr_error **reterr)
 {
 	_cleanup_(stage_done) struct stage stage = { 0 };
+	struct retold retold = { .watch = run->watch };
+	const struct vrk_sim_watch watch = { retell_server, retell_task, &retold };
+	bool fixed = d->system.scheduler != VRK_HOST_EDF;
 	struct vrk_sim_host host = {
 		.cpus = d->system.host.cpus,
-		.tick_ns = d->system.host.tick_ns,
-		.flags = VRK_SIM_FULL | VRK_SIM_OVERRUN | (run->seed ? 0 : VRK_SIM_SYNC | VRK_SIM_PACK),
+		.tick_ns = fixed ? 0 : d->system.host.tick_ns,
+		.flags = VRK_SIM_FULL | VRK_SIM_OVERRUN | (run->seed ? 0 : VRK_SIM_SYNC | VRK_SIM_PACK) |
+			 (!fixed ? 0 : d->system.scheduler == VRK_HOST_FP_PERIODIC ? VRK_SIM_PERIODIC : VRK_SIM_DEFERRABLE),
 		.seed = run->seed ? *run->seed : 0,
+		.watch = run->watch ? &watch : NULL,
 	};
 	int r;
 
-	if (d->system.scheduler != VRK_HOST_EDF)
-		return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
-				    "host.scheduler: only edf can be simulated, the kernel's rules are no others");
 	r = stage_init(&stage, d);
 	if (r < 0)
 		return r;
+	retold.from = stage.from;
 	host.resources = stage.resources;
 	host.n_resources = d->locks.n_resources;
 	run->events = vrk_simulate(&host, stage.servers, stage.n_servers, stage.tasks, d->n_tasks, run->until_ns,

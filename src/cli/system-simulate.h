@@ -9,6 +9,7 @@
 /* One run of a described system; system_run_done(). */
 struct system_run {
 	nsec_t until_ns;
+	const struct vrk_sim_watch *watch;	/* is told of document->vcpus (and fair servers behind them) and document->tasks; NULL = nobody */
 	const uint64_t *seed;			/* NULL: all starts at once and takes its longest; else phases and pauses are drawn */
 	int64_t events;
 	struct vrk_sim_server_result *vcpus;	/* as document->vcpus */

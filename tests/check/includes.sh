@@ -44,6 +44,7 @@ src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
+src/cli/chart*                      | *@src/cli virtrk/simulate.h                                                      | json
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*experiment*                | *@src/cli virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | json
 src/cli/verify.*                    | *@src/cli virtrk/analysis.h virtrk/units.h                                       |
@@ -53,7 +54,7 @@ src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/proof.h
 src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
-tools/*                             | *@tools meter.h trace.h virtrk/units.h                                           |
+tools/*                             | *@tools meter.h svg.h trace.h virtrk/units.h                                           |
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
 include/internal/json-strict.h      | cleanup.h                                                                        | json

@@ -46,15 +46,88 @@ check "no seed" "virtrk simulate --seed -1 $examples/three-tasks.json" 2 "a whol
 check "no time" "virtrk simulate --for 0s $examples/three-tasks.json" 2 "above zero and at most 86400s"
 check "too long a time" "virtrk simulate --for 86401s $examples/three-tasks.json" 2 "above zero and at most 86400s"
 check "no unit" "virtrk simulate --for 4 $examples/three-tasks.json" 2 "the unit is missing"
-check "fixed-priority hosts" "virtrk simulate $examples/periodic-servers.json" 2 "only edf can be simulated"
+check "periodic servers" "seen periodic-servers '[.vcpus[].supplied]' --for 200ms" 0 '^\[80000000,60000000,20000000\]$'
+check "and when they delivered" "seen periodic-servers '[.vcpus[] | .late, .late_rest]' --for 200ms" 0 '^\[0,0,0,0,0,0\]$'
+check "deferrable servers" "jq '.vms[].vcpus[].tasks = [{name:\"x\", wcet:\"1ms\", period:\"20ms\"}] | .vms[2].vcpus[0].budget = \"1ms\"' $examples/deferrable-servers.json | virtrk simulate --json --for 200ms - | jq -c '[.tasks[] | .jobs, .missed]'" 0 '^\[10,0,10,0,10,0\]$'
 check "not sized" "with three-tasks 'del(.vms[0].vcpus[0] | .budget, .period)'" 2 "virtrk plan finds them"
 check "no file" "virtrk simulate" 2 "simulate needs a SYSTEM.json"
 
-# Whatever is schedulable misses nothing, and nothing is seen beyond its bound: every EDF host among the examples, drawn.
+# all examples but those with interrupts
+mapfile -t simulated < <(for file in "$examples"/*.json; do jq -e 'has("irqs")' "$file" >/dev/null || echo "$file"; done)
+
+# ---- pictures ----
+# drawn NAME [OPTION...]: the picture of an example
+drawn() {
+	local name=$1
+	shift
+	virtrk simulate --svg "$tmp/out.svg" "$@" "$examples/$name.json" >/dev/null && cat "$tmp/out.svg"
+}
+well_formed() {
+	for file in "${simulated[@]}"; do
+		virtrk simulate --svg "$tmp/out.svg" --for 2s --seed 3 "$file" >/dev/null || echo "$file"
+		python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$tmp/out.svg" || echo "$file"
+	done
+}
+check "every example is drawn, as XML" "well_formed" 0 ""
+check "two of the longest periods" "drawn three-tasks" 0 ">Simulated: 0ns to 160ms of 10s<"
+check "from and to" "drawn three-tasks --from 20ms --to 1s" 0 ">Simulated: 20ms to 1s of 10s<"
+check "no longer than the run" "drawn three-tasks --for 50ms" 0 ">Simulated: 0ns to 50ms of 50ms<"
+check "the seed" "drawn three-tasks --seed 7" 0 "phases drawn, seed 7"
+check "a bar where it runs: 4 of 160 ms from the left" "drawn three-tasks" 0 '^<path d="M216.00 [0-9.]+H[0-9.]+v22.0H216.00z.*" class="run"/>$'
+check "an arrival and a deadline" "drawn three-tasks | grep -cE 'class=\"(arrow|due)\"/>$'" 0 "^6$"
+check "no miss" "drawn three-tasks | grep -c 'class=\"missed\"/>$'" 1 "^0$"
+check "misses" "with three-tasks '.vms[0].vcpus[0].budget = \"1ms\"' --svg $tmp/out.svg >/dev/null; grep -c 'class=\"missed\"/>$' $tmp/out.svg" 0 "^[1-9][0-9]*$"
+check "names are escaped" "with three-tasks '.vms[0].name = \"a<b>&c\"' --svg $tmp/out.svg >/dev/null; cat $tmp/out.svg" 0 'a&lt;b&gt;&amp;c/vcpu0'
+check "what was drawn is told" "virtrk simulate --svg $tmp/out.svg $examples/three-tasks.json" 0 "^$tmp/out.svg: 0ns to 160ms, --from and --to choose$"
+check "too much for a picture: cut" "with three-tasks '.vms[0].vcpus[0] |= {budget: \"50us\", period: \"100us\", cpu: 0, tasks: [{name: \"x\", wcet: \"300ms\", period: \"2s\"}]}' --svg $tmp/out.svg" 0 "out.svg: 0ns to .*, where it became too much: --from and --to choose$"
+check "too much for a picture: asked for" "with three-tasks '.vms[0].vcpus[0] |= {budget: \"50us\", period: \"100us\", cpu: 0, tasks: [{name: \"x\", wcet: \"300ms\", period: \"2s\"}]}' --svg $tmp/out.svg --to 10s" 2 "more than 20000 changes from 0ns to 10s: choose a shorter window with --from and --to"
+check "too many lanes" "with three-tasks '.host.cpus = 201 | .vms[0].vcpus[0].cpu = 0' --svg $tmp/out.svg" 2 "205 CPUs, vCPUs and tasks are too many for a picture, 200 at most"
+check "to before from" "drawn three-tasks --from 2s --to 1s" 2 "from must be before --to"
+check "from beyond the end" "drawn three-tasks --from 10s" 2 "from must be before the end of the run"
+check "to beyond the end" "drawn three-tasks --to 11s" 2 "to 11s: the run ends before"
+check "a window of nothing" "virtrk simulate --from 1s $examples/three-tasks.json" 2 "neither is given"
+check "a place that is none" "virtrk simulate --svg $tmp/no/out.svg $examples/three-tasks.json" 1 "cannot write $tmp/no/out.svg: No such file"
+
+# ---- traces ----
+# traced NAME FILTER [OPTION...]: the trace of an example through jq
+traced() {
+	local name=$1 filter=$2
+	shift 2
+	virtrk simulate --trace "$tmp/trace.json" "$@" "$examples/$name.json" >/dev/null && jq -c "$filter" "$tmp/trace.json"
+}
+valid='[.traceEvents[] | select((.ph == "M" and (.name == "process_name" or .name == "thread_name") and (.args.name | type) == "string") or
+	(.ph == "X" and (.ts | type) == "number" and .dur > 0 and (.cat | type) == "string") or (.ph == "i" and .s == "t" and .ts >= 0) | not)] | length'
+sorted='[.traceEvents[] | select(.ts) | .ts] | . == sort'
+numbered='[.traceEvents[] | select((.pid | type) != "number" or (.tid | type) != "number" or (.name | type) != "string")] | length'
+named='([.traceEvents[] | select(.ph == "M" and .name == "thread_name") | [.pid, .tid]] | unique) as $known | [.traceEvents[] | select(.ph != "M") | [.pid, .tid]] | unique - $known'
+# what overlaps on one thread: there jobs would stand one in the other
+overlaps='[.traceEvents[] | select(.ph == "X")] | group_by([.pid, .tid])[] | . as $t | range(1; $t | length) | select($t[. - 1].ts + $t[. - 1].dur > $t[.].ts + 0.0005) | $t[.]'
+traces() {
+	for file in "${simulated[@]}"; do
+		name=$(basename "$file" .json)
+		[ "$(traced "$name" "$valid" --for 200ms)" = 0 ] || echo "$name: an event is not as the format wants it"
+		[ "$(traced "$name" "$sorted" --for 200ms --seed 5)" = true ] || echo "$name: not in order"
+		[ "$(traced "$name" "$numbered" --for 200ms)" = 0 ] || echo "$name: pid, tid or name"
+		[ "$(traced "$name" "$named" --for 200ms)" = '[]' ] || echo "$name: a thread without a name"
+		[ -z "$(traced "$name" "$overlaps" --for 200ms --seed 5)" ] || echo "$name: two at once on one thread"
+	done
+}
+check "traces as the format wants them" "traces" 0 ""
+check "the CPU's time is the supply" "traced three-tasks '[.traceEvents[] | select(.cat == \"cpu\") | .dur] | add' --for 800ms" 0 '^140000$'
+check "a task's time is its jobs'" "traced three-tasks '[.traceEvents[] | select(.cat == \"task\" and .name == \"t2\") | .dur] | add' --for 800ms" 0 '^60000$'
+check "responses" "traced three-tasks '[.traceEvents[] | select(.name == \"end\") | .args.response_ns] | max' --for 800ms" 0 '^14000000$'
+check "arrivals" "traced three-tasks '[.traceEvents[] | select(.name == \"arrival\")] | length' --for 800ms" 0 '^70$'
+check "a window" "traced three-tasks '[.traceEvents[] | select(.ts)] | [.[0].ts >= 20000, (map(.ts + (.dur // 0)) | max <= 60000)]' --from 20ms --to 60ms" 0 '^\[true,true\]$'
+check "ns are exact" "with three-tasks '.vms[0].vcpus[0].tasks = [{name:\"x\", wcet: 1001, period: \"1ms\"}]' --trace $tmp/trace.json --for 1ms >/dev/null; cat $tmp/trace.json" 0 '"ts":0.000,"dur":1.001}'
+check "suspensions" "traced self-suspension '[.traceEvents[] | select(.name == \"suspended\")] | length > 0'" 0 '^true$'
+check "both files" "drawn three-tasks --trace $tmp/both.json >/dev/null && jq '.traceEvents | length > 100' $tmp/both.json" 0 '^true$'
+check "JSON stays alone on stdout" "virtrk simulate --json --trace $tmp/trace.json $examples/three-tasks.json | jq .events" 0 '^[0-9]+$'
+check "misses in the trace" "with three-tasks '.vms[0].vcpus[0].budget = \"1ms\"' --trace $tmp/trace.json >/dev/null; jq '[.traceEvents[] | select(.name == \"deadline missed\")] | length > 0' $tmp/trace.json" 0 '^true$'
+
+# Whatever is schedulable misses nothing, and nothing is seen beyond its bound: every example, drawn.
 beyond='.tasks[] | select(.missed > 0 or (.bound != null and .simulated != null and .simulated > .bound)) | "\(.name): \(.simulated) > \(.bound)"'
 runs=0 broken=
-for file in "$examples"/*.json; do
-	[ "$(jq -r .host.scheduler "$file")" = edf ] || continue
+for file in "${simulated[@]}"; do
 	[ "$(virtrk analyze --json "$file" | jq .schedulable)" = true ] || continue
 	for seed in '' 1 2 3 4 5; do
 		runs=$((runs + 1))
