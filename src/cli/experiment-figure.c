@@ -136,9 +136,8 @@ static int figure_write(FILE *out, void *userdata)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
-	if (r >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-		r = -EPROTO;
-	return r;
+	/* also when the pipe broke: it broke because gnuplot ended */
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? r : -EPROTO;
 }
 
 int experiment_figure(const struct experiment *e, const struct experiment_result *result, const char *path, struct vr_error **reterr)
