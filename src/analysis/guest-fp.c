@@ -26,6 +26,7 @@
 
 #define STEPS_MAX 100000
 #define JOBS_MAX 100000
+#define TERMS_MAX 10000000000ULL	/* of all sums of one question: a minute or so; what is left then has no bound */
 #define SORT_FEW 32
 
 struct rank {
@@ -40,6 +41,7 @@ struct fp {
 	const struct vrk_task *t;
 	struct rank *rank;	/* by priority */
 	size_t n;
+	uint64_t *terms;	/* added up so far */
 };
 
 static int by_priority(const void *a, const void *b)
@@ -111,12 +113,14 @@ static nsec_t job_done(const struct fp *f, size_t k, uint64_t q, nsec_t from, ns
 {
 	const struct vrk_task *t = &f->t[f->rank[k].task];
 	u128 own = (u128)q * t->wcet_ns + t->blocking_ns;
-	nsec_t window = from;
+	nsec_t window = from, next;
 
 	for (unsigned int step = 0; step < STEPS_MAX; step++) {
+		*f->terms += k + 1;
+		if (*f->terms > TERMS_MAX)
+			return NSEC_MAX;
 		/* work only grows with the window, and so does its end: the last one is a good place to start from */
-		nsec_t next = finish(f, t, own + interference(f, k, window), window);
-
+		next = finish(f, t, own + interference(f, k, window), window);
 		if (next > limit)
 			return NSEC_MAX;
 		if (next <= window)
@@ -214,7 +218,8 @@ static int rank_new(const struct vrk_task *t, size_t n, struct rank **ret)
 int vrk_guest_fp(const struct vrk_supply *s, enum vrk_supply_mode mode, const struct vrk_task *t, size_t n,
 		 struct vrk_verdict *ret, nsec_t *ret_response_ns)
 {
-	struct fp f = { .s = s, .mode = mode, .t = t, .n = n };
+	uint64_t terms = 0;
+	struct fp f = { .s = s, .mode = mode, .t = t, .n = n, .terms = &terms };
 	int err = tasks_check(t, n);
 
 	if (err < 0)
@@ -249,7 +254,8 @@ void fp_ask_done(struct fp_ask *ask)
 
 bool fp_ask_fits(struct fp_ask *ask, const struct vrk_supply *s)
 {
-	struct fp f = { .s = s, .mode = ask->g->mode, .t = ask->g->tasks, .rank = ask->rank, .n = ask->g->n };
+	uint64_t terms = 0;
+	const struct fp f = { .s = s, .mode = ask->g->mode, .t = ask->g->tasks, .rank = ask->rank, .n = ask->g->n, .terms = &terms };
 
 	if (!supply_sane(s))
 		return f.n == 0;
