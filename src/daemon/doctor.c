@@ -165,6 +165,24 @@ static void check_fair_server(const struct regime *regime, struct finding *f)
 	}
 }
 
+static void check_lost(const struct regime *regime, struct finding *f)
+{
+	uint64_t milli = (uint64_t)(((unsigned __int128)regime->lost_bw * 1000) >> BW_SHIFT);
+
+	if (regime->lost_known != YES) {
+		found(f, FINDING_NOTE, "what the kernel has booked cannot be read, so neither whether it has lost bandwidth");
+		mend(f, "mount -t debugfs none /sys/kernel/debug");
+	} else if (regime->lost_bw == 0) {
+		found(f, FINDING_OK, "the kernel has booked nothing for threads that do not exist");
+	} else {
+		found(f, FINDING_WARN,
+		      "the kernel has booked %" PRIu64 ".%03" PRIu64 " CPU for nobody, and refuses as much: somebody took sleeping threads out of "
+		      "SCHED_DEADLINE, and it has lost count. It counts anew when its root domains are rebuilt: "
+		      "when a cpuset partition is made or removed, or a CPU goes offline", milli / 1000, milli % 1000);
+		mend(f, "reboot");
+	}
+}
+
 static void check_hrtick(const struct regime *regime, struct finding *f)
 {
 	char tick[VRK_NSEC_STRLEN];
@@ -288,6 +306,7 @@ static const struct {
 	{ "isolated",		check_isolated },
 	{ "rt-limit",		check_rt_limit },
 	{ "fair-server",	check_fair_server },
+	{ "lost-bandwidth",	check_lost },
 	{ "hrtick",		check_hrtick },
 	{ "period",		check_period },
 	{ "smt",		check_smt },

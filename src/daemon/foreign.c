@@ -6,14 +6,18 @@
  * Left out: schedutil's kernel threads (SCHED_FLAG_SUGOV), which the kernel gives no budget and does not count.
  */
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "foreign.h"
 
 #define SCHED_DEADLINE_POLICY 6
+#define BOOKED_BYTES	      65536
 #define SCHED_FLAG_SUGOV_BIT  0x10000000ULL
 
 void foreign_done(struct foreign *foreign)
@@ -99,6 +103,35 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+/* The file lists every thread of the host; what is asked for stands near its beginning. */
+int foreign_booked(const struct sysroot *root, bw_t *ret)
+{
+	static const char key[] = "dl_bw->total_bw";
+	_cleanup_(closep) int fd = sysroot_open(root, "/sys/kernel/debug/sched/debug", O_RDONLY);
+	char buf[BOOKED_BYTES + 1];
+	const char *at;
+	size_t size = 0;
+
+	if (fd < 0)
+		return fd;
+	while (size < BOOKED_BYTES) {
+		ssize_t n = read(fd, buf + size, BOOKED_BYTES - size);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		size += (size_t)n;
+	}
+	buf[size] = '\0';
+	at = strstr(buf, key);
+	at = at ? strchr(at, ':') : NULL;
+	if (!at || !memchr(at, '\n', size - (size_t)(at - buf)))
+		return -ENODATA;
+	*ret = strtoull(at + 1, NULL, 10);
 	return 0;
 }
 

@@ -85,6 +85,7 @@ int manager_capacity(struct manager *m, struct capacity *ret)
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	struct capacity c = { 0 };
 	struct vrk_host host;
+	bw_t lost;
 	int r;
 
 	r = manager_load_foreign(m, false, NULL, NULL, 0, &foreign);
@@ -99,6 +100,8 @@ int manager_capacity(struct manager *m, struct capacity *ret)
 	c.kernel_used_bw = c.reserved_bw + c.foreign_bw;
 	if (host.fair_budget_ns)
 		c.kernel_used_bw += host.cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);
+	if (manager_lost(m, &lost) >= 0)
+		c.kernel_used_bw += lost;
 	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED
 								     : host.kernel_limit_bw * host.cpus;
 	for (size_t i = 0; i < CAPACITY_PERIODS; i++) {

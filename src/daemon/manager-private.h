@@ -71,6 +71,7 @@ struct manager {
 	struct watched *watched;
 	size_t n_watched;
 	sd_event_source *watch_timer;
+	bw_t lost_told_bw;	/* of what the kernel has lost the log knows so much */
 	manager_listener listener;
 	void *listener_userdata;
 };
@@ -98,6 +99,8 @@ void manager_prepared_free(struct manager *m);
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */
 void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct plan *plan);	/* who rests by apply's word */
 nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation);
+/* Bandwidth that the kernel has booked for no thread that there is; -ENOENT and the like: that cannot be told. */
+int manager_lost(struct manager *m, bw_t *ret);
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
 
 /* manager-reserve.c */

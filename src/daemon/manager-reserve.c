@@ -218,13 +218,23 @@ static int want_make(struct manager *m, const struct vm *vm, const struct reques
 	return r;
 }
 
-static void tell_reserved(struct manager *m, const char *domain, const struct request_item *items, size_t n)
+/*
+ * What follows a reservation that is in force. Whoever asked has the answer before: he need not wait until it is watched, and
+ * logged, and all who listen have heard.
+ */
+static void reserved_follow_up(struct manager *m, const char *domain, const struct request_item *items, size_t n)
 {
+	int r;
+
+	r = manager_watch_update(m);
+	if (r < 0)
+		log_warning("cannot watch every reservation: %s, ignoring", strerror(-r));
 	for (size_t i = 0; i < n; i++) {
 		const struct promise *p = ledger_find(&m->ledger, domain, items[i].thread);
 		char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
 
-		assert(p);
+		if (!p)
+			continue;	/* whoever asked has given it back in his callback */
 		log_line(LOG_INFO, &(struct log_about) { MSG_RESERVED, domain, p->thread },
 			 "%s of %s has %s in every %s", p->thread, domain,
 			 vrk_nsec_format(budget, p->reservation.budget_ns),
@@ -273,10 +283,6 @@ static int reserve_apply(struct manager *m, const struct vm *vm, const struct re
 	if (r < 0)
 		return r;
 	returning_add_replaced(m, &before);
-	r = manager_watch_update(m);
-	if (r < 0)
-		log_warning("cannot watch every reservation: %s, ignoring", strerror(-r));
-	tell_reserved(m, vm->name, items, n);
 	return 0;
 }
 
@@ -343,6 +349,15 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 
 /* ---- waiting ---- */
 
+static struct request_item *items_copy(const struct request_item *items, size_t n)
+{
+	struct request_item *copy = calloc(n, sizeof(*items));
+
+	if (copy)
+		memcpy(copy, items, n * sizeof(*items));
+	return copy;
+}
+
 static void waiting_free(struct waiting *w)
 {
 	sd_event_source_disable_unref(w->timer);
@@ -364,6 +379,8 @@ static void waiting_finish(struct waiting *w, int r, const struct verdict *verdi
 {
 	waiting_unlink(w);
 	w->done(r, verdict, err, w->userdata);
+	if (r >= 0)
+		reserved_follow_up(w->manager, w->domain, w->items, w->n);
 	waiting_free(w);
 }
 
@@ -411,9 +428,8 @@ static int waiting_new(struct manager *m, const char *domain, const struct reque
 	w->n = n;
 	w->delay_ns = RETRY_FIRST_NS;
 	w->domain = strdup(domain);
-	w->items = calloc(n, sizeof(*items));
+	w->items = items_copy(items, n);
 	if (w->domain && w->items) {
-		memcpy(w->items, items, n * sizeof(*items));
 		w->delay_ns = waiting_delay(w);
 		r = sd_event_add_time_relative(m->event, &w->timer, CLOCK_MONOTONIC, w->delay_ns / NSEC_PER_USEC, 100,
 					       on_retry, w);
@@ -449,6 +465,8 @@ int manager_reserve(struct manager *m, const char *domain, const struct request_
 {
 	_cleanup_(verdict_done) struct verdict verdict = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(freep) struct request_item *copy = NULL;
+	_cleanup_(freep) char *name = NULL;
 	int r;
 
 	r = reserve_try(m, domain, items, n, &verdict, &err);
@@ -457,7 +475,14 @@ int manager_reserve(struct manager *m, const char *domain, const struct request_
 	if (r == -EDQUOT)
 		log_line(LOG_NOTICE, &(struct log_about) { MSG_REFUSED, domain, items[0].thread },
 			 "%s: refused: %s", domain, err && err->text ? err->text : "out of memory");
+	if (r < 0) {
+		done(r, &verdict, err, userdata);
+		return 0;
+	}
+	copy = items_copy(items, n);	/* the callback may free what it asked with */
+	name = strdup(domain);
 	done(r, &verdict, err, userdata);
+	reserved_follow_up(m, name, copy, copy && name ? n : 0);
 	return 0;
 }
 

@@ -158,6 +158,19 @@ static int repair_write(struct manager *m, const struct promise *p, const struct
 	return r;
 }
 
+/* It was asleep when somebody took it out of SCHED_DEADLINE: its bandwidth is booked twice from now on. */
+static void lost_log(struct manager *m, const struct promise *p)
+{
+	bw_t lost;
+
+	if (manager_lost(m, &lost) < 0 || lost <= m->lost_told_bw)
+		return;
+	m->lost_told_bw = lost;
+	log_line(LOG_WARNING, &(struct log_about) { MSG_DRIFT, p->domain, p->thread },
+		 "%s of %s was asleep when somebody took it out of SCHED_DEADLINE: the kernel has lost count and now has %" PRIu64
+		 "/1000 of a CPU booked for nobody (virtrk doctor)", p->thread, p->domain, lost * 1000 >> BW_SHIFT);
+}
+
 /* 1: it is not time yet. */
 static int repair_sched(struct manager *m, const struct promise *p, struct watched *w, const struct sched_state *now,
 			struct vr_error **reterr)
@@ -174,6 +187,8 @@ static int repair_sched(struct manager *m, const struct promise *p, struct watch
 		return 1;
 	r = repair_write(m, p, now, &promised, reterr);
 	if (r >= 0) {
+		if (now->policy != SCHED_DEADLINE)
+			lost_log(m, p);
 		w->back_ns = 0;
 		w->freed = false;
 		w->looks = 0;

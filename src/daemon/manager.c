@@ -65,6 +65,8 @@ int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 	r = regime_read(m->root, &m->regime);
 	if (r < 0)
 		return r;
+	if (manager_lost(m, &m->regime.lost_bw) >= 0)
+		m->regime.lost_known = YES;
 	return doctor_findings(&m->regime, ret, ret_n);
 }
 

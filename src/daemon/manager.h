@@ -85,7 +85,7 @@ int manager_sample(struct manager *manager, const struct promise *promise, struc
 #define CAPACITY_PERIODS 6
 
 struct capacity {
-	bw_t kernel_used_bw;	/* promises, fair servers and foreign threads, as the kernel adds them */
+	bw_t kernel_used_bw;	/* promises, fair servers, foreign threads, and what it has lost, as the kernel adds them */
 	bw_t kernel_limit_bw;	/* of the whole root domain; VRK_BW_UNLIMITED */
 	bw_t reserved_bw;
 	bw_t foreign_bw;

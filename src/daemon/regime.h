@@ -50,6 +50,8 @@ struct regime {
 	char governor[32];
 	bool root_user;
 	enum tristate process_connector;
+	enum tristate lost_known;	/* set by the manager: what the kernel has booked could be read */
+	bw_t lost_bw;			/* booked for no thread that there is */
 	enum tristate perf_switch;	/* perf_event context-switch records: what the meter needs */
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What one Reserve costs over D-Bus, against an empty method call on the same connection and against the system work it
- * cannot avoid (looking for foreign SCHED_DEADLINE threads, writing the state twice, changing the thread, opening its switch records). The domain is a
- * real, paused QEMU; the thread that changes is its vCPU. Prints medians and spreads, asserts nothing.
+ * cannot avoid (looking for foreign SCHED_DEADLINE threads, writing the state twice, changing the thread). Its switch records are opened, and
+ * signals sent, when the answer is on its way: the next call waits for that. The domain is a real, paused QEMU; the thread that changes is
+ * its vCPU. Prints medians and spreads, asserts nothing. On a machine that is busy only the 10 % mean something.
  *
  * Usage: bench-reserve VIRTRKD
  */
@@ -21,11 +22,10 @@
 
 #include "apply.h"
 #include "foreign.h"
-#include "monitor.h"
 #include "state.h"
 
 #define ROUNDS 300
-#define BUDGET_NS 20000ULL		/* so small that what is on its way back never matters */
+#define BUDGET_NS 100000ULL		/* so small that what is on its way back hardly matters */
 #define PERIOD_NS 100000000ULL
 
 extern char **environ;
@@ -45,12 +45,18 @@ static int compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static nsec_t report(const char *what, nsec_t *t, size_t n)
+/* The median, and what one in ten is below: what it costs where others do not disturb. */
+struct cost {
+	nsec_t median;
+	nsec_t low;
+};
+
+static void report(const char *what, nsec_t *t, size_t n, struct cost *ret)
 {
 	qsort(t, n, sizeof(*t), compare);
 	printf("%-46s median %7.1f us   10 %% %7.1f   90 %% %7.1f\n", what, (double)t[n / 2] / 1e3, (double)t[n / 10] / 1e3,
 	       (double)t[n * 9 / 10] / 1e3);
-	return t[n / 2];
+	*ret = (struct cost) { t[n / 2], t[n / 10] };
 }
 
 static pid_t spawn(const char *const argv[])
@@ -109,7 +115,7 @@ static int call(sd_bus *bus, const char *method)
 				  "bench", 1, "vcpu0", BUDGET_NS, PERIOD_NS, PERIOD_NS, (uint64_t)0);
 }
 
-static int measure_bus(sd_bus *bus, nsec_t *ret_ping, nsec_t *ret_reserve)
+static int measure_bus(sd_bus *bus, struct cost *ret_ping, struct cost *ret_reserve)
 {
 	nsec_t ping[ROUNDS], check[ROUNDS], reserve[ROUNDS], release[ROUNDS];
 	int r = -1;
@@ -137,10 +143,10 @@ static int measure_bus(sd_bus *bus, nsec_t *ret_ping, nsec_t *ret_reserve)
 		reserve[i] = t3 - t2;
 		release[i] = now() - t3;
 	}
-	*ret_ping = report("an empty call (Ping)", ping, ROUNDS);
-	report("Check", check, ROUNDS);
-	*ret_reserve = report("Reserve", reserve, ROUNDS);
-	report("Release", release, ROUNDS);
+	report("an empty call (Ping)", ping, ROUNDS, ret_ping);
+	report("Check", check, ROUNDS, &(struct cost) { 0 });
+	report("Reserve", reserve, ROUNDS, ret_reserve);
+	report("Release", release, ROUNDS, &(struct cost) { 0 });
 	return 0;
 }
 
@@ -153,7 +159,7 @@ static void *sleeper(void *arg)
 }
 
 /* The same system work as one Reserve does, through the same shelves but without a bus. */
-static int system_work(struct sysroot *root, struct state *state, struct monitor *monitor, pid_t tid, nsec_t *ret)
+static int system_work(struct sysroot *root, struct state *state, pid_t tid, nsec_t *ret)
 {
 	struct promise p = { .domain = (char *)"bench", .thread = "vcpu0", .pid = getpid(), .tid = tid,
 			     .reservation = { BUDGET_NS, PERIOD_NS, PERIOD_NS } };
@@ -171,19 +177,16 @@ static int system_work(struct sysroot *root, struct state *state, struct monitor
 		return r;
 	t0 = now();
 	if ((r = foreign_scan(root, &none, &foreign)) < 0 || (r = state_save(state, &none, &plan, NULL)) < 0 ||
-	    (r = apply_plan(root, &plan, NULL)) < 0 || (r = state_save(state, &one, NULL, NULL)) < 0 ||
-	    (r = monitor_watch(monitor, &p)) < 0)
+	    (r = apply_plan(root, &plan, NULL)) < 0 || (r = state_save(state, &one, NULL, NULL)) < 0)
 		return r;
 	*ret = now() - t0;
-	monitor_unwatch(monitor, tid);
 	return apply_plan(root, &back, NULL);
 }
 
-static int measure_system(const char *directory, nsec_t *ret)
+static int measure_system(const char *directory, struct cost *ret)
 {
 	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
 	_cleanup_(state_closep) struct state *state = NULL;
-	_cleanup_(monitor_freep) struct monitor *monitor = NULL;
 	nsec_t work[ROUNDS];
 	pthread_t thread;
 	volatile pid_t tid = 0;
@@ -192,8 +195,6 @@ static int measure_system(const char *directory, nsec_t *ret)
 	r = sysroot_new(&root, NULL);
 	if (r >= 0)
 		r = state_open(&state, directory, NULL);
-	if (r >= 0)
-		r = monitor_new(&monitor, root);
 	if (r < 0)
 		return r;
 	if (pthread_create(&thread, NULL, sleeper, (void *)&tid) != 0)
@@ -201,12 +202,17 @@ static int measure_system(const char *directory, nsec_t *ret)
 	while (!tid)
 		sched_yield();
 	for (size_t i = 0; r >= 0 && i < ROUNDS; i++)
-		r = system_work(root, state, monitor, tid, &work[i]);
+		r = system_work(root, state, tid, &work[i]);
 	pthread_cancel(thread);
 	pthread_join(thread, NULL);
 	if (r >= 0)
-		*ret = report("the same system work without a bus", work, ROUNDS);
+		report("the same system work without a bus", work, ROUNDS, ret);
 	return r;
+}
+
+static double calls(nsec_t reserve, nsec_t work, nsec_t ping)
+{
+	return reserve > work ? (double)(reserve - work) / (double)ping : 0.0;
 }
 
 static int run(const char *virtrkd, const char *directory)
@@ -215,7 +221,7 @@ static int run(const char *virtrkd, const char *directory)
 	const char *const qemu[] = { "qemu-system-x86_64", "-accel", "tcg", "-nodefaults", "-display", "none", "-S", "-name",
 			       "guest=bench,debug-threads=on", NULL };
 	const char *const daemon[] = { virtrkd, bus_arg, state_arg, "--libvirt=none", NULL };
-	nsec_t ping = 0, reserve = 0, work = 0;
+	struct cost ping = { 0 }, reserve = { 0 }, work = { 0 };
 	pid_t guest, server;
 	sd_bus *bus = NULL;
 	int r;
@@ -235,8 +241,9 @@ static int run(const char *virtrkd, const char *directory)
 	if (r >= 0)
 		r = measure_system(own, &work);
 	if (r >= 0)
-		printf("%-46s %.2f empty calls (aim: at most 3)\n", "Reserve without its system work",
-		       reserve > work ? (double)(reserve - work) / (double)ping : 0.0);
+		printf("%-46s %.2f empty calls by the medians, %.2f by the 10 %% (aim: at most 3)\n",
+		       "Reserve without its system work", calls(reserve.median, work.median, ping.median),
+		       calls(reserve.low, work.low, ping.low));
 	return r;
 }
 

@@ -16,7 +16,7 @@ static struct regime healthy(void)
 		.hrtick_dl = YES, .jiffy_ns = 4 * NSEC_PER_MSEC, .tick_ns = 10 * NSEC_PER_USEC,
 		.period_min_ns = 100 * NSEC_PER_USEC, .period_max_ns = 4194304 * NSEC_PER_USEC,
 		.deadline = YES, .preempt_rt = YES, .governor = "performance", .root_user = true,
-		.process_connector = YES, .perf_switch = YES,
+		.process_connector = YES, .perf_switch = YES, .lost_known = YES,
 	};
 	unsigned int cpu;
 
@@ -43,6 +43,8 @@ HOST(no_limit, g->rt_runtime_us = -1; g->kind = REGIME_PINNED)
 HOST(no_time, g->rt_runtime_us = 0)
 HOST(fair_assumed, g->fair_known = NO)
 HOST(fair_none, g->fair_budget_ns = 0)
+HOST(lost_some, g->lost_bw = BW_UNIT + BW_UNIT / 4)
+HOST(lost_unknown, g->lost_known = NO; g->lost_bw = 7)
 HOST(tick_coarse, g->hrtick_dl = NO; g->tick_ns = g->jiffy_ns)
 HOST(tick_unknown, g->hrtick_dl = UNKNOWN; g->tick_ns = g->jiffy_ns)
 HOST(smt_on, g->smt = YES)
@@ -86,6 +88,9 @@ static const struct {
 	{ nothing, "fair-server", FINDING_OK, "50ms in every 1s of each CPU", NULL },
 	{ fair_assumed, "fair-server", FINDING_NOTE, "50ms in every 1s of each CPU is assumed", "mount -t debugfs" },
 	{ fair_none, "fair-server", FINDING_OK, "no fair server", NULL },
+	{ nothing, "lost-bandwidth", FINDING_OK, "nothing for threads that do not exist", NULL },
+	{ lost_some, "lost-bandwidth", FINDING_WARN, "booked 1.250 CPU for nobody", "reboot" },
+	{ lost_unknown, "lost-bandwidth", FINDING_NOTE, "cannot be read", "mount -t debugfs" },
 	{ nothing, "hrtick", FINDING_OK, "within 10us", NULL },
 	{ tick_coarse, "hrtick", FINDING_WARN, "at the 4ms tick: a reservation may overrun by up to 4ms and is paid back; "
 	  "admission counts it", "echo HRTICK_DL > /sys/kernel/debug/sched/features" },
@@ -158,7 +163,7 @@ static void test_healthy(void)
 
 	CASE("a healthy host");
 	EXPECT_INT(doctor_findings(&regime, &findings, &n), 0);
-	EXPECT_INT(n, 16);
+	EXPECT_INT(n, 17);
 	for (i = 0; i < n; i++) {
 		EXPECT(findings[i].level == FINDING_OK && !findings[i].mend);
 		for (j = 0; j < i; j++)
