@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "system-judge.h"
+#include "system-place.h"
 #include "system-plan.h"
 #include "system-seen.h"
 
@@ -481,6 +482,10 @@ static int attempt_run(struct attempt *a, struct vr_error **reterr)
 			d->vcpus[i].cpu = -1;
 	if (d->system.scheduler == VRK_HOST_EDF && place_needed(d, a->policy)) {
 		r = vcpus_place(d, a->policy, &a->refusal);
+		if (r < 0 || a->refusal.reason)
+			return r;
+	} else if (d->system.scheduler != VRK_HOST_EDF && place_needed(d, a->policy)) {
+		r = system_fixed_place(d, a->policy, &a->refusal);
 		if (r < 0 || a->refusal.reason)
 			return r;
 	}

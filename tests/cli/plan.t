@@ -40,7 +40,16 @@ check "policy exclusive" "plan '.host.cpus = 3' --json --policy=exclusive | jq -
 check "exclusive on one CPU too few" "plan . --policy=exclusive" 3 "^repair: 3 CPUs are enough$"
 check "search where the policy fails" "jq -n '{host:{cpus:2,fair_server:false}, vms:[{name:\"a\", vcpus:[60,50,40,30,20 | {budget:(. * 100000), period:\"10.6ms\"}]}]}' | virtrk plan --json - | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[0,1,0,1,1\]$'
 check "fixed priority hosts: sizes" "plan '.host.scheduler = \"fp\" | .host.cpus = 1 | del($given)' --json | virtrk analyze --json - | jq -c '[.schedulable, .cpus[0].test]'" 0 '^\[true,"host-fp"\]$'
-check "fixed priority hosts: no CPUs" "plan '.host.scheduler = \"fp\"'" 2 "every vCPU needs a cpu"
+fixed='.host.scheduler = "fp-deferrable" | .host.switch = 0 | .vms = [{name:"a", vcpus:[{budget:"2ms", period:"5ms"}, {budget:"3ms", period:"10ms"}, {budget:"2ms", period:"20ms"}]}]'
+check "fixed priority hosts: CPUs" "plan '.host.scheduler = \"fp\"' --json | virtrk analyze --json - | jq -c '[.schedulable, ([.cpus[].test] | unique)]'" 0 '^\[true,\["host-fp"\]\]$'
+check "fixed priority hosts: three that do not fit one CPU" "plan '$fixed' --json | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[0,1,1\]$'
+check "fixed priority hosts: repack" "plan '$fixed' --json --policy=repack | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[0,0,1\]$'
+check "fixed priority hosts: exclusive" "plan '$fixed | .host.cpus = 3' --json --policy=exclusive | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[0,1,2\]$'
+check "fixed priority hosts: exclusive, too few" "plan '$fixed' --policy=exclusive" 3 "^repair: one more CPU would take it"
+check "fixed priority hosts: one CPU too few" "plan '$fixed | .host.cpus = 1 | .vms[0].vcpus[].cpu = 0'" 3 "^why: CPU 0: test host-fp needs 21ms <= 20ms$"
+check "fixed priority hosts: no place" "plan '$fixed | .vms[0].vcpus += [{budget:\"4ms\", period:\"5ms\"}]'" 3 "^why: a/vcpu3: no CPU takes its 4ms in every 5ms beside"
+check "fixed priority hosts: what is fixed stays" "plan '$fixed | .vms[0].vcpus[2].cpu = 0' --json | jq -c '.vms[0].vcpus[2].cpu'" 0 '^0$'
+check "fixed priority hosts: two fixed on one, exclusive" "plan '$fixed | .vms[0].vcpus[0,1].cpu = 0' --policy=exclusive" 3 "^why: a/vcpu0: CPU 0 is not for itself alone$"
 check "coarse enforcement" "plan '.host.tick = \"4ms\" | del($given)' --json | virtrk analyze --json - | jq .schedulable" 0 "^true$"
 check "nobody" "plan '.vms = []' --json | jq -c .vms" 0 '^\[\]$'
 
