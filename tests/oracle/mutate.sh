@@ -122,7 +122,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "place" "proof")
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2

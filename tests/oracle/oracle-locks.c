@@ -2,7 +2,7 @@
 /*
  * Locks across vCPUs: guests on one to four CPUs, beside reservations that take all they may, share resources with queues of
  * both kinds. No wait, no holding and no response is above its bound: neither at random ("adversary"), nor when all ask
- * at once and again and again with nothing between ("convoy"). The order among holders of one guest is whatever is drawn.
+ * at once and again and again with nothing between ("convoy"). And no bound grows when less is asked ("sustainable"). The order among holders of one guest is whatever is drawn.
  */
 #include "oracle.h"
 
@@ -261,10 +261,72 @@ static void convoy(struct oracle *o)
 	with(o, VRK_SIM_CONVOY | VRK_SIM_FULL, VRK_SIM_OVERRUN | VRK_SIM_BAND_FIFO, 3);
 }
 
+/* A little less of everything, or a little more room. False: nothing was changed. */
+static bool relax(struct shared *x, struct oracle *o)
+{
+	size_t t = oracle_between(o, 0, x->first[x->n_vcpus] - 1), v = oracle_between(o, 0, x->n_vcpus - 1);
+	struct vrk_resource *resource = &x->resources[oracle_between(o, 0, x->n_resources - 1)];
+	struct vrk_section *section = &x->sections[x->first_section[t]];
+	bool sections = x->first_section[t + 1] > x->first_section[t];
+	struct vrk_task *task = &x->tasks[t];
+
+	switch (oracle_between(o, 0, 6)) {
+	case 0:
+		if (sections)
+			section->length_ns -= section->length_ns > 1;
+		return sections;
+	case 1:
+		task->wcet_ns -= !sections && task->wcet_ns > 1;
+		return !sections;
+	case 2:
+		task->suspension_ns -= task->suspension_ns > 0;
+		return true;
+	case 3:
+		task->jitter_ns -= task->jitter_ns > 0;
+		return true;
+	case 4:
+		task->period_ns += oracle_between(o, 1, 100);
+		return true;
+	case 5:
+		resource->latency_ns -= resource->latency_ns > 0;
+		return true;
+	default:
+		x->r[v].budget_ns += x->r[v].budget_ns < x->r[v].deadline_ns;
+		return true;
+	}
+}
+
+/* A yes stays a yes, and no bound grows, when anything gets better. */
+static void sustainable(struct oracle *o)
+{
+	struct bounds b, better;
+	struct shared x;
+
+	if (!shared_draw(&x, o) || !shared_judge(&x, &b)) {
+		o->refused++;
+		return;
+	}
+	o->accepted++;
+	for (int k = 0; k < 8; k++) {
+		if (!relax(&x, o))
+			continue;
+		if (!shared_judge(&x, &better))
+			shared_fail(o, "a no after less was asked", 0, 0, 0, &x);
+		for (size_t t = 0; t < x.first[x.n_vcpus]; t++)
+			if (better.response[t] > b.response[t])
+				shared_fail(o, "a bound grew after less was asked", t, better.response[t], b.response[t], &x);
+		b = better;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "adversary";
-	int r = strcmp(what, "convoy") == 0 ? oracle_run("locks-convoy", 20000, convoy) : oracle_run("locks-adversary", 20000, adversary);
+	int r;
+
+	if (strcmp(what, "sustainable") == 0)
+		return oracle_run("locks-sustainable", 20000, sustainable);
+	r = strcmp(what, "convoy") == 0 ? oracle_run("locks-convoy", 20000, convoy) : oracle_run("locks-adversary", 20000, adversary);
 
 	if (tightness_n > 0)
 		printf("observed / bound, the tightest task of each system, on average: responses %" PRIu64 ", waits %" PRIu64 ", holding %" PRIu64
