@@ -115,6 +115,10 @@ system-inside.c | s/x->first\[v\] + x->v\[v\].n_handlers + (task - row);/x->firs
 system.c      | s/if (q->n_irqs > 0)$/if (0)/
 system.c      | s/r.deadline_ns = delivered;/;/
 sim-cbs.c     | s/return left > right;/return false;/
+sim-fp-host.c | s/s->q = s->budget;/s->q += s->budget;/
+sim-fp-host.c | s/\.burns = periodic,/.burns = false,/
+sim-fp-host.c | s/\.d = (sim_time)priority,/.d = -(sim_time)priority,/
+simulate.c    | s/sim_time due = s->cbs.fixed ? s->cbs.due : s->cbs.d;/sim_time due = s->cbs.d;/
 units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 '
 
@@ -122,7 +126,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof")
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -130,7 +134,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest irq locks place proof; do
+for t in demand gedf guest irq locks place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 
