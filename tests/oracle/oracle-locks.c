@@ -2,7 +2,8 @@
 /*
  * Locks across vCPUs: guests on one to four CPUs, beside reservations that take all they may, share resources with queues of
  * both kinds. No wait, no holding and no response is above its bound: neither at random ("adversary"), nor when all ask
- * at once and again and again with nothing between ("convoy"). And no bound grows when less is asked ("sustainable"). The order among holders of one guest is whatever is drawn.
+ * at once and again and again with nothing between ("convoy"). And no bound grows when less is asked ("sustainable"). The
+ * order among holders of one guest is whatever is drawn.
  */
 #include "oracle.h"
 
