@@ -227,7 +227,7 @@ nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns);
 /* The linear lower bound (Q/P) * (t - (P + D - 2Q)) without the host's costs; rounded down. */
 nsec_t vrk_sbf_linear(const struct vrk_supply *s, nsec_t t_ns);
 /*
- * The least interval in which @work_ns is surely given: exact inverse of vrk_sbf() without costs, an upper bound with them.
+ * The least interval in which @work_ns is surely given: the exact inverse of vrk_sbf().
  * NSEC_MAX = never (or beyond 2^62).
  */
 nsec_t vrk_sbf_inverse(const struct vrk_supply *s, nsec_t work_ns);

@@ -62,20 +62,6 @@ static nsec_t sbf_ideal(const struct vrk_supply *s, nsec_t t)
 	return k * s->budget_ns + (r < s->budget_ns ? r : s->budget_ns);
 }
 
-nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns)
-{
-	u128 taken, given;
-
-	if (!supply_sane(s))
-		return 0;
-	taken = s->latency_ns;
-	if (s->irq_ns)
-		taken += (u128)ceil_div(t_ns, s->irq_period_ns) * s->irq_ns;
-	given = taken < t_ns ? sbf_ideal(s, (nsec_t)(t_ns - taken)) : 0;
-	taken = debt(s) + (u128)s->switch_ns * (ceil_div(t_ns, s->period_ns) + 1);
-	return given > taken ? (nsec_t)(given - taken) : 0;
-}
-
 nsec_t vrk_sbf_linear(const struct vrk_supply *s, nsec_t t_ns)
 {
 	if (!supply_sane(s) || t_ns <= blackout(s))
@@ -148,6 +134,39 @@ nsec_t supply_inverse(const struct vrk_supply *s, u128 work, uint64_t windows, n
 			return (nsec_t)t;
 	}
 	return NSEC_MAX;
+}
+
+/* Switches and interrupts counted by the periods begun: so it steps down where one begins. */
+static nsec_t sbf_counted(const struct vrk_supply *s, nsec_t t)
+{
+	u128 taken = s->latency_ns, given;
+
+	if (s->irq_ns)
+		taken += (u128)ceil_div(t, s->irq_period_ns) * s->irq_ns;
+	given = taken < t ? sbf_ideal(s, (nsec_t)(t - taken)) : 0;
+	taken = debt(s) + (u128)s->switch_ns * (ceil_div(t, s->period_ns) + 1);
+	return given > taken ? (nsec_t)(given - taken) : 0;
+}
+
+/*
+ * What an interval surely gives, a longer one gives too: the most that any interval up to this length gives, which is the most
+ * that the inverse says is there by then. Steps down are small and rare, so one question shows that there was none.
+ */
+nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns)
+{
+	nsec_t given, step;
+
+	if (!supply_sane(s))
+		return 0;
+	given = sbf_counted(s, t_ns);
+	if (!s->switch_ns && !s->irq_ns)
+		return given;
+	for (step = 1; supply_inverse(s, (u128)given + step, 1, 0) <= t_ns; step *= 2)
+		given += step;
+	for (; step > 0; step /= 2)
+		if (supply_inverse(s, (u128)given + step, 1, 0) <= t_ns)
+			given += step;
+	return given;
 }
 
 nsec_t vrk_sbf_inverse(const struct vrk_supply *s, nsec_t work_ns)

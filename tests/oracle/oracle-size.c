@@ -31,8 +31,6 @@ static void guest_draw(struct guest_drawn *x, struct oracle *o)
 	x->guest = (struct vrk_guest){ .scheduler = oracle_chance(o, 40) ? VRK_GUEST_EDF : VRK_GUEST_FP,
 				       .mode = oracle_chance(o, 50) ? VRK_SUPPLY_IDLING : VRK_SUPPLY_SLEEPING,
 				       .tasks = x->t, .n = oracle_between(o, 0, TASKS_MAX) };
-	if (x->guest.scheduler == VRK_GUEST_EDF)	/* vrk_sbf() counts switches by whole periods: not quite monotone */
-		x->host.switch_ns = 0;
 	for (size_t i = 0; i < x->guest.n; i++) {
 		struct vrk_task *t = &x->t[i];
 		nsec_t p = oracle_between(o, 10000, 100000);

@@ -107,9 +107,51 @@ static void test_extremes(void)
 	EXPECT_INT(vrk_sbf_inverse(&s, 1), NSEC_MAX);
 }
 
+static uint64_t draw_state = 7;
+
+static uint64_t draw(uint64_t most)
+{
+	draw_state = draw_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (draw_state >> 33) % (most + 1);
+}
+
+/*
+ * What the theorems about tasks inside a reservation presume of a supply, whatever it costs: nothing in no time, never less
+ * in more time, at most one ns per ns; and the inverse is one.
+ */
+static void test_presumed(void)
+{
+	for (unsigned int i = 0; i < 3000; i++) {
+		nsec_t p = 1 + draw(60), d = 1 + draw(p - 1), q = 1 + draw(d - 1), before = 0;
+		struct vrk_supply s = S(q, d, p);
+
+		s.tick_ns = draw(2) ? 0 : draw(2 * q);
+		s.switch_ns = draw(1) ? 0 : draw(q);
+		s.latency_ns = draw(2) ? 0 : draw(20);
+		s.irq_ns = draw(1) ? 0 : draw(6);
+		s.irq_period_ns = s.irq_ns + draw(50) + 1;
+		CASE("a supply as the theorems presume it");
+		if (!EXPECT_INT(vrk_sbf(&s, 0), 0))
+			return;
+		for (nsec_t t = 1; t < 400; t++) {
+			nsec_t now = vrk_sbf(&s, t);
+
+			if (!EXPECT(now >= before && now <= before + 1) || !EXPECT(now == 0 || vrk_sbf_inverse(&s, now) <= t) ||
+			    !EXPECT(vrk_sbf_inverse(&s, now + 1) > t)) {
+				fprintf(stderr, "    (%" PRIu64 ", %" PRIu64 ", %" PRIu64 ") tick %" PRIu64 " switch %" PRIu64
+					" latency %" PRIu64 " irq %" PRIu64 "/%" PRIu64 " at %" PRIu64 "\n", q, d, p, s.tick_ns,
+					s.switch_ns, s.latency_ns, s.irq_ns, s.irq_period_ns, t);
+				return;
+			}
+			before = now;
+		}
+	}
+}
+
 int main(void)
 {
 	test_golden();
+	test_presumed();
 	test_exhaustive();
 	test_costs();
 	test_extremes();
