@@ -34,7 +34,7 @@ check "no resources at all" "with vmpcp 'del(.resources)'" 2 "$at.resource: no r
 check "longer than the wcet" "with vmpcp '$section.length = \"3ms\"'" 2 "$at: sections longer than the wcet of 2ms, which includes them"
 check "together longer" "with vmpcp '$section.count = 3'" 2 "$at: sections longer than the wcet of 2ms"
 check "no length" "with vmpcp '$section.length = 0'" 2 "$at: length must be above zero"
-check "a slip of the pen" "with vmpcp '$section.lengt = 1'" 2 "$at.lengt: unknown key, did you mean length\?"
+check "a slip of the pen" "with vmpcp '$section.lengths = 1'" 2 "$at.lengths: unknown key, did you mean length\?"
 check "one inside another" "with vmpcp '$section.critical_sections = []'" 2 "$at: a section inside a section has no bound: make one resource of both"
 check "sleep with a resource held" "with vmpcp '$section.suspensions = [\"1ms\"]'" 2 "$at: a task that sleeps with a resource held has no bound: release it before"
 check "no object" "with vmpcp '$section = 1'" 2 "$at: must be an object, not int"
