@@ -20,6 +20,10 @@
 #define VIRTRK_RESERVE_REPLACE		(1ULL << 1)	/* the thread may be reserved already: this replaces it */
 #define VIRTRK_RESERVE_FLAGS_ALL	(VIRTRK_RESERVE_SOFT | VIRTRK_RESERVE_REPLACE)
 
+/* What polkit is asked when somebody else than root calls. */
+#define VIRTRK_ACTION_RESERVE		"org.virtrk1.reserve"
+#define VIRTRK_ACTION_INSPECT		"org.virtrk1.inspect"
+
 /* Errors. One per reason; the message is one line for a person. */
 #define VIRTRK_ERROR_PREFIX		"org.virtrk1.Error."
 #define VIRTRK_ERROR_FAILED		"org.virtrk1.Error.Failed"

@@ -140,7 +140,11 @@ static int get_domain_property(sd_bus *c, const char *path, const char *interfac
 static int method_domain_reserve(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 {
 	const struct vm *vm = vm_of_path(userdata, sd_bus_message_get_path(msg));
+	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, method_domain_reserve, userdata, reterr);
+	if (r != 0)
+		return r;
 	return vm ? bus_reserve(userdata, msg, vm->name, reterr)
 		  : sd_bus_error_set(reterr, VIRTRK_ERROR_NO_DOMAIN, "the domain has ended");
 }
@@ -148,12 +152,16 @@ static int method_domain_reserve(sd_bus_message *msg, void *userdata, sd_bus_err
 static int method_domain_release(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 {
 	const struct vm *vm = vm_of_path(userdata, sd_bus_message_get_path(msg));
+	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, method_domain_release, userdata, reterr);
+	if (r != 0)
+		return r;
 	return vm ? bus_release(userdata, msg, vm->name, reterr)
 		  : sd_bus_error_set(reterr, VIRTRK_ERROR_NO_DOMAIN, "the domain has ended");
 }
 
-#define OPEN SD_BUS_VTABLE_UNPRIVILEGED	/* writers are checked by bus_check_root() */
+#define OPEN SD_BUS_VTABLE_UNPRIVILEGED	/* bus_authorize() checks who calls */
 
 const sd_bus_vtable bus_domain_vtable[] = {
 	SD_BUS_VTABLE_START(0),
@@ -242,8 +250,8 @@ static int method_reservation_release(sd_bus_message *msg, void *userdata, sd_bu
 	const char *const threads[] = { thread };
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r < 0)
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, method_reservation_release, userdata, reterr);
+	if (r != 0)
 		return r;
 	if (!p)
 		return sd_bus_error_set(reterr, VIRTRK_ERROR_NOT_RESERVED, "the reservation has ended");

@@ -159,9 +159,7 @@ int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 	size_t n;
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r >= 0)
-		r = bus_read_items(msg, &items, &n, reterr);
+	r = bus_read_items(msg, &items, &n, reterr);
 	if (r < 0)
 		return r;
 	r = manager_reserve(bus_manager(bus), domain, items, n, bus_reserve_reply, sd_bus_message_ref(msg));
@@ -179,9 +177,7 @@ int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 	size_t n = 0;
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r >= 0)
-		r = sd_bus_message_read_strv(msg, &threads);
+	r = sd_bus_message_read_strv(msg, &threads);
 	if (r < 0)
 		return r;
 	while (threads && threads[n])
@@ -200,6 +196,9 @@ static int method_reserve(sd_bus_message *msg, void *userdata, sd_bus_error *ret
 	const char *domain;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, method_reserve, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = sd_bus_message_read(msg, "s", &domain);
 	return r < 0 ? r : bus_reserve(userdata, msg, domain, reterr);
 }
@@ -209,6 +208,9 @@ static int method_release(sd_bus_message *msg, void *userdata, sd_bus_error *ret
 	const char *domain;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, method_release, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = sd_bus_message_read(msg, "s", &domain);
 	return r < 0 ? r : bus_release(userdata, msg, domain, reterr);
 }
@@ -223,6 +225,9 @@ static int method_check(sd_bus_message *msg, void *userdata, sd_bus_error *reter
 	size_t n;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_check, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = sd_bus_message_read(msg, "s", &domain);
 	if (r >= 0)
 		r = bus_read_items(msg, &items, &n, reterr);
@@ -351,6 +356,9 @@ static int method_capacity(sd_bus_message *msg, void *userdata, sd_bus_error *re
 	struct capacity c;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_capacity, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = manager_capacity(m, &c);
 	if (r < 0)
 		return bus_fail(reterr, r, NULL);
@@ -401,6 +409,9 @@ static int method_statistics(sd_bus_message *msg, void *userdata, sd_bus_error *
 	sd_bus_message *reply = NULL;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_statistics, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = sd_bus_message_new_method_return(msg, &reply);
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "a{sv}");
@@ -421,6 +432,9 @@ static int method_doctor(sd_bus_message *msg, void *userdata, sd_bus_error *rete
 	size_t n;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_doctor, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = manager_doctor(bus_manager(userdata), &findings, &n);
 	if (r < 0)
 		return bus_fail(reterr, r, NULL);
@@ -473,6 +487,9 @@ static int method_describe_regime(sd_bus_message *msg, void *userdata, sd_bus_er
 	sd_bus_message *reply = NULL;
 	int r;
 
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_describe_regime, userdata, reterr);
+	if (r != 0)
+		return r;
 	r = sd_bus_message_new_method_return(msg, &reply);
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "{sv}");
@@ -512,7 +529,7 @@ static int get_n_domains(sd_bus *b, const char *path, const char *interface, con
 	return sd_bus_message_append(reply, "u", (uint32_t)manager_vms(bus_manager(userdata))->n);
 }
 
-#define OPEN SD_BUS_VTABLE_UNPRIVILEGED	/* writers are checked by bus_check_root() */
+#define OPEN SD_BUS_VTABLE_UNPRIVILEGED	/* bus_authorize() checks who calls */
 
 const sd_bus_vtable bus_manager_vtable[] = {
 	SD_BUS_VTABLE_START(0),

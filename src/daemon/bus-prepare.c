@@ -14,9 +14,10 @@ int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr
 	uint64_t ttl_ns;
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r >= 0)
-		r = sd_bus_message_read(msg, "st", &document, &ttl_ns);
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, bus_method_prepare, userdata, reterr);
+	if (r != 0)
+		return r;
+	r = sd_bus_message_read(msg, "st", &document, &ttl_ns);
 	if (r < 0)
 		return r;
 	r = manager_prepare(bus_manager(userdata), document, ttl_ns, &token, &err);
@@ -29,9 +30,10 @@ int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 	const char *token;
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r >= 0)
-		r = sd_bus_message_read(msg, "s", &token);
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, bus_method_commit, userdata, reterr);
+	if (r != 0)
+		return r;
+	r = sd_bus_message_read(msg, "s", &token);
 	if (r < 0)
 		return r;
 	r = manager_prepared_commit(bus_manager(userdata), token, bus_reserve_reply, sd_bus_message_ref(msg), &err);
@@ -48,9 +50,10 @@ int bus_method_abort(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 	const char *token;
 	int r;
 
-	r = bus_check_root(msg, reterr);
-	if (r >= 0)
-		r = sd_bus_message_read(msg, "s", &token);
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, bus_method_abort, userdata, reterr);
+	if (r != 0)
+		return r;
+	r = sd_bus_message_read(msg, "s", &token);
 	if (r < 0)
 		return r;
 	r = manager_prepared_abort(bus_manager(userdata), token, &err);

@@ -17,8 +17,7 @@ extern const sd_bus_vtable bus_reservation_vtable[];
 struct manager *bus_manager(struct bus *bus);
 /* -errno and words become the D-Bus error of the reason; without words the errno speaks. Returns negative. */
 int bus_fail(sd_bus_error *reterr, int r, const struct vr_error *err);
-/* Writers must be root. */
-int bus_check_root(sd_bus_message *msg, sd_bus_error *reterr);
+struct bus_question **bus_questions(struct bus *bus);
 const char *bus_error_name(enum vr_reason reason);
 
 /* bus-manager.c */
@@ -29,6 +28,16 @@ int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
 /* A manager_reserve_done: answers the message, which it unrefs. */
 void bus_reserve_reply(int r, const struct verdict *verdict, const struct vr_error *err, void *userdata);
+
+/*
+ * bus-polkit.c
+ *
+ * May the caller do @action? 0: yes. 1: polkit is asked, and @method will be called again with the same message, from its
+ * beginning: return 1. Negative: no, or a fault. To be called before anything of the message is read.
+ */
+int bus_authorize(struct bus *bus, sd_bus_message *msg, const char *action, sd_bus_message_handler_t method, void *userdata,
+		  sd_bus_error *reterr);
+void bus_questions_free(struct bus_question **list);
 
 /* bus-prepare.c */
 int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);

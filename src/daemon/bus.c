@@ -30,11 +30,17 @@ struct bus {
 	char *socket_path;
 	struct peer *peers;
 	size_t n_peers;
+	struct bus_question *questions;
 };
 
 struct manager *bus_manager(struct bus *bus)
 {
 	return bus->manager;
+}
+
+struct bus_question **bus_questions(struct bus *bus)
+{
+	return &bus->questions;
 }
 
 /* ---- errors ---- */
@@ -81,21 +87,6 @@ int bus_fail(sd_bus_error *reterr, int r, const struct vr_error *err)
 	if (r == -ENOMEM)
 		return sd_bus_error_set(reterr, VIRTRK_ERROR_NO_MEMORY, "virtrkd is out of memory");
 	return sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "virtrkd failed: %s", strerror(-r));
-}
-
-int bus_check_root(sd_bus_message *msg, sd_bus_error *reterr)
-{
-	sd_bus_creds *creds = NULL;
-	uid_t uid = (uid_t)-1;
-	int r;
-
-	r = sd_bus_query_sender_creds(msg, SD_BUS_CREDS_EUID, &creds);
-	if (r >= 0)
-		r = sd_bus_creds_get_euid(creds, &uid);
-	sd_bus_creds_unref(creds);
-	if (r >= 0 && uid == 0)
-		return 0;
-	return sd_bus_error_set(reterr, VIRTRK_ERROR_NOT_PERMITTED, "only root may change reservations");
 }
 
 /* ---- signals ---- */
@@ -414,6 +405,7 @@ struct bus *bus_free(struct bus *bus)
 	manager_listen(bus->manager, NULL, NULL);
 	while (bus->peers)
 		peer_free(bus->peers);
+	bus_questions_free(&bus->questions);
 	sd_bus_flush_close_unref(bus->system);
 	sd_event_source_disable_unref(bus->listen);
 	if (bus->socket_path)

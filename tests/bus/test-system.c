@@ -32,7 +32,8 @@ static const char config_format[] =
 	"<allow send_type=\"signal\"/>\n<allow send_requested_reply=\"true\" send_type=\"method_return\"/>\n"
 	"<allow send_requested_reply=\"true\" send_type=\"error\"/>\n<allow receive_type=\"method_call\"/>\n"
 	"<allow receive_type=\"method_return\"/>\n<allow receive_type=\"error\"/>\n<allow receive_type=\"signal\"/>\n"
-	"<allow send_destination=\"org.freedesktop.DBus\"/>\n</policy>\n<include>%s</include>\n</busconfig>\n";
+	"<allow send_destination=\"org.freedesktop.DBus\"/>\n<allow send_destination=\"org.freedesktop.PolicyKit1\"/>\n</policy>\n"
+	"<policy user=\"root\">\n<allow own=\"org.freedesktop.PolicyKit1\"/>\n</policy>\n<include>%s</include>\n</busconfig>\n";
 
 /* Ready when it has printed its address. */
 static void system_bus_start(struct system_bus *bus, const char *policy)
@@ -166,6 +167,118 @@ static void test_nobody(const struct guest *g)
 	EXPECT_INT(WEXITSTATUS(status), 0);
 }
 
+/* ---- polkit: one of our own, that always says the same ---- */
+
+enum polkit_mood { POLKIT_DENIES, POLKIT_GRANTS, POLKIT_FAILS };
+
+static int on_check(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	const enum polkit_mood *mood = userdata;
+	const char *action = "", *kind = "";
+	int r;
+
+	r = sd_bus_message_enter_container(msg, 'r', "sa{sv}");
+	if (r >= 0)
+		r = sd_bus_message_read(msg, "s", &kind);
+	if (r >= 0)
+		r = sd_bus_message_skip(msg, "a{sv}");
+	if (r >= 0)
+		r = sd_bus_message_exit_container(msg);
+	if (r >= 0)
+		r = sd_bus_message_read(msg, "s", &action);
+	if (r < 0)
+		return r;
+	if (*mood == POLKIT_FAILS || strcmp(kind, "system-bus-name") != 0 || strncmp(action, "org.virtrk1.", 12) != 0)
+		return sd_bus_error_set(reterr, "org.freedesktop.PolicyKit1.Error.Failed", "it was told to fail");
+	return sd_bus_reply_method_return(msg, "(bba{ss})", (int)(*mood == POLKIT_GRANTS), 0, 0);
+}
+
+static const sd_bus_vtable polkit_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD("CheckAuthorization", "(sa{sv})sa{ss}us", "(bba{ss})", on_check, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_VTABLE_END
+};
+
+static int polkit_serve(enum polkit_mood mood, int ready)
+{
+	sd_bus *bus = NULL;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (sd_bus_open_system(&bus) < 0 ||
+	    sd_bus_add_object_vtable(bus, NULL, "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+				     polkit_vtable, &mood) < 0 ||
+	    sd_bus_request_name(bus, "org.freedesktop.PolicyKit1", 0) < 0 || write(ready, "", 1) != 1)
+		return 1;
+	for (;;) {
+		int r = sd_bus_process(bus, NULL);
+
+		if (r < 0 || (r == 0 && sd_bus_wait(bus, UINT64_MAX) < 0))
+			return 1;
+	}
+}
+
+static pid_t polkit_start(enum polkit_mood mood)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	tree_must(pipe(fds) == 0, "pipe");
+	pid = fork();
+	if (pid == 0)
+		_exit(polkit_serve(mood, fds[1]));
+	close(fds[1]);
+	EXPECT(read(fds[0], &byte, 1) == 1);
+	close(fds[0]);
+	return pid;
+}
+
+/* Runs as nobody; its exit code is the number of the first thing that was not so. */
+static int nobody_and_polkit(const char *domain, enum polkit_mood mood)
+{
+	const char *want = mood == POLKIT_GRANTS ? "" : VIRTRK_ERROR_NOT_PERMITTED;
+	sd_bus *bus = NULL;
+	struct answer a;
+
+	if (setgroups(0, NULL) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		return 1;
+	if (sd_bus_open_system(&bus) < 0)
+		return 2;
+	call_request(bus, VIRTRK_BUS_NAME, "Check", domain, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	if (strcmp(a.error, want) != 0)
+		return 3;
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", domain, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
+	if (strcmp(a.error, want) != 0 || (*want && (!a.message[0] || strchr(a.message, '\n'))))
+		return 4;
+	call_release(bus, VIRTRK_BUS_NAME, domain, (const char *[]) { NULL }, &a);
+	if (strcmp(a.error, want) != 0)
+		return 5;
+	call_request(bus, VIRTRK_BUS_NAME, "Reserve", domain, &(struct request) { "vcpu0", 0, MS(100) }, 1, &a);
+	if (strcmp(a.error, *want ? want : VIRTRK_ERROR_BAD_BUDGET) != 0)
+		return 6;	/* whoever may, is told what is wrong */
+	sd_bus_flush_close_unref(bus);
+	return 0;
+}
+
+static void test_polkit(const struct guest *g)
+{
+	static const char *const names[] = { "polkit denies", "polkit grants", "polkit fails" };
+
+	for (enum polkit_mood mood = POLKIT_DENIES; mood <= POLKIT_FAILS; mood++) {
+		pid_t polkit = polkit_start(mood), pid;
+		int status = -1;
+
+		CASE(names[mood]);
+		pid = fork();
+		if (pid == 0)
+			_exit(nobody_and_polkit(g->name, mood));
+		EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+		EXPECT_INT(WEXITSTATUS(status), 0);
+		(void)kill(polkit, SIGKILL);
+		(void)waitpid(polkit, NULL, 0);
+	}
+}
+
 static void test_second(const struct system_bus *bus)
 {
 	_cleanup_(freep) char *log = NULL;
@@ -201,6 +314,7 @@ int main(int argc, char **argv)
 	if (EXPECT(sd_bus_open_system(&bus) >= 0)) {
 		test_root(bus, &g);
 		test_nobody(&g);
+		test_polkit(&g);
 		test_second(&system_bus);
 		sd_bus_flush_close_unref(bus);
 	}
