@@ -39,6 +39,7 @@ enum vr_reason {
 	VR_DRY_RUN,		/* a write was asked of a daemon that only reads */
 	VR_NO_TOKEN,		/* nothing is prepared under that token (any more) */
 	VR_BAD_TTL,		/* capacity cannot be held for so short or long */
+	VR_BAD_CPU,		/* a CPU that is not there, not free, or has to stay for housekeeping */
 	_VR_REASON_MAX,
 };
 

@@ -49,5 +49,6 @@
 #define VIRTRK_ERROR_DRY_RUN		"org.virtrk1.Error.DryRun"
 #define VIRTRK_ERROR_NO_TOKEN		"org.virtrk1.Error.NoSuchToken"
 #define VIRTRK_ERROR_BAD_TTL		"org.virtrk1.Error.BadTTL"
+#define VIRTRK_ERROR_BAD_CPU		"org.virtrk1.Error.BadCPU"
 
 #endif

@@ -208,6 +208,7 @@ static const struct {
 	{ VIRTRK_ERROR_DRY_RUN, VR_DRY_RUN },
 	{ VIRTRK_ERROR_NO_TOKEN, VR_NO_TOKEN },
 	{ VIRTRK_ERROR_BAD_TTL, VR_BAD_TTL },
+	{ VIRTRK_ERROR_BAD_CPU, VR_BAD_CPU },
 };
 
 static bool error_is(const sd_bus_error *error, const char *name)
@@ -498,15 +499,31 @@ int client_domain(struct client *client, const char *name, struct json_object **
 
 /* ---- reservations ---- */
 
-static int requests_append(sd_bus_message *call, const struct request_list *list)
+static bool requests_have_options(const struct request_list *list)
 {
-	int r = sd_bus_message_open_container(call, 'a', "(stttt)");
+	for (size_t i = 0; i < list->n; i++)
+		if (list->items[i].cpus)
+			return true;
+	return false;
+}
+
+/* @options: with a{sv} for each. Without them the call is one that every virtrkd knows. */
+static int requests_append(sd_bus_message *call, const struct request_list *list, bool options)
+{
+	int r = sd_bus_message_open_container(call, 'a', options ? "(stttta{sv})" : "(stttt)");
 
 	for (size_t i = 0; r >= 0 && i < list->n; i++) {
 		const struct request *item = &list->items[i];
 
-		r = sd_bus_message_append(call, "(stttt)", item->thread, item->budget_ns, item->period_ns,
-					  item->deadline_ns, item->flags);
+		if (!options)
+			r = sd_bus_message_append(call, "(stttt)", item->thread, item->budget_ns, item->period_ns,
+						  item->deadline_ns, item->flags);
+		else if (item->cpus)
+			r = sd_bus_message_append(call, "(stttta{sv})", item->thread, item->budget_ns, item->period_ns,
+						  item->deadline_ns, item->flags, 1, "CPUs", "s", item->cpus);
+		else
+			r = sd_bus_message_append(call, "(stttta{sv})", item->thread, item->budget_ns, item->period_ns,
+						  item->deadline_ns, item->flags, 0);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(call);
 }
@@ -528,7 +545,7 @@ static int verdict_ask(struct client *client, const char *member, const char *do
 	r = sd_bus_message_append(call, "s", domain);
 	if (r < 0)
 		return r;
-	r = requests_append(call, list);
+	r = requests_append(call, list, requests_have_options(list));
 	if (r < 0)
 		return r;
 	r = call_send(client, call, "a{sv}", &verdict, reterr);
@@ -545,13 +562,13 @@ static int verdict_ask(struct client *client, const char *member, const char *do
 int client_reserve(struct client *client, const char *domain, const struct request_list *list, struct json_object **ret,
 		   struct vr_error **reterr)
 {
-	return verdict_ask(client, "Reserve", domain, list, ret, reterr);
+	return verdict_ask(client, requests_have_options(list) ? "ReserveWith" : "Reserve", domain, list, ret, reterr);
 }
 
 int client_check(struct client *client, const char *domain, const struct request_list *list, struct json_object **ret,
 		 struct vr_error **reterr)
 {
-	return verdict_ask(client, "Check", domain, list, ret, reterr);
+	return verdict_ask(client, requests_have_options(list) ? "CheckWith" : "Check", domain, list, ret, reterr);
 }
 
 int client_release(struct client *client, const char *domain, const struct thread_list *threads,

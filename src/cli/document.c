@@ -64,10 +64,29 @@ static int soft_get(struct json_object *object, const struct place *place, uint6
 	return 0;
 }
 
+/* Borrowed from @object. */
+static int cpus_get(struct json_object *object, const struct place *place, char **ret, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+	char what[PLACE_MAX + 1], at[PLACE_MAX];
+	struct place below;
+	const char *text;
+	int r = strict_text(object, place, "cpus", false, &text, reterr);
+
+	if (r < 0 || !text)
+		return r;
+	place_key(&below, place, "cpus");
+	snprintf(what, sizeof(what), "%s:", place_text(at, &below));
+	if (cpus_check(what, text, &why) < 0)
+		return why ? vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "%s", why->text) : -ENOMEM;
+	*ret = (char *)text;
+	return 0;
+}
+
 static int entry_read(struct json_object *entry, const struct place *place, struct request_list *list,
 		      struct vr_error **reterr)
 {
-	static const char *const known[] = { "thread", "budget", "period", "deadline", "soft" };
+	static const char *const known[] = { "thread", "budget", "period", "deadline", "soft", "cpus" };
 	struct request request = { 0 };
 	const char *thread;
 	int r;
@@ -92,7 +111,10 @@ static int entry_read(struct json_object *entry, const struct place *place, stru
 	r = soft_get(entry, place, &request.flags, reterr);
 	if (r < 0)
 		return r;
-	request.thread = (char *)thread;	/* request_list_add() copies it */
+	r = cpus_get(entry, place, &request.cpus, reterr);
+	if (r < 0)
+		return r;
+	request.thread = (char *)thread;	/* request_list_add() copies it, and the CPUs */
 	return request_list_add(list, &request);
 }
 

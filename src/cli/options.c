@@ -25,6 +25,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_PERIOD] = { "period", 0, "TIME", NULL, "the period, such as 10ms" },
 	[OPTION_DEADLINE] = { "deadline", 0, "TIME", NULL, "budget is given within this; left out: the period" },
 	[OPTION_SOFT] = { "soft", 0, NULL, NULL, "may also use what others leave over" },
+	[OPTION_CPU] = { "cpu", 0, "LIST", NULL, "each thread gets one of these CPUs for itself" },
 	[OPTION_REPLACE] = { "replace", 0, NULL, NULL, "change what is reserved already" },
 	[OPTION_FILE] = { "file", 0, "FILE", NULL, "a reservation document (JSON), - is standard input" },
 	[OPTION_INTERVAL] = { "interval", 0, "TIME", NULL, "time between two samples, 1s if left out" },

@@ -13,23 +13,26 @@
 
 void request_list_done(struct request_list *list)
 {
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++) {
 		free(list->items[i].thread);
+		free(list->items[i].cpus);
+	}
 	free(list->items);
 	*list = (struct request_list){ 0 };
 }
 
 int request_list_add(struct request_list *list, const struct request *request)
 {
+	_cleanup_(freep) char *thread = strdup(request->thread), *cpus = request->cpus ? strdup(request->cpus) : NULL;
 	struct request *items = reallocarray(list->items, list->n + 1, sizeof(*items));
 
-	if (!items)
+	if (items)
+		list->items = items;
+	if (!items || !thread || (request->cpus && !cpus))
 		return -ENOMEM;
-	list->items = items;
 	items[list->n] = *request;
-	items[list->n].thread = strdup(request->thread);
-	if (!items[list->n].thread)
-		return -ENOMEM;
+	items[list->n].thread = TAKE_PTR(thread);
+	items[list->n].cpus = TAKE_PTR(cpus);
 	list->n++;
 	return 0;
 }
@@ -120,6 +123,33 @@ int thread_list_parse(struct thread_list *list, const char *kind, const char *te
 		p++;
 	}
 	return vr_error_set(reterr, -EINVAL, VR_BAD_THREAD, "--%s %s: not a list of numbers such as 0 or 0-3,5", kind,
+			    *text ? text : "\"\"");
+}
+
+int cpus_check(const char *what, const char *text, struct vr_error **reterr)
+{
+	const char *p = text;
+
+	for (;;) {
+		unsigned int first, last;
+
+		if (!number_take(&p, &first))
+			break;
+		last = first;
+		if (*p == '-') {
+			p++;
+			if (!number_take(&p, &last))
+				break;
+			if (last < first)
+				return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "%s %s: the range %u-%u runs backwards", what, text,
+						    first, last);
+		}
+		if (*p == '\0')
+			return 0;
+		if (*p++ != ',')
+			break;
+	}
+	return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "%s %s: not a list of numbers such as 2 or 2-3,5", what,
 			    *text ? text : "\"\"");
 }
 

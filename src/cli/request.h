@@ -18,6 +18,7 @@ struct request {
 	nsec_t period_ns;
 	nsec_t deadline_ns;	/* 0 = the period */
 	uint64_t flags;		/* VIRTRK_RESERVE_* */
+	char *cpus;		/* "2", "2-3": one of them for itself; NULL: as it comes */
 };
 
 struct request_list {
@@ -39,6 +40,9 @@ int thread_list_add(struct thread_list *list, const char *name, struct vr_error 
 
 /* "0-3,5" of --vcpu becomes vcpu0 vcpu1 vcpu2 vcpu3 vcpu5. -EINVAL with a line that begins with "--vcpu". */
 int thread_list_parse(struct thread_list *list, const char *kind, const char *text, struct vr_error **reterr);
+
+/* The same grammar for --cpu, or a key of a document: @what. Whether there are such CPUs is for virtrkd to say. */
+int cpus_check(const char *what, const char *text, struct vr_error **reterr);
 
 /* vrk_nsec_parse() with words: -EINVAL or -ERANGE and a line that begins with @what and names the broken rule. */
 int time_parse(const char *what, const char *text, nsec_t *ret, struct vr_error **reterr);

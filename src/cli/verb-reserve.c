@@ -57,6 +57,12 @@ static int question_from_options(const struct arguments *arguments, struct quest
 	if (r < 0)
 		return r;
 	request.flags = arguments->given[OPTION_SOFT] ? VIRTRK_RESERVE_SOFT : 0;
+	if (arguments->given[OPTION_CPU]) {
+		r = cpus_check("--cpu", arguments->value[OPTION_CPU], reterr);
+		if (r < 0)
+			return r;
+		request.cpus = (char *)arguments->value[OPTION_CPU];	/* request_list_add() copies it */
+	}
 	for (size_t i = 0; i < arguments->threads.n; i++) {
 		request.thread = arguments->threads.names[i];
 		r = request_list_add(&question->document.requests, &request);
@@ -72,7 +78,7 @@ static int question_from_options(const struct arguments *arguments, struct quest
 static int question_from_file(const struct arguments *arguments, struct question *question, struct vr_error **reterr)
 {
 	const unsigned int other = OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) |
-				   OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT);
+				   OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_CPU);
 	const char *path = arguments->value[OPTION_FILE], *named;
 	int r;
 
@@ -187,10 +193,11 @@ static void reserved_page(const struct question *question, struct json_object *v
 		char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN], deadline[VRK_NSEC_STRLEN];
 		bool early = item->deadline_ns && item->deadline_ns != item->period_ns;
 
-		cli_print("reserved %s for %s of %s in every %s%s%s%s (%s)", vrk_nsec_format(budget, item->budget_ns),
+		cli_print("reserved %s for %s of %s in every %s%s%s%s (%s%s%s)", vrk_nsec_format(budget, item->budget_ns),
 			  item->thread, question->domain, vrk_nsec_format(period, item->period_ns),
 			  early ? ", within " : "", early ? vrk_nsec_format(deadline, item->deadline_ns) : "",
-			  item->flags & VIRTRK_RESERVE_SOFT ? ", soft" : "", answer_text(verdict, "test"));
+			  item->flags & VIRTRK_RESERVE_SOFT ? ", soft" : "", answer_text(verdict, "test"),
+			  item->cpus ? "; " : "", item->cpus ? answer_text(verdict, "regime") : "");
 	}
 }
 

@@ -3,7 +3,10 @@
  * Turns what the daemon knows (regime, ledger, foreign load, a request) into the analysis' question, and the analysis'
  * numbers into sentences. Called by manager.c for Reserve, Check and Capacity. Never looks at the system, never logs.
  *
- * The order of the question is fixed: promises that stay, then foreign load, then the request. So an index of the
+ * CPUs that are set apart are judged one by one, as hosts of one CPU; what the other threads share, as a host of those that are
+ * left. A no of any of them is the answer.
+ *
+ * The order of a question is fixed: promises that stay, then foreign load, then the request. So an index of the
  * analysis below the first two tells "somebody else would be hit" and the rest is the request's own item.
  */
 #include <assert.h>
@@ -13,9 +16,15 @@
 #include <string.h>
 
 #include "admit.h"
+#include "cpulist.h"
 
 #define MEND_TICK     "echo HRTICK_DL > /sys/kernel/debug/sched/features"
 #define TICK_EXACT_NS (10 * NSEC_PER_USEC)	/* what topology.c assumes where the kernel enforces exactly */
+
+/* A set of CPUs that is judged by itself: one that is set apart, or (NULL) those that the others share. */
+struct place {
+	uint32_t cpu;
+};
 
 struct question {
 	struct vrk_reservation *r;
@@ -23,12 +32,18 @@ struct question {
 	size_t n_kept;		/* promises that stay */
 	size_t first;		/* where the request begins */
 	const struct promise **kept;
+	const struct foreign_load **loads;
+	struct request_item *items;	/* of the request, those of this place */
+	size_t *asked;			/* which of the request they are */
 };
 
 static void question_done(struct question *q)
 {
 	free(q->r);
 	free(q->kept);
+	free(q->loads);
+	free(q->items);
+	free(q->asked);
 }
 
 void verdict_done(struct verdict *verdict)
@@ -74,31 +89,73 @@ static bool item_replaces(const struct promise *p, const char *domain, const str
 	return false;
 }
 
+static bool promise_is_at(const struct ledger *ledger, const struct promise *p, const struct place *place)
+{
+	const struct partition *partition = ledger_partition(ledger, p->tid, p->start_ticks);
+
+	return place ? partition && partition->cpu == place->cpu : !partition;
+}
+
+/* Somebody else's thread may be pinned to a CPU that is about to be set apart: then it goes to the others. */
+static bool load_is_at(const struct ledger *ledger, const struct foreign_load *load, const struct place *place)
+{
+	bool apart = load->pinned && ledger_partition_on(ledger, load->cpu);
+
+	return place ? apart && load->cpu == place->cpu : !apart;
+}
+
+static bool item_is_at(const struct request_item *item, const struct place *place)
+{
+	return place ? item->apart && item->cpu == place->cpu : !item->apart;
+}
+
+static int question_alloc(struct question *q, size_t n_promises, size_t n_loads, size_t n)
+{
+	*q = (struct question) {
+		.r = calloc(n_promises + n_loads + n + 1, sizeof(*q->r)),
+		.kept = calloc(n_promises + 1, sizeof(*q->kept)),
+		.loads = calloc(n_loads + 1, sizeof(*q->loads)),
+		.items = calloc(n + 1, sizeof(*q->items)),
+		.asked = calloc(n + 1, sizeof(*q->asked)),
+	};
+	if (q->r && q->kept && q->loads && q->items && q->asked)
+		return 0;
+	question_done(q);
+	*q = (struct question) { 0 };
+	return -ENOMEM;
+}
+
 static int question_init(struct question *q, const struct ledger *ledger, const struct foreign *foreign,
-			 const char *domain, const struct request_item *items, size_t n)
+			 const struct place *place, const char *domain, const struct request_item *items, size_t n)
 {
 	size_t n_foreign = foreign ? foreign->n : 0;
+	int r;
 
-	*q = (struct question) {
-		.r = calloc(ledger->n + n_foreign + n + 1, sizeof(*q->r)),
-		.kept = calloc(ledger->n + 1, sizeof(*q->kept)),
-	};
-	if (!q->r || !q->kept) {
-		question_done(q);
-		return -ENOMEM;
-	}
+	r = question_alloc(q, ledger->n, n_foreign, n);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < ledger->n; i++) {
-		if (item_replaces(&ledger->promises[i], domain, items, n))
+		if (item_replaces(&ledger->promises[i], domain, items, n) ||
+		    !promise_is_at(ledger, &ledger->promises[i], place))
 			continue;
 		q->kept[q->n] = &ledger->promises[i];
 		q->r[q->n++] = ledger->promises[i].reservation;
 	}
 	q->n_kept = q->n;
-	for (size_t i = 0; i < n_foreign; i++)
+	for (size_t i = 0; i < n_foreign; i++) {
+		if (!load_is_at(ledger, &foreign->loads[i], place))
+			continue;
+		q->loads[q->n - q->n_kept] = &foreign->loads[i];
 		q->r[q->n++] = foreign->loads[i].reservation;
+	}
 	q->first = q->n;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (!item_is_at(&items[i], place))
+			continue;
+		q->items[q->n - q->first] = items[i];
+		q->asked[q->n - q->first] = i;
 		q->r[q->n++] = items[i].reservation;
+	}
 	return 0;
 }
 
@@ -121,18 +178,17 @@ static void side_format(char *buf, size_t size, enum vrk_side_unit unit, uint64_
 }
 
 /* Who is hit: "vcpu0", "vcpu1 of plc (promised already)", "thread 123 (stress, not ours)". */
-static int hit_name(const struct question *q, const struct foreign *foreign, const struct request_item *items,
-		    size_t index, char **ret)
+static int hit_name(const struct question *q, size_t index, char **ret)
 {
 	int r;
 
 	if (index < q->n_kept)
 		r = asprintf(ret, "%s of %s (promised already)", q->kept[index]->thread, q->kept[index]->domain);
 	else if (index < q->first)
-		r = asprintf(ret, "thread %d (%s, not ours)", foreign->loads[index - q->n_kept].tid,
-			     foreign->loads[index - q->n_kept].comm);
+		r = asprintf(ret, "thread %d (%s, not ours)", q->loads[index - q->n_kept]->tid,
+			     q->loads[index - q->n_kept]->comm);
 	else
-		r = asprintf(ret, "%s", items[index - q->first].thread);
+		r = asprintf(ret, "%s", q->items[index - q->first].thread);
 	return r < 0 ? -ENOMEM : 0;
 }
 
@@ -171,8 +227,7 @@ int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
 			least ? "least" : "most") < 0 ? -ENOMEM : 0;
 }
 
-static int reason_write(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
-			const struct request_item *items, const struct vrk_verdict *v, char **ret)
+static int reason_write(const struct vrk_host *host, const struct question *q, const struct vrk_verdict *v, char **ret)
 {
 	_cleanup_(freep) char *who = NULL;
 	char lhs[48], rhs[48], at[VRK_NSEC_STRLEN], tick[96];
@@ -181,7 +236,7 @@ static int reason_write(const struct vrk_host *host, const struct question *q, c
 	side_format(lhs, sizeof(lhs), v->unit, v->lhs);
 	side_format(rhs, sizeof(rhs), v->unit, v->rhs);
 	if (v->index < q->n) {
-		r = hit_name(q, foreign, items, v->index, &who);
+		r = hit_name(q, v->index, &who);
 		if (r < 0)
 			return r;
 	}
@@ -299,9 +354,9 @@ static int tick_repair(const struct vrk_host *host, const struct question *q, st
 	return v.ok ? 0 : vrk_admit_repair(&exact, q->r, q->n, q->first, repair);
 }
 
-static int repair_find(const struct vrk_host *host, const struct question *q, const struct request_item *items,
-		       struct verdict *v)
+static int repair_find(const struct vrk_host *host, const struct question *q, struct verdict *v)
 {
+	const struct request_item *items = q->items;
 	_cleanup_(freep) char *with_tick = NULL;
 	struct vrk_repair exact = { 0 };
 	bool as_is;
@@ -330,8 +385,7 @@ static int repair_find(const struct vrk_host *host, const struct question *q, co
 			"exact enforcement (" MEND_TICK ") %s", with_tick) < 0 ? -ENOMEM : 0;
 }
 
-static int decide(const struct vrk_host *host, const struct question *q, const struct foreign *foreign,
-		  const struct request_item *items, struct verdict *v)
+static int decide(const struct vrk_host *host, const struct question *q, struct verdict *v)
 {
 	int r;
 
@@ -346,33 +400,164 @@ static int decide(const struct vrk_host *host, const struct question *q, const s
 	}
 	v->index = v->analysis.index >= q->first && v->analysis.index < q->n ? (uint32_t)(v->analysis.index - q->first)
 									    : VERDICT_NO_INDEX;
-	r = reason_write(host, q, foreign, items, &v->analysis, &v->reason);
+	r = reason_write(host, q, &v->analysis, &v->reason);
 	if (r < 0)
 		return r;
 	if (v->analysis.ok || v->analysis.test == VRK_TEST_PARAMETERS) {
 		v->repair_text = strdup("");
 		return v->repair_text ? 0 : -ENOMEM;
 	}
-	return repair_find(host, q, items, v);
+	return repair_find(host, q, v);
 }
 
-int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
-		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret)
+/* ---- places ---- */
+
+void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret)
+{
+	*ret = *regime;
+	for (size_t i = 0; i < ledger->n_partitions; i++) {
+		uint32_t cpu = ledger->partitions[i].cpu;
+
+		if (CPU_ISSET(cpu, &ret->online) && !CPU_ISSET(cpu, &ret->isolated) && ret->n_cpus > 0)
+			ret->n_cpus--;
+		CPU_CLR(cpu, &ret->online);
+	}
+}
+
+/* The CPUs that are set apart when the request is granted, of @shared; how many are new. */
+static uint32_t shared_without(struct regime *shared, const struct request_item *items, size_t n)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!items[i].apart || !CPU_ISSET(items[i].cpu, &shared->online))
+			continue;
+		CPU_CLR(items[i].cpu, &shared->online);
+		shared->n_cpus -= shared->n_cpus > 0;
+		count++;
+	}
+	return count;
+}
+
+/* "exclusive, CPU 2, EDF", "exclusive, CPUs 2-3, EDF on each; root-domain, 2 CPUs, global EDF" */
+static int regime_write(const struct regime *shared, const struct request_item *items, size_t n, char **ret)
+{
+	_cleanup_(freep) char *list = NULL, *others = NULL;
+	bool all = true;
+	cpu_set_t apart;
+	int r;
+
+	CPU_ZERO(&apart);
+	for (size_t i = 0; i < n; i++) {
+		all &= items[i].apart;
+		if (items[i].apart)
+			CPU_SET(items[i].cpu, &apart);
+	}
+	others = all ? strdup("") : admit_regime_text(shared);
+	if (!others)
+		return -ENOMEM;
+	if (CPU_COUNT(&apart) == 0) {
+		*ret = TAKE_PTR(others);
+		return 0;
+	}
+	r = cpulist_format(&apart, &list);
+	if (r < 0)
+		return r;
+	r = asprintf(ret, "%s, CPU%s %s, EDF%s%s%s", regime_kind_name(REGIME_EXCLUSIVE), CPU_COUNT(&apart) == 1 ? "" : "s",
+		     list, CPU_COUNT(&apart) == 1 ? "" : " on each", all ? "" : "; ", others);
+	if (r < 0)
+		*ret = NULL;
+	return r < 0 ? -ENOMEM : 0;
+}
+
+struct request {
+	const struct ledger *ledger;
+	const struct foreign *foreign;
+	const char *domain;
+	const struct request_item *items;
+	size_t n;
+};
+
+/* One place. The index of a no that is about the request counts in all of it. */
+static int decide_at(const struct regime *regime, const struct request *request, const struct place *place, struct verdict *ret)
 {
 	_cleanup_(question_done) struct question q = { 0 };
 	_cleanup_(verdict_done) struct verdict v = { 0 };
 	struct vrk_host host;
 	int r;
 
-	assert(n > 0);
-	r = question_init(&q, ledger, foreign, domain, items, n);
+	r = question_init(&q, request->ledger, request->foreign, place, request->domain, request->items, request->n);
 	if (r < 0)
 		return r;
 	admit_host(regime, &host);
-	v.regime = admit_regime_text(regime);
-	if (!v.regime)
-		return -ENOMEM;
-	r = decide(&host, &q, foreign, items, &v);
+	r = decide(&host, &q, &v);
+	if (r < 0)
+		return r;
+	if (v.index != VERDICT_NO_INDEX)
+		v.index = (uint32_t)q.asked[v.index];
+	*ret = v;
+	v = (struct verdict) { 0 };
+	return 0;
+}
+
+/* Each CPU that the request wants apart, until a no. *ret is that of the last one. */
+static int decide_apart(const struct regime *regime, const struct request *request, struct verdict *ret)
+{
+	struct regime one = *regime;
+	int r = 0;
+
+	one.n_cpus = 1;
+	for (size_t i = 0; r >= 0 && i < request->n; i++) {
+		const struct place place = { request->items[i].cpu };
+
+		if (!request->items[i].apart || (ret->reason && !ret->analysis.ok))
+			continue;
+		verdict_done(ret);
+		r = decide_at(&one, request, &place, ret);
+	}
+	return r;
+}
+
+/* What is shared, when CPUs are taken from it and nothing is added: whose no it is has to be said. */
+static int taken_away(struct verdict *v)
+{
+	_cleanup_(freep) char *why = TAKE_PTR(v->reason);
+
+	free(v->repair_text);
+	v->repair_text = strdup("name fewer CPUs, or release a reservation that has none of its own");
+	if (asprintf(&v->reason, "no CPU can be set apart, the reservations on the CPUs that are left would not fit any more: %s",
+		     why) < 0)
+		v->reason = NULL;
+	return v->reason && v->repair_text ? 0 : -ENOMEM;
+}
+
+int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret)
+{
+	const struct request request = { ledger, foreign, domain, items, n };
+	_cleanup_(verdict_done) struct verdict v = { 0 }, shared_v = { 0 };
+	bool adds = false, takes;
+	struct regime shared;
+	int r;
+
+	assert(n > 0);
+	admit_shared(regime, ledger, &shared);
+	takes = shared_without(&shared, items, n) > 0;
+	for (size_t i = 0; i < n; i++)
+		adds |= !items[i].apart;
+	r = decide_apart(regime, &request, &v);
+	if (r >= 0 && (adds || takes) && (!v.reason || v.analysis.ok))
+		r = decide_at(&shared, &request, NULL, &shared_v);
+	if (r >= 0 && shared_v.reason && !shared_v.analysis.ok && !adds)
+		r = taken_away(&shared_v);
+	if (r < 0)
+		return r;
+	if (shared_v.reason && (adds || !shared_v.analysis.ok)) {
+		verdict_done(&v);
+		v = shared_v;
+		shared_v = (struct verdict) { 0 };
+	}
+	r = regime_write(&shared, items, n, &v.regime);
 	if (r < 0)
 		return r;
 
@@ -385,12 +570,14 @@ int admit_largest(const struct regime *regime, const struct ledger *ledger, cons
 		  nsec_t period_ns, nsec_t *ret_budget_ns)
 {
 	_cleanup_(question_done) struct question q = { 0 };
+	struct regime shared;
 	struct vrk_host host;
 	int r;
 
-	r = question_init(&q, ledger, foreign, NULL, NULL, 0);
+	r = question_init(&q, ledger, foreign, NULL, NULL, NULL, 0);
 	if (r < 0)
 		return r;
-	admit_host(regime, &host);
+	admit_shared(regime, ledger, &shared);
+	admit_host(&shared, &host);
 	return vrk_admit_largest(&host, q.r, q.n, period_ns, ret_budget_ns);
 }

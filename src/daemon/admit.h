@@ -17,6 +17,9 @@ struct request_item {
 	struct vrk_reservation reservation;
 	bool soft;
 	bool replace;		/* the thread may be reserved already */
+	cpu_set_t cpus;		/* one of these for itself; empty: as it comes */
+	bool apart;		/* decided by partition_assign(): it gets @cpu for itself */
+	uint32_t cpu;
 };
 
 /* A SCHED_DEADLINE thread that is not ours, or bandwidth of ours on its way back: it counts like a promise. */
@@ -24,6 +27,8 @@ struct foreign_load {
 	pid_t tid;
 	char comm[16];
 	struct vrk_reservation reservation;
+	bool pinned;		/* to this one CPU */
+	uint32_t cpu;
 };
 
 struct foreign {
@@ -56,14 +61,18 @@ int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
 /*
  * admit_decide() - would @items of @domain fit beside the @ledger and @foreign?
  *
- * Promises of the same domain and thread are left out: an item takes their place. A yes whose certificate does not
+ * Each set of CPUs is judged by itself: the CPU of each item that gets one apart, and then what the others share, which is
+ * fewer CPUs than before. Promises of the same domain and thread are left out: an item takes their place. A yes whose certificate does not
  * check is turned into a no: nothing is applied on the word of one piece of code.
  * Return: 0 with *ret filled (also for a refusal); -ENOMEM, -E2BIG, -ERANGE.
  */
 int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret);
 
-/* The largest budget that one more reservation of @period_ns (= its deadline) would get. */
+/* What the threads share that have no CPU of their own: @regime without the CPUs that @ledger has set apart. */
+void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret);
+
+/* The largest budget that one more reservation of @period_ns (= its deadline) would get there. */
 int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		  nsec_t period_ns, nsec_t *ret_budget_ns);
 

@@ -15,9 +15,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "apply-cpuset.h"
 #include "apply-sched.h"
 #include "apply.h"
+
+#define TICK_MAX_NS (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
+#define REST_MAX_NS (5 * NSEC_PER_SEC)
 
 struct step_ops {
 	int (*apply)(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
@@ -28,7 +33,35 @@ struct step_ops {
 
 static const struct step_ops step_ops[_STEP_KIND_MAX] = {
 	[STEP_SCHED] = { apply_sched, apply_sched_restore, apply_sched_look },
+	[STEP_PARTITION] = { apply_cpuset, apply_cpuset_restore, apply_cpuset_look },
 };
+
+/*
+ * A thread that has just left SCHED_DEADLINE rests in its partition before this is removed: apply-cpuset.c says why. Here that is
+ * waited for, since it is only where a plan fails, or its daemon died, after the reservation and before the end.
+ */
+static void rest_add(const struct step *step, nsec_t *rest)
+{
+	const struct vrk_reservation left = { step->new.runtime_ns, step->new.deadline_ns, step->new.period_ns };
+	nsec_t ns;
+
+	if (step->kind != STEP_SCHED || !step->rests || step->new.policy != SCHED_DEADLINE)
+		return;
+	ns = promise_rest_ns(&left, TICK_MAX_NS);
+	ns = ns < REST_MAX_NS ? ns : REST_MAX_NS;
+	*rest = ns > *rest ? ns : *rest;
+}
+
+static void rest_wait(const struct step *step, nsec_t *rest)
+{
+	struct timespec ts = { (time_t)(*rest / NSEC_PER_SEC), (long)(*rest % NSEC_PER_SEC) };
+
+	if (step->kind != STEP_PARTITION || *rest == 0)
+		return;
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+		;
+	*rest = 0;
+}
 
 /* Adds that @step could not be taken back to *reterr, whose code and reason stay those of the first failure. */
 static void error_append(struct vr_error **reterr, int code, const struct step *step, const struct vr_error *why)
@@ -53,12 +86,18 @@ static void error_append(struct vr_error **reterr, int code, const struct step *
 static void plan_revert(struct sysroot *root, struct plan *plan, const struct step_done *done, size_t n, int code,
 			struct vr_error **reterr)
 {
+	nsec_t rest = 0;
+
 	while (n-- > 0) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		struct step *step = &plan->steps[n];
 
-		if (done[n].written && step_ops[step->kind].restore(root, step, &done[n].found, &step->rests, &err) < 0)
+		if (!done[n].written)
+			continue;
+		rest_wait(step, &rest);
+		if (step_ops[step->kind].restore(root, step, &done[n].found, &step->rests, &err) < 0)
 			error_append(reterr, code, step, err);
+		rest_add(step, &rest);
 	}
 }
 
@@ -83,7 +122,7 @@ int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr
 	return 0;
 }
 
-static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, struct vr_error **reterr)
+static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, nsec_t *rest, struct vr_error **reterr)
 {
 	enum step_look look;
 	int r;
@@ -92,12 +131,18 @@ static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, s
 	if (r < 0)
 		return r;
 	*foreign += look == STEP_FOREIGN;
-	return look == STEP_NEW ? step_ops[step->kind].restore(root, step, &step->old, &step->rests, reterr) : 0;
+	if (look != STEP_NEW)
+		return 0;
+	rest_wait(step, rest);
+	r = step_ops[step->kind].restore(root, step, &step->old, &step->rests, reterr);
+	rest_add(step, rest);
+	return r;
 }
 
 int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, struct vr_error **reterr)
 {
 	size_t foreign = 0;
+	nsec_t rest = 0;
 	int first = 0;
 	size_t i;
 
@@ -105,7 +150,7 @@ int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, str
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		int r;
 
-		r = step_undo(root, &plan->steps[i - 1], &foreign, &err);
+		r = step_undo(root, &plan->steps[i - 1], &foreign, &rest, &err);
 		if (r < 0) {
 			first = first ?: r;
 			error_append(reterr, first, &plan->steps[i - 1], err);

@@ -194,6 +194,7 @@ static int get_promise_property(sd_bus *c, const char *path, const char *interfa
 				sd_bus_message *reply, void *userdata, sd_bus_error *reterr)
 {
 	const struct promise *p = promise_of_path(userdata, path);
+	cpu_set_t cpus;
 
 	if (!p)
 		return sd_bus_error_set(reterr, VIRTRK_ERROR_NOT_RESERVED, "the reservation has ended");
@@ -213,7 +214,8 @@ static int get_promise_property(sd_bus *c, const char *path, const char *interfa
 		return sd_bus_message_append(reply, "b", (int)p->soft);
 	if (strcmp(property, "Drift") == 0)
 		return sd_bus_message_append(reply, "s", manager_drift(bus_manager(userdata), p));
-	return append_cpus(reply, &manager_regime(bus_manager(userdata))->online);
+	manager_cpus(bus_manager(userdata), p, &cpus);
+	return append_cpus(reply, &cpus);
 }
 
 static int get_measured_property(sd_bus *c, const char *path, const char *interface, const char *property,

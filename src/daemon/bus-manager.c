@@ -15,14 +15,53 @@
 
 /* ---- what is asked ---- */
 
-static int item_read(sd_bus_message *msg, struct request_item *item, sd_bus_error *reterr)
+static int item_cpus_read(sd_bus_message *msg, struct request_item *item, sd_bus_error *reterr)
+{
+	const char *text;
+	int r;
+
+	r = sd_bus_message_read(msg, "v", "s", &text);
+	if (r < 0)
+		return r;
+	if (cpulist_parse(text, &item->cpus) < 0 || CPU_COUNT(&item->cpus) == 0)
+		return sd_bus_error_setf(reterr, VIRTRK_ERROR_BAD_CPU, "%s: \"%.80s\" is no list of CPUs such as 2 or 2-3,5 (0 to %d)",
+					 item->thread, text, CPU_SETSIZE - 1);
+	return 0;
+}
+
+/* a{sv}: what is optional of a request. An unknown key may mean anything: it is not passed over. */
+static int item_options_read(sd_bus_message *msg, struct request_item *item, sd_bus_error *reterr)
+{
+	const char *key;
+	int r;
+
+	r = sd_bus_message_enter_container(msg, 'a', "{sv}");
+	while (r >= 0 && (r = sd_bus_message_enter_container(msg, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(msg, "s", &key);
+		if (r < 0)
+			return r;
+		if (strcmp(key, "CPUs") != 0)
+			return sd_bus_error_setf(reterr, SD_BUS_ERROR_INVALID_ARGS, "%s: unknown option \"%.40s\", known is CPUs",
+						 item->thread, key);
+		r = item_cpus_read(msg, item, reterr);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(msg);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(msg);
+}
+
+/* 0 = no more. @options: with a{sv} behind the numbers. */
+static int item_read(sd_bus_message *msg, bool options, struct request_item *item, sd_bus_error *reterr)
 {
 	uint64_t budget, period, deadline, flags;
 	const char *thread;
 	int r;
 
-	r = sd_bus_message_read(msg, "(stttt)", &thread, &budget, &period, &deadline, &flags);
+	r = sd_bus_message_enter_container(msg, 'r', options ? "stttta{sv}" : "stttt");
 	if (r <= 0)
+		return r;
+	r = sd_bus_message_read(msg, "stttt", &thread, &budget, &period, &deadline, &flags);
+	if (r < 0)
 		return r;
 	if (strlen(thread) >= sizeof(item->thread))
 		return sd_bus_error_setf(reterr, VIRTRK_ERROR_BAD_THREAD,
@@ -36,23 +75,29 @@ static int item_read(sd_bus_message *msg, struct request_item *item, sd_bus_erro
 		.replace = flags & VIRTRK_RESERVE_REPLACE,
 	};
 	strcpy(item->thread, thread);
-	return 1;
+	if (options)
+		r = item_options_read(msg, item, reterr);
+	if (r >= 0)
+		r = sd_bus_message_exit_container(msg);
+	return r < 0 ? r : 1;
 }
 
+/* Which of both it is, the signature of the message says: D-Bus has refused any other. */
 int bus_read_items(sd_bus_message *msg, struct request_item **ret, size_t *ret_n, sd_bus_error *reterr)
 {
 	_cleanup_(freep) struct request_item *items = NULL;
+	bool options = strstr(sd_bus_message_get_signature(msg, true), "a{sv}");
 	size_t n = 0;
 	int r;
 
-	r = sd_bus_message_enter_container(msg, 'a', "(stttt)");
+	r = sd_bus_message_enter_container(msg, 'a', options ? "(stttta{sv})" : "(stttt)");
 	if (r < 0)
 		return r;
 	for (;;) {
 		struct request_item item;
 		struct request_item *more;
 
-		r = item_read(msg, &item, reterr);
+		r = item_read(msg, options, &item, reterr);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -325,25 +370,21 @@ static int append_largest(sd_bus_message *reply, const struct capacity *c)
 	return r;
 }
 
-static int append_capacity(sd_bus_message *reply, struct manager *m, const struct capacity *c)
+static int append_capacity(sd_bus_message *reply, const struct capacity *c)
 {
-	const struct regime *regime = manager_regime(m);
-	_cleanup_(freep) char *text = admit_regime_text(regime);
 	int r;
 
-	if (!text)
-		return -ENOMEM;
 	r = sd_bus_message_open_container(reply, 'a', "{sv}");
 	if (r < 0)
 		return r;
-	if ((r = append_s(reply, "Name", regime_kind_name(regime->kind))) < 0 ||
-	    (r = append_cpus(reply, "CPUs", &regime->online)) < 0 || (r = append_u(reply, "NCPUs", regime->n_cpus)) < 0 ||
-	    (r = append_s(reply, "Regime", text)) < 0 ||
-	    (r = append_s(reply, "Test", regime->n_cpus == 1 ? "qpa" : "gedf")) < 0 ||
+	if ((r = append_s(reply, "Name", c->name)) < 0 ||
+	    (r = append_cpus(reply, "CPUs", &c->cpus)) < 0 || (r = append_u(reply, "NCPUs", c->n_cpus)) < 0 ||
+	    (r = append_s(reply, "Regime", c->regime)) < 0 ||
+	    (r = append_s(reply, "Test", c->n_cpus == 1 ? "qpa" : "gedf")) < 0 ||
 	    (r = append_t(reply, "KernelUsed", c->kernel_used_bw)) < 0 ||
 	    (r = append_t(reply, "KernelLimit", c->kernel_limit_bw)) < 0 ||
 	    (r = append_t(reply, "Reserved", c->reserved_bw)) < 0 || (r = append_t(reply, "Foreign", c->foreign_bw)) < 0 ||
-	    (r = append_t(reply, "Prepared", c->prepared_bw)) < 0 || (r = append_u(reply, "Reservations", (uint32_t)manager_ledger(m)->n)) < 0 ||
+	    (r = append_t(reply, "Prepared", c->prepared_bw)) < 0 || (r = append_u(reply, "Reservations", c->reservations)) < 0 ||
 	    (r = append_largest(reply, c)) < 0)
 		return r;
 	return sd_bus_message_close_container(reply);
@@ -353,20 +394,21 @@ static int method_capacity(sd_bus_message *msg, void *userdata, sd_bus_error *re
 {
 	struct manager *m = bus_manager(userdata);
 	sd_bus_message *reply = NULL;
-	struct capacity c;
 	int r;
 
 	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, method_capacity, userdata, reterr);
 	if (r != 0)
 		return r;
-	r = manager_capacity(m, &c);
-	if (r < 0)
-		return bus_fail(reterr, r, NULL);
 	r = sd_bus_message_new_method_return(msg, &reply);
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-	if (r >= 0)
-		r = append_capacity(reply, m, &c);
+	for (size_t i = 0; r >= 0 && i < manager_places(m); i++) {
+		_cleanup_(capacity_done) struct capacity c = { 0 };
+
+		r = manager_capacity(m, i, &c);
+		if (r >= 0)
+			r = append_capacity(reply, &c);
+	}
 	if (r >= 0)
 		r = sd_bus_message_close_container(reply);
 	if (r >= 0)
@@ -539,6 +581,10 @@ const sd_bus_vtable bus_manager_vtable[] = {
 				method_reserve, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Check", SD_BUS_ARGS("s", domain, "a(stttt)", requests), SD_BUS_RESULT("a{sv}", verdict),
 				method_check, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("ReserveWith", SD_BUS_ARGS("s", domain, "a(stttta{sv})", requests),
+				SD_BUS_RESULT("a{sv}", verdict), method_reserve, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("CheckWith", SD_BUS_ARGS("s", domain, "a(stttta{sv})", requests),
+				SD_BUS_RESULT("a{sv}", verdict), method_check, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("s", domain, "as", threads), SD_BUS_NO_RESULT, method_release, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("s", document, "t", ttl_nsec), SD_BUS_RESULT("s", token), bus_method_prepare, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Commit", SD_BUS_ARGS("s", token), SD_BUS_RESULT("a{sv}", verdict), bus_method_commit, OPEN),

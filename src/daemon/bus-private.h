@@ -22,7 +22,10 @@ const char *bus_error_name(enum vr_reason reason);
 
 /* bus-manager.c */
 int bus_append_verdict(sd_bus_message *reply, const struct verdict *verdict);
-/* Reads a(stttt); the caller frees. A budget of 0 is left for admission to refuse; a deadline of 0 is the period. */
+/*
+ * Reads a(stttt), or a(stttta{sv}) where the message has that; the caller frees. A budget of 0 is left for admission to refuse; a
+ * deadline of 0 is the period.
+ */
 int bus_read_items(sd_bus_message *msg, struct request_item **ret, size_t *ret_n, sd_bus_error *reterr);
 int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);
 int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr);

@@ -71,6 +71,7 @@ static const struct {
 	[VR_DRY_RUN] = { VIRTRK_ERROR_DRY_RUN },
 	[VR_NO_TOKEN] = { VIRTRK_ERROR_NO_TOKEN },
 	[VR_BAD_TTL] = { VIRTRK_ERROR_BAD_TTL },
+	[VR_BAD_CPU] = { VIRTRK_ERROR_BAD_CPU },
 };
 
 const char *bus_error_name(enum vr_reason reason)

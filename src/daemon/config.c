@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "cpulist.h"
 #include "json-keys.h"
 #include "json-strict.h"
 
@@ -75,7 +76,14 @@ static int member_read(const struct context *c, size_t i, const char *key, struc
 		item->soft = json_object_get_boolean(value);
 		return 0;
 	}
-	return bad(c, "%s: reservations[%zu].%s: unknown key (known: thread, budget, period, deadline, soft)",
+	if (strcmp(key, "cpus") == 0) {
+		const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
+
+		if (cpulist_parse(text, &item->cpus) < 0 || CPU_COUNT(&item->cpus) == 0)
+			return bad(c, "%s: reservations[%zu].cpus: expected a list of CPUs such as \"2\" or \"2-3,5\"", c->name, i);
+		return 0;
+	}
+	return bad(c, "%s: reservations[%zu].%s: unknown key (known: thread, budget, period, deadline, soft, cpus)",
 		   c->name, i, key);
 }
 

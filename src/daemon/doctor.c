@@ -231,12 +231,14 @@ static void check_cgroup(const struct regime *regime, struct finding *f)
 static void check_partitions(const struct regime *regime, struct finding *f)
 {
 	if (regime->partitions == YES && regime->remote_partitions == YES)
-		found(f, FINDING_OK, "CPUs can be set apart as partitions, also below other control groups (cpuset)");
+		found(f, FINDING_OK, "CPUs can be set apart for vCPUs of libvirt's domains, one each (virtrk reserve --cpu); at least one "
+		      "stays for everything else");
 	else if (regime->partitions == YES)
-		found(f, FINDING_NOTE, "CPUs can be set apart as partitions, but not below other control groups: that needs "
-		      "kernel 6.7, this is %s", regime->release);
+		found(f, FINDING_NOTE, "no CPU can be set apart for a vCPU: a partition below other control groups needs "
+		      "kernel 6.7, this is %s; all reservations share the root domain", regime->release);
 	else
-		found(f, FINDING_NOTE, "CPUs cannot be set apart as partitions: control groups of version 2 have no cpuset here");
+		found(f, FINDING_NOTE, "no CPU can be set apart for a vCPU: control groups of version 2 have no cpuset here; all "
+		      "reservations share the root domain");
 }
 
 static void check_preempt_rt(const struct regime *regime, struct finding *f)

@@ -63,7 +63,10 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 {
 	_cleanup_(freep) char *comm = NULL;
 	struct vrk_reservation reservation;
+	struct foreign_load *load;
 	struct sched_state s;
+	cpu_set_t affinity;
+	int r;
 
 	if (root->ops->sched_get(root, tid, &s) < 0 || s.policy != SCHED_DEADLINE_POLICY)
 		return 0;	/* gone, or not ours to read: then it is no DEADLINE thread that could hurt */
@@ -76,7 +79,14 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 		.deadline_ns = s.deadline_ns,
 		.period_ns = s.period_ns ? s.period_ns : s.deadline_ns,
 	};
-	return foreign_add(foreign, tid, comm ?: "?", &reservation);
+	r = foreign_add(foreign, tid, comm ?: "?", &reservation);
+	if (r >= 0 && root->ops->affinity_get(root, tid, &affinity) >= 0 && CPU_COUNT(&affinity) == 1) {
+		load = &foreign->loads[foreign->n - 1];
+		load->pinned = true;
+		while (!CPU_ISSET(load->cpu, &affinity))
+			load->cpu++;
+	}
+	return r;
 }
 
 static int process_look(const struct sysroot *root, pid_t pid, const struct ledger *ledger, struct foreign *foreign)

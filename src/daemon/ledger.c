@@ -24,6 +24,13 @@ static void promise_done(struct promise *promise)
 	promise->domain = NULL;
 }
 
+static void partition_done(struct partition *partition)
+{
+	free(partition->label);
+	free(partition->cgroup);
+	*partition = (struct partition){ 0 };
+}
+
 static bool promise_named(const struct promise *promise, const char *domain, const char *thread)
 {
 	return strcmp(promise->domain, domain) == 0 && strcmp(promise->thread, thread) == 0;
@@ -35,7 +42,10 @@ void ledger_done(struct ledger *ledger)
 
 	for (i = 0; i < ledger->n; i++)
 		promise_done(&ledger->promises[i]);
+	for (i = 0; i < ledger->n_partitions; i++)
+		partition_done(&ledger->partitions[i]);
 	free(ledger->promises);
+	free(ledger->partitions);
 	free(ledger->leavers);
 	*ledger = (struct ledger){ 0 };
 }
@@ -90,6 +100,11 @@ int ledger_copy(const struct ledger *ledger, struct ledger *ret)
 
 	for (i = 0; i < ledger->n; i++) {
 		r = ledger_append(&copy, &ledger->promises[i]);
+		if (r < 0)
+			return r;
+	}
+	for (i = 0; i < ledger->n_partitions; i++) {
+		r = ledger_add_partition(&copy, &ledger->partitions[i]);
 		if (r < 0)
 			return r;
 	}
@@ -191,6 +206,71 @@ nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns
 	rest = (rest + reservation->budget_ns - 1) / reservation->budget_ns;
 	rest += (unsigned __int128)reservation->period_ns + REST_GRACE_NS;
 	return rest < NSEC_MAX ? (nsec_t)rest : NSEC_MAX;
+}
+
+struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint64_t start_ticks)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		if (ledger->partitions[i].tid == tid && ledger->partitions[i].start_ticks == start_ticks)
+			return &ledger->partitions[i];
+	return NULL;
+}
+
+struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		if (ledger->partitions[i].cpu == cpu)
+			return &ledger->partitions[i];
+	return NULL;
+}
+
+struct promise *ledger_tenant(const struct ledger *ledger, const struct partition *partition)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n; i++)
+		if (ledger->promises[i].tid == partition->tid &&
+		    ledger->promises[i].start_ticks == partition->start_ticks)
+			return &ledger->promises[i];
+	return NULL;
+}
+
+/* The list is grown last, so that a failure leaves the ledger as it was. */
+int ledger_add_partition(struct ledger *ledger, const struct partition *partition)
+{
+	_cleanup_(freep) char *label = strdup(partition->label), *cgroup = strdup(partition->cgroup);
+	struct partition *grown;
+
+	if (!label || !cgroup)
+		return -ENOMEM;
+	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || ledger_partition_on(ledger, partition->cpu))
+		return -EEXIST;
+	grown = reallocarray(ledger->partitions, ledger->n_partitions + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	ledger->partitions = grown;
+	grown[ledger->n_partitions] = *partition;
+	grown[ledger->n_partitions].label = TAKE_PTR(label);
+	grown[ledger->n_partitions].cgroup = TAKE_PTR(cgroup);
+	ledger->n_partitions++;
+	return 0;
+}
+
+void ledger_remove_partition(struct ledger *ledger, pid_t tid, uint64_t start_ticks)
+{
+	struct partition *partition = ledger_partition(ledger, tid, start_ticks);
+	size_t at;
+
+	if (!partition)
+		return;
+	at = (size_t)(partition - ledger->partitions);
+	partition_done(partition);
+	ledger->n_partitions--;
+	memmove(partition, partition + 1, (ledger->n_partitions - at) * sizeof(*partition));
 }
 
 /* RESET_ON_FORK always: without it the kernel lets a SCHED_DEADLINE thread make no thread of its own (sched(7)). */

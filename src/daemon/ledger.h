@@ -36,9 +36,29 @@ struct leaver {
 	nsec_t until_ns;		/* CLOCK_MONOTONIC */
 };
 
+/*
+ * A CPU that is set apart for one thread: a cpuset partition on a cgroup of ours below the thread's own (apply-cpuset.c).
+ * It outlives its promise by rest_ns: the kernel counts the bandwidth of a thread that has left until then.
+ */
+struct partition {
+	char *label;			/* "vcpu0 of rt", for messages */
+	char *cgroup;			/* the thread's own, as libvirt made it */
+	pid_t tid;
+	uint64_t start_ticks;
+	uint32_t cpu;
+	uint64_t kept;			/* what was so before and has to stay: PARTITION_KEPT_* */
+	nsec_t rest_ns;
+};
+
+#define PARTITION_LEVELS_MAX   32
+#define PARTITION_KEPT_LEVEL(i) (1ULL << (i))	/* the CPU stands in cpuset.cpus.exclusive of the i-th directory of the path */
+#define PARTITION_KEPT_CONTROL (1ULL << 32)	/* the thread's cgroup hands cpuset on to its children */
+
 struct ledger {
 	struct promise *promises;
 	size_t n;
+	struct partition *partitions;
+	size_t n_partitions;
 	struct leaver *leavers;
 	size_t n_leavers;
 };
@@ -63,11 +83,19 @@ void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns);
  */
 nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns);
 
+int ledger_add_partition(struct ledger *ledger, const struct partition *partition);	/* copies; -EEXIST: CPU or thread has one */
+struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint64_t start_ticks);
+struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu);
+void ledger_remove_partition(struct ledger *ledger, pid_t tid, uint64_t start_ticks);
+/* The promise that a partition serves; NULL: it only waits for its end. */
+struct promise *ledger_tenant(const struct ledger *ledger, const struct partition *partition);
+
 /* The scheduler state that embodies a promise: SCHED_DEADLINE, RESET_ON_FORK, RECLAIM when soft. */
 void promise_sched_state(const struct promise *promise, struct sched_state *ret);
 
 enum step_kind {
 	STEP_SCHED,		/* policy and parameters of one thread */
+	STEP_PARTITION,		/* a CPU of its own for one thread */
 	_STEP_KIND_MAX,
 };
 
@@ -76,8 +104,12 @@ struct step {
 	pid_t tid;
 	uint64_t start_ticks;
 	char *label;			/* "vcpu0 of rt", for messages */
-	struct sched_state old;
+	struct sched_state old;		/* STEP_SCHED */
 	struct sched_state new;
+	bool make;			/* STEP_PARTITION: else it is removed; the rest as in struct partition */
+	char *cgroup;
+	uint32_t cpu;
+	uint64_t kept;
 	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
 };
 
@@ -91,7 +123,8 @@ int plan_add(struct plan *plan, const struct step *step);	/* copies, the label t
 
 /*
  * plan_diff() - from what is promised to what is wanted. Order: give back, then shrink, then grow, then take, so that the
- * kernel never has to hold more than the larger of both. O(n log n).
+ * kernel never has to hold more than the larger of both; partitions go behind what is given back, and come before what is taken.
+ * O(n log n), in partitions O(n^2).
  */
 int plan_diff(const struct ledger *have, const struct ledger *want, struct plan *ret);
 

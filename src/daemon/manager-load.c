@@ -67,23 +67,67 @@ int manager_load_foreign(struct manager *m, bool with_returning, const char *dom
 	return 0;
 }
 
-static bw_t reservations_bw(const struct ledger *ledger)
+size_t manager_places(const struct manager *m)
 {
-	bw_t sum = 0;
-
-	for (size_t i = 0; i < ledger->n; i++)
-		sum += vrk_bw(ledger->promises[i].reservation.budget_ns, ledger->promises[i].reservation.period_ns);
-	return sum;
+	return 1 + m->ledger.n_partitions;
 }
 
-int manager_capacity(struct manager *m, struct capacity *ret)
+void capacity_done(struct capacity *capacity)
+{
+	free(capacity->regime);
+	*capacity = (struct capacity) { 0 };
+}
+
+/* @apart NULL: what is shared. */
+static void capacity_sum(const struct manager *m, const struct foreign *foreign, const struct partition *apart,
+			 struct capacity *c)
+{
+	for (size_t i = 0; i < m->ledger.n; i++) {
+		const struct promise *p = &m->ledger.promises[i];
+
+		if (ledger_partition(&m->ledger, p->tid, p->start_ticks) != apart)
+			continue;
+		c->reserved_bw += vrk_bw(p->reservation.budget_ns, p->reservation.period_ns);
+		c->reservations++;
+	}
+	for (size_t i = 0; i < foreign->n; i++) {
+		const struct foreign_load *load = &foreign->loads[i];
+
+		if ((load->pinned ? ledger_partition_on(&m->ledger, load->cpu) : NULL) == apart)
+			c->foreign_bw += vrk_bw(load->reservation.budget_ns, load->reservation.period_ns);
+	}
+}
+
+static int capacity_describe(const struct manager *m, const struct partition *apart, const struct regime *regime,
+			     struct capacity *c)
+{
+	c->cpus = regime->online;
+	c->n_cpus = regime->n_cpus;
+	if (!apart) {
+		snprintf(c->name, sizeof(c->name), "%s", regime_kind_name(regime->kind));
+		c->regime = admit_regime_text(regime);
+		return c->regime ? 0 : -ENOMEM;
+	}
+	CPU_ZERO(&c->cpus);
+	CPU_SET(apart->cpu, &c->cpus);
+	c->n_cpus = 1;
+	snprintf(c->name, sizeof(c->name), "cpu%u", apart->cpu);
+	if (asprintf(&c->regime, "%s, %s, EDF", regime_kind_name(REGIME_EXCLUSIVE),
+		     ledger_tenant(&m->ledger, apart) ? apart->label : "nobody, given back in a moment") < 0)
+		c->regime = NULL;
+	return c->regime ? 0 : -ENOMEM;
+}
+
+int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 {
 	static const nsec_t periods[CAPACITY_PERIODS] = {
 		1 * NSEC_PER_MSEC,  5 * NSEC_PER_MSEC,	10 * NSEC_PER_MSEC,
 		20 * NSEC_PER_MSEC, 50 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC,
 	};
+	const struct partition *apart = place == 0 ? NULL : &m->ledger.partitions[place - 1];
+	_cleanup_(capacity_done) struct capacity c = { 0 };
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
-	struct capacity c = { 0 };
+	struct regime shared;
 	struct vrk_host host;
 	bw_t lost;
 	int r;
@@ -91,25 +135,29 @@ int manager_capacity(struct manager *m, struct capacity *ret)
 	r = manager_load_foreign(m, false, NULL, NULL, 0, &foreign);
 	if (r < 0)
 		return r;
+	admit_shared(&m->regime, &m->ledger, &shared);
+	r = capacity_describe(m, apart, &shared, &c);
+	if (r < 0)
+		return r;
 	admit_host(&m->regime, &host);
-	c.reserved_bw = reservations_bw(&m->ledger);
-	for (size_t i = 0; i < foreign.n; i++)
-		c.foreign_bw += vrk_bw(foreign.loads[i].reservation.budget_ns, foreign.loads[i].reservation.period_ns);
-	c.prepared_bw = manager_prepared_bw(m);
+	capacity_sum(m, &foreign, apart, &c);
+	c.prepared_bw = apart ? 0 : manager_prepared_bw(m);
 	c.foreign_bw -= c.prepared_bw;		/* it is among the loads, but nobody's yet */
 	c.kernel_used_bw = c.reserved_bw + c.foreign_bw;
 	if (host.fair_budget_ns)
-		c.kernel_used_bw += host.cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);
-	if (manager_lost(m, &lost) >= 0)
+		c.kernel_used_bw += c.n_cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);
+	if (!apart && manager_lost(m, &lost) >= 0)
 		c.kernel_used_bw += lost;
-	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED
-								     : host.kernel_limit_bw * host.cpus;
+	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED : host.kernel_limit_bw * c.n_cpus;
 	for (size_t i = 0; i < CAPACITY_PERIODS; i++) {
 		c.period_ns[i] = periods[i];
+		if (apart)
+			continue;	/* one CPU serves one thread: no second one */
 		r = admit_largest(&m->regime, &m->ledger, &foreign, periods[i], &c.largest_ns[i]);
 		if (r < 0)
 			return r;
 	}
 	*ret = c;
+	c = (struct capacity) { 0 };
 	return 0;
 }

@@ -72,6 +72,10 @@ struct manager {
 	size_t n_watched;
 	sd_event_source *watch_timer;
 	bw_t lost_told_bw;	/* of what the kernel has lost the log knows so much */
+	struct partition_watch *partition_watches;
+	size_t n_partition_watches;
+	sd_event_source *partition_timer;
+	cpu_set_t apart_ever;		/* CPUs that were in a partition of ours, ever since the daemon runs */
 	manager_listener listener;
 	void *listener_userdata;
 };
@@ -116,6 +120,22 @@ int manager_commit(struct manager *m, struct ledger *want, struct vr_error **ret
 
 /* Promises of threads that have ended: forgotten, told, and their bandwidth remembered as returning. */
 void manager_forget(struct manager *m, const struct promise *promise, const char *why);
+
+/*
+ * manager-partition.c. manager_place(): which item gets which CPU for itself; @settled: as if partitions that end were gone already.
+ * -EAGAIN: one has to be waited for.
+ */
+int manager_place(struct manager *m, const struct vm *vm, bool settled, struct request_item *items, size_t n,
+		  struct vr_error **reterr);
+int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			    struct ledger *want, struct vr_error **reterr);
+int manager_partition_update(struct manager *m);
+const char *manager_partition_drift(const struct manager *m, const struct promise *promise);	/* "" = none */
+/* *expected: as seen last, becomes what is right now. */
+void manager_partition_affinity(const struct manager *m, const struct promise *promise, const cpu_set_t *now,
+				cpu_set_t *expected);
+void manager_partition_rest(const struct manager *m);	/* waits until all have rested; only at the end */
+void manager_partition_free(struct manager *m);
 
 /* manager-recover.c */
 int manager_recover(struct manager *m, struct vr_error **reterr);

@@ -140,10 +140,28 @@ static int duplicate_check(struct manager *m, const struct vm *vm, const struct 
 	return 0;
 }
 
+/* The request with its CPUs; for the caller to free. */
+static int items_place(struct manager *m, const struct vm *vm, bool settled, const struct request_item *items, size_t n,
+		       struct request_item **ret, struct vr_error **reterr)
+{
+	_cleanup_(freep) struct request_item *placed = calloc(n, sizeof(*placed));
+	int r;
+
+	if (!placed)
+		return -ENOMEM;
+	memcpy(placed, items, n * sizeof(*placed));
+	r = manager_place(m, vm, settled, placed, n, reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(placed);
+	return 0;
+}
+
 int manager_check(struct manager *m, const char *domain, const struct request_item *items, size_t n,
 		  struct verdict *ret, struct vr_error **reterr)
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
+	_cleanup_(freep) struct request_item *placed = NULL;
 	struct vm *vm;
 	int r;
 
@@ -151,10 +169,12 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 	if (r >= 0)
 		r = request_check(m, vm, items, n, reterr);
 	if (r >= 0)
+		r = items_place(m, vm, true, items, n, &placed, reterr);
+	if (r >= 0)
 		r = manager_load_foreign(m, false, domain, items, n, &foreign);
 	if (r < 0)
 		return r;
-	return admit_decide(&m->regime, &m->ledger, &foreign, domain, items, n, ret);
+	return admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, ret);
 }
 
 /* ---- commit ---- */
@@ -215,7 +235,7 @@ static int want_make(struct manager *m, const struct vm *vm, const struct reques
 					    r == -ESRCH ? "it has ended" : strerror(-r));
 		r = ledger_add(ret, &p);
 	}
-	return r;
+	return r < 0 ? r : manager_want_partitions(m, vm, items, n, ret, reterr);
 }
 
 /*
@@ -257,7 +277,7 @@ static void returning_add_replaced(struct manager *m, const struct ledger *befor
 		const struct promise *old = &before->promises[i];
 		const struct promise *new = ledger_find(&m->ledger, old->domain, old->thread);
 
-		if (!new)
+		if (!new || ledger_partition(&m->ledger, old->tid, old->start_ticks))
 			continue;
 		if (vrk_bw(new->reservation.budget_ns, new->reservation.period_ns) <
 		    vrk_bw(old->reservation.budget_ns, old->reservation.period_ns))
@@ -311,6 +331,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(freep) struct request_item *placed = NULL;
 	struct vm *vm;
 	int r;
 
@@ -320,15 +341,17 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r >= 0)
 		r = duplicate_check(m, vm, items, n, reterr);
 	if (r >= 0)
+		r = items_place(m, vm, m->options.dry_run, items, n, &placed, reterr);
+	if (r >= 0)
 		r = manager_load_foreign(m, true, domain, items, n, &foreign);
 	if (r >= 0)
-		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, items, n, verdict);
+		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, verdict);
 	if (r < 0)
 		return r;
 	if (!verdict->analysis.ok && m->n_returning > 0) {
 		foreign.n -= m->n_returning;	/* they were added last */
 		verdict_done(verdict);
-		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, items, n, verdict);
+		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, verdict);
 		if (r < 0)
 			return r;
 		if (verdict->analysis.ok)
@@ -339,7 +362,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	r = rest_check(m, domain, items, n, reterr);
 	if (r < 0)
 		return r;
-	r = reserve_apply(m, vm, items, n, &err);
+	r = reserve_apply(m, vm, placed, n, &err);
 	if (r == -EBUSY && returning_until(m) > 0)
 		return -EAGAIN;
 	if (r < 0 && reterr)
@@ -497,7 +520,8 @@ void manager_forget(struct manager *m, const struct promise *promise, const char
 
 	if (!domain)
 		return;
-	returning_add(m, &p.reservation);
+	if (!ledger_partition(&m->ledger, p.tid, p.start_ticks))	/* that CPU is not given to others before it has rested */
+		returning_add(m, &p.reservation);
 	monitor_unwatch(m->monitor, p.tid);
 	ledger_remove(&m->ledger, domain, p.thread);
 	if (m->state) {
@@ -596,7 +620,8 @@ int manager_release(struct manager *m, const char *domain, const char *const *th
 
 		if (ledger_find(&m->ledger, p->domain, p->thread))
 			continue;
-		returning_add(m, &p->reservation);
+		if (!ledger_partition(&m->ledger, p->tid, p->start_ticks))
+			returning_add(m, &p->reservation);
 		log_line(LOG_INFO, &(struct log_about) { MSG_RELEASED, domain, p->thread }, "%s of %s is released",
 			 p->thread, domain);
 		manager_tell(m, &(struct manager_event) { .kind = MANAGER_RELEASED, .domain = domain,

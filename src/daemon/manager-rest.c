@@ -97,7 +97,7 @@ int manager_lost(struct manager *m, bw_t *ret)
 	bw_t booked, explained;
 	int r;
 
-	if (m->regime.kind != REGIME_ROOT_DOMAIN)
+	if (m->regime.kind != REGIME_ROOT_DOMAIN || m->ledger.n_partitions > 0)
 		return -EOPNOTSUPP;		/* each partition has books of its own */
 	r = foreign_booked(m->root, &booked);
 	if (r >= 0)

@@ -41,12 +41,13 @@ static struct watched *watched_find(const struct manager *m, pid_t tid)
 
 const char *manager_drift(const struct manager *m, const struct promise *promise)
 {
+	const char *partition = manager_partition_drift(m, promise);	/* first: the affinity only follows it */
 	const struct watched *w = watched_find(m, promise->tid);
 
-	for (size_t i = 0; w && i < _DRIFT_MAX; i++)
+	for (size_t i = 0; w && !partition[0] && i < _DRIFT_MAX; i++)
 		if (w->drift[i][0])
 			return w->drift[i];
-	return "";
+	return partition;
 }
 
 static void state_format(char *buf, size_t size, const struct sched_state *s)
@@ -363,6 +364,7 @@ static void thread_look(struct manager *m, const struct promise *p)
 		w->affinity = s.affinity;
 		w->affinity_known = true;
 	}
+	manager_partition_affinity(m, p, &s.affinity, &w->affinity);
 	missed_handle(m, p, w, &s);
 	if (s.now.policy == SCHED_DEADLINE) {	/* whoever brought it back: nothing waits any more */
 		w->back_ns = 0;
@@ -471,5 +473,6 @@ int manager_watch_update(struct manager *m)
 		if (r < 0 && r != -ESRCH)
 			return r;
 	}
-	return timer_update(m);
+	r = manager_partition_update(m);
+	return r < 0 ? r : timer_update(m);
 }

@@ -288,10 +288,19 @@ int manager_start(struct manager *m, struct vr_error **reterr)
 static void release_everything(struct manager *m)
 {
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(ledger_done) struct ledger copy = { 0 };
 	struct ledger nothing = { 0 };
 	int r;
 
-	r = manager_commit(m, &nothing, &err);
+	r = ledger_copy(&m->ledger, &copy);
+	for (size_t i = copy.n; i > 0; i--)	/* partitions stay until their threads have rested */
+		ledger_remove(&copy, copy.promises[i - 1].domain, copy.promises[i - 1].thread);
+	if (r >= 0)
+		r = manager_commit(m, &copy, &err);
+	if (r >= 0 && m->ledger.n_partitions > 0) {
+		manager_partition_rest(m);
+		r = manager_commit(m, &nothing, &err);
+	}
 	if (r < 0)
 		log_error("cannot give everything back: %s", err && err->text ? err->text : strerror(-r));
 }
@@ -302,9 +311,10 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	manager_waiting_free(m);
 	manager_prepared_free(m);
-	if (m->state && m->options.release_on_exit && m->ledger.n > 0)
+	if (m->state && m->options.release_on_exit && (m->ledger.n > 0 || m->ledger.n_partitions > 0))
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);
+	manager_partition_free(m);
 	source_libvirt_free(m->source_libvirt);
 	source_proc_free(m->source_proc);
 	monitor_free(m->monitor);

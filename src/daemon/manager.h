@@ -39,6 +39,8 @@ bool manager_dry_run(const struct manager *manager);
 const struct regime *manager_regime(const struct manager *manager);
 const struct vm_table *manager_vms(const struct manager *manager);
 const struct ledger *manager_ledger(const struct manager *manager);
+/* Where it may run: its own CPU, or those that are shared. */
+void manager_cpus(const struct manager *manager, const struct promise *promise, cpu_set_t *ret);
 /* "" or what somebody else made of the thread, as found at the last look. */
 const char *manager_drift(const struct manager *manager, const struct promise *promise);
 
@@ -85,6 +87,11 @@ int manager_sample(struct manager *manager, const struct promise *promise, struc
 #define CAPACITY_PERIODS 6
 
 struct capacity {
+	char name[24];		/* "root-domain": the CPUs that are shared; "cpu2": one that is set apart */
+	char *regime;		/* as in a verdict */
+	cpu_set_t cpus;
+	uint32_t n_cpus;
+	uint32_t reservations;
 	bw_t kernel_used_bw;	/* promises, fair servers, foreign threads, and what it has lost, as the kernel adds them */
 	bw_t kernel_limit_bw;	/* of the whole root domain; VRK_BW_UNLIMITED */
 	bw_t reserved_bw;
@@ -94,7 +101,9 @@ struct capacity {
 	nsec_t largest_ns[CAPACITY_PERIODS];	/* budget of one more vCPU with that period */
 };
 
-int manager_capacity(struct manager *manager, struct capacity *ret);
+size_t manager_places(const struct manager *manager);	/* how many sets of CPUs there are; the shared ones are the first */
+int manager_capacity(struct manager *manager, size_t place, struct capacity *ret);
+void capacity_done(struct capacity *capacity);
 
 /* What happened, for bus signals. Strings are valid during the call. */
 enum manager_event_kind {

@@ -26,12 +26,18 @@ struct pair {
 	enum phase phase;
 };
 
+static void step_clear(struct step *step)
+{
+	free(step->label);
+	free(step->cgroup);
+}
+
 void plan_done(struct plan *plan)
 {
 	size_t i;
 
 	for (i = 0; i < plan->n; i++)
-		free(plan->steps[i].label);
+		step_clear(&plan->steps[i]);
 	free(plan->steps);
 	*plan = (struct plan){ 0 };
 }
@@ -39,9 +45,10 @@ void plan_done(struct plan *plan)
 int plan_add(struct plan *plan, const struct step *step)
 {
 	_cleanup_(freep) char *label = strdup(step->label);
+	_cleanup_(freep) char *cgroup = step->cgroup ? strdup(step->cgroup) : NULL;
 	struct step *grown;
 
-	if (!label)
+	if (!label || (step->cgroup && !cgroup))
 		return -ENOMEM;
 	grown = reallocarray(plan->steps, plan->n + 1, sizeof(*grown));
 	if (!grown)
@@ -49,6 +56,7 @@ int plan_add(struct plan *plan, const struct step *step)
 	plan->steps = grown;
 	grown[plan->n] = *step;
 	grown[plan->n].label = TAKE_PTR(label);
+	grown[plan->n].cgroup = TAKE_PTR(cgroup);
 	plan->n++;
 	return 0;
 }
@@ -168,9 +176,47 @@ static int plan_add_pair(struct plan *plan, const struct pair *pair)
 	return plan_add(plan, &step);
 }
 
+/* The partitions of @some that @other does not have. */
+static int plan_add_partitions(struct plan *plan, const struct ledger *some, const struct ledger *other, bool make)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < some->n_partitions; i++) {
+		const struct partition *p = &some->partitions[i];
+		const struct step step = {
+			.kind = STEP_PARTITION, .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label,
+			.make = make, .cgroup = p->cgroup, .cpu = p->cpu, .kept = p->kept,
+		};
+
+		if (ledger_partition(other, p->tid, p->start_ticks))
+			continue;
+		r = plan_add(plan, &step);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The pairs of one phase, which stand together. */
+static int plan_add_phase(struct plan *plan, const struct pair *pairs, size_t n, enum phase phase)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < n; i++) {
+		if (pairs[i].phase != phase)
+			continue;
+		r = plan_add_pair(plan, &pairs[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int plan_diff(const struct ledger *have, const struct ledger *want, struct plan *ret)
 {
-	size_t i, n = have->n + want->n;
+	size_t n = have->n + want->n;
 	_cleanup_(freep) struct entry *entries = calloc(n + 1, sizeof(*entries));
 	_cleanup_(freep) struct pair *pairs = calloc(n + 1, sizeof(*pairs));
 	_cleanup_(plan_done) struct plan plan = { 0 };
@@ -181,11 +227,19 @@ int plan_diff(const struct ledger *have, const struct ledger *want, struct plan 
 	entries_fill(entries, have, want);
 	n = pairs_fill(pairs, entries, n);
 	qsort(pairs, n, sizeof(*pairs), pair_compare_qsort);
-	for (i = 0; i < n; i++) {
-		r = plan_add_pair(&plan, &pairs[i]);
-		if (r < 0)
-			return r;
-	}
+	r = plan_add_phase(&plan, pairs, n, PHASE_GIVE_BACK);
+	if (r >= 0)
+		r = plan_add_partitions(&plan, have, want, false);
+	if (r >= 0)
+		r = plan_add_phase(&plan, pairs, n, PHASE_SHRINK);
+	if (r >= 0)
+		r = plan_add_phase(&plan, pairs, n, PHASE_GROW);
+	if (r >= 0)
+		r = plan_add_partitions(&plan, want, have, true);
+	if (r >= 0)
+		r = plan_add_phase(&plan, pairs, n, PHASE_TAKE);
+	if (r < 0)
+		return r;
 
 	*ret = plan;
 	plan = (struct plan){ 0 };

@@ -31,6 +31,7 @@ struct regime {
 	uint32_t n_cpus;		/* CPUs of the root domain that reservations share */
 	enum tristate smt;
 	enum cgroup_mode cgroup;
+	char cgroup_path[256];		/* where version 2 is mounted; "" */
 	enum tristate partitions;	/* cgroup v2 cpuset controller with cpuset.cpus.partition */
 	enum tristate remote_partitions;	/* cpuset.cpus.exclusive (>= 6.7) */
 	int64_t rt_runtime_us;		/* -1 = no limit */

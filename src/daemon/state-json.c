@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state.json as text: one object {version, boot_id, promises: [...], left: [...], plan: [...]}. Times in ns, policies and flags as
+ * state.json as text: one object {version, boot_id, promises: [...], partitions: [...], left: [...], plan: [...]}. Times in ns, policies and flags as
  * the kernel numbers them, since what cannot be named must still be restored.
  *
  * Reading is strict, because a wrong old value would be written into the kernel: unknown, doubled and missing keys,
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -25,7 +26,7 @@
 DEFINE_CLEANUP(struct json_object *, json_object_put)
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 
-enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_THREAD, FIELD_TEXT, FIELD_STEP_KIND, FIELD_SCHED };
+enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_THREAD, FIELD_TEXT, FIELD_DIRECTORY, FIELD_STEP_KIND, FIELD_SCHED };
 
 struct field {
 	const char *key;
@@ -78,6 +79,27 @@ static const struct field step_fields[] = {
 	OTHER(FIELD_SCHED, step, new, "new"),
 };
 
+static const struct field partition_step_fields[] = {
+	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
+	NUMBER(step, tid, "tid", 1, INT32_MAX),
+	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
+	OTHER(FIELD_TEXT, step, label, "label"),
+	OTHER(FIELD_BOOL, step, make, "make"),
+	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
+	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
+	NUMBER(step, kept, "kept", 0, TIME_MAX),
+};
+
+static const struct field partition_fields[] = {
+	OTHER(FIELD_TEXT, partition, label, "label"),
+	OTHER(FIELD_DIRECTORY, partition, cgroup, "cgroup"),
+	NUMBER(partition, tid, "tid", 1, INT32_MAX),
+	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
+	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
+	NUMBER(partition, kept, "kept", 0, TIME_MAX),
+	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
+};
+
 static const struct field leaver_fields[] = {
 	NUMBER(leaver, tid, "tid", 1, INT32_MAX),
 	NUMBER(leaver, start_ticks, "start_ticks", 0, TIME_MAX),
@@ -86,8 +108,18 @@ static const struct field leaver_fields[] = {
 
 static const char *const step_kind_names[] = {
 	[STEP_SCHED] = "sched",
+	[STEP_PARTITION] = "partition",
 };
 static_assert(ARRAY_SIZE(step_kind_names) == _STEP_KIND_MAX, "a name for each kind of step");
+
+static const struct {
+	const struct field *fields;
+	size_t n;
+} steps_fields[] = {
+	[STEP_SCHED] = { step_fields, ARRAY_SIZE(step_fields) },
+	[STEP_PARTITION] = { partition_step_fields, ARRAY_SIZE(partition_step_fields) },
+};
+static_assert(ARRAY_SIZE(steps_fields) == _STEP_KIND_MAX, "the fields of each kind of step");
 
 /* Where the reader is, for its messages: "promises[1].before". */
 struct place {
@@ -122,6 +154,15 @@ static const char *text_of(struct json_object *value)
 	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 
 	return text && *text && strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
+}
+
+/* Absolute and plain, since files in it will be written: nothing that leads up again. */
+static bool directory_of(struct json_object *value)
+{
+	const char *text = text_of(value);
+
+	return text && text[0] == '/' && text[1] && strlen(text) < PATH_MAX / 2 && !strstr(text, "//") && !strstr(text, "/.") &&
+	       text[strlen(text) - 1] != '/' && !strchr(text, '\n');
 }
 
 static int thread_read(const struct place *place, const struct field *field, struct json_object *value, char *out)
@@ -174,6 +215,11 @@ static int field_read(const struct place *place, const struct field *field, stru
 		if (!text_of(value))
 			return bad(place, "%s.%s: expected a text that is not empty", place->path, field->key);
 		*(const char **)out = text_of(value);	/* borrowed from @value: copied when the whole entry is added */
+		return 0;
+	case FIELD_DIRECTORY:
+		if (!directory_of(value))
+			return bad(place, "%s.%s: no path of a directory", place->path, field->key);
+		*(const char **)out = text_of(value);
 		return 0;
 	case FIELD_STEP_KIND:
 		return step_kind_read(place, field, value, out);
@@ -234,12 +280,32 @@ static int step_read(const struct place *place, struct json_object *value, void 
 {
 	struct plan *plan = out;
 	struct step step = { 0 };
+	struct json_object *kind = NULL;
 	int r;
 
-	r = object_read(place, value, step_fields, ARRAY_SIZE(step_fields), &step);
+	if (json_object_is_type(value, json_type_object) && json_object_object_get_ex(value, "kind", &kind)) {
+		r = step_kind_read(place, &step_fields[0], kind, &step.kind);
+		if (r < 0)
+			return r;
+	}
+	r = object_read(place, value, steps_fields[step.kind].fields, steps_fields[step.kind].n, &step);
 	if (r < 0)
 		return r;
 	return plan_add(plan, &step);
+}
+
+static int partition_read(const struct place *place, struct json_object *value, void *out)
+{
+	struct partition partition = { 0 };
+	int r;
+
+	r = object_read(place, value, partition_fields, ARRAY_SIZE(partition_fields), &partition);
+	if (r < 0)
+		return r;
+	r = ledger_add_partition(out, &partition);
+	if (r == -EEXIST)
+		return bad(place, "%s: this thread, or this CPU, stands here before", place->path);
+	return r;
 }
 
 static int leaver_read(const struct place *place, struct json_object *value, void *out)
@@ -284,7 +350,7 @@ static int entries_read(const struct place *place, struct json_object *document,
 static int document_read(const struct place *place, struct json_object *document, struct ledger *ledger,
 			 struct plan *plan)
 {
-	static const char *const keys[] = { "version", "boot_id", "promises", "left", "plan" };
+	static const char *const keys[] = { "version", "boot_id", "promises", "partitions", "left", "plan" };
 	char shown[JSON_KEY_STRLEN];
 	struct json_object *version;
 	size_t i;
@@ -305,6 +371,8 @@ static int document_read(const struct place *place, struct json_object *document
 	if (!text_of(json_object_object_get(document, "boot_id")))
 		return bad(place, "boot_id: expected a text that is not empty");
 	r = entries_read(place, document, "promises", promise_read, ledger);
+	if (r >= 0 && json_object_object_get_ex(document, "partitions", NULL))	/* not written when there are none */
+		r = entries_read(place, document, "partitions", partition_read, ledger);
 	if (r >= 0 && json_object_object_get_ex(document, "left", NULL))	/* earlier versions did not write it */
 		r = entries_read(place, document, "left", leaver_read, ledger);
 	return r < 0 ? r : entries_read(place, document, "plan", step_read, plan);
@@ -393,6 +461,7 @@ static struct json_object *field_compose(const struct field *field, const void *
 	case FIELD_THREAD:
 		return json_object_new_string(in);
 	case FIELD_TEXT:
+	case FIELD_DIRECTORY:
 		return json_object_new_string(*(const char *const *)in);
 	case FIELD_STEP_KIND:
 		return json_object_new_string(step_kind_names[*(const enum step_kind *)in]);
@@ -437,6 +506,25 @@ static struct json_object *array_compose(const struct field *fields, size_t n_fi
 	return TAKE_PTR(array);
 }
 
+static struct json_object *plan_compose(const struct plan *plan)
+{
+	_cleanup_(json_object_putp) struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; array && plan && i < plan->n; i++) {
+		const struct step *step = &plan->steps[i];
+		struct json_object *entry = object_compose(steps_fields[step->kind].fields, steps_fields[step->kind].n, step);
+
+		if (!entry)
+			return NULL;
+		if (json_object_array_add(array, entry) < 0) {
+			json_object_put(entry);
+			return NULL;
+		}
+	}
+	return TAKE_PTR(array);
+}
+
 int state_compose(const struct ledger *ledger, const struct plan *plan, const char *boot_id, char **ret)
 {
 	_cleanup_(json_object_putp) struct json_object *document = json_object_new_object();
@@ -451,13 +539,15 @@ int state_compose(const struct ledger *ledger, const struct plan *plan, const ch
 	    member_add(document, "promises",
 		       array_compose(promise_fields, ARRAY_SIZE(promise_fields), ledger->promises, ledger->n,
 				     sizeof(*ledger->promises))) < 0 ||
+	    (ledger->n_partitions > 0 &&
+	     member_add(document, "partitions",
+			array_compose(partition_fields, ARRAY_SIZE(partition_fields), ledger->partitions, ledger->n_partitions,
+				      sizeof(*ledger->partitions))) < 0) ||
 	    (ledger->n_leavers > 0 &&
 	     member_add(document, "left",
 			array_compose(leaver_fields, ARRAY_SIZE(leaver_fields), ledger->leavers, ledger->n_leavers,
 				      sizeof(*ledger->leavers))) < 0) ||
-	    member_add(document, "plan",
-		       array_compose(step_fields, ARRAY_SIZE(step_fields), plan ? plan->steps : NULL,
-				     plan ? plan->n : 0, sizeof(struct step))) < 0)
+	    member_add(document, "plan", plan_compose(plan)) < 0)
 		return -ENOMEM;
 	text = json_object_to_json_string_length(document, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE,
 						 &size);

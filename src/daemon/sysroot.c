@@ -546,6 +546,8 @@ int sysroot_write(const struct sysroot *root, const char *path, const char *text
 	size_t size = strlen(text);
 	ssize_t n;
 
+	if (root->ops->write)
+		return root->ops->write(root, path, text);
 	fd = open_file(root, path, O_WRONLY | O_TRUNC);
 	if (fd < 0)
 		return fd;
@@ -553,6 +555,45 @@ int sysroot_write(const struct sysroot *root, const char *path, const char *text
 	if (n < 0)
 		return -errno;
 	return (size_t)n == size ? 0 : -EIO;
+}
+
+/* The directory in which the last component of @path stands, and that component. */
+static int parent_open(const struct sysroot *root, const char *path, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+
+	if (!slash || slash[1] == '\0' || (size_t)(slash - path) >= sizeof(parent) - 1)
+		return -EINVAL;
+	snprintf(parent, sizeof(parent), "%.*s/", (int)(slash - path), path);
+	*ret_name = slash + 1;
+	return sysroot_open(root, parent, O_RDONLY | O_DIRECTORY);
+}
+
+int sysroot_mkdir(const struct sysroot *root, const char *path)
+{
+	_cleanup_(closep) int fd = -EBADF;
+	const char *name;
+
+	if (root->ops->mkdir)
+		return root->ops->mkdir(root, path);
+	fd = parent_open(root, path, &name);
+	if (fd < 0)
+		return fd;
+	return mkdirat(fd, name, 0755) < 0 ? -errno : 0;
+}
+
+int sysroot_rmdir(const struct sysroot *root, const char *path)
+{
+	_cleanup_(closep) int fd = -EBADF;
+	const char *name;
+
+	if (root->ops->rmdir)
+		return root->ops->rmdir(root, path);
+	fd = parent_open(root, path, &name);
+	if (fd < 0)
+		return fd;
+	return unlinkat(fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 int sysroot_opendir(const struct sysroot *root, const char *path, DIR **ret)

@@ -46,6 +46,10 @@ struct sysroot_ops {
 	int (*sched_set)(const struct sysroot *root, pid_t tid, const struct sched_state *state);
 	int (*affinity_get)(const struct sysroot *root, pid_t tid, cpu_set_t *ret);
 	int (*affinity_set)(const struct sysroot *root, pid_t tid, const cpu_set_t *set);
+	/* What changes files: NULL is what sysroot_write() and the others do by themselves. */
+	int (*write)(const struct sysroot *root, const char *path, const char *text);
+	int (*mkdir)(const struct sysroot *root, const char *path);
+	int (*rmdir)(const struct sysroot *root, const char *path);
 };
 
 struct sysroot {
@@ -66,6 +70,8 @@ int sysroot_readf(const struct sysroot *root, char **ret, const char *fmt, ...) 
 int sysroot_read_u64(const struct sysroot *root, const char *path, uint64_t *ret);
 int sysroot_read_i64(const struct sysroot *root, const char *path, int64_t *ret);
 int sysroot_write(const struct sysroot *root, const char *path, const char *text);
+int sysroot_mkdir(const struct sysroot *root, const char *path);	/* 0755 */
+int sysroot_rmdir(const struct sysroot *root, const char *path);
 int sysroot_open(const struct sysroot *root, const char *path, int flags);	/* fd or -errno */
 int sysroot_opendir(const struct sysroot *root, const char *path, DIR **ret);
 bool sysroot_exists(const struct sysroot *root, const char *path);

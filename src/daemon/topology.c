@@ -384,6 +384,8 @@ static int cgroups_read(const struct sysroot *root, struct regime *regime)
 		regime->cgroup = mounts.v2 ? CGROUP_HYBRID : CGROUP_V1;
 	else
 		regime->cgroup = mounts.v2 ? CGROUP_V2 : CGROUP_NONE;
+	if (mounts.v2_path)
+		snprintf(regime->cgroup_path, sizeof(regime->cgroup_path), "%s", mounts.v2_path);
 	regime->partitions = partitions_read(root, mounts.v2_path);
 	regime->remote_partitions = regime->partitions == YES ? release_reaches(regime->release, 6, 7) :
 								regime->partitions;

@@ -12,7 +12,9 @@ src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/ge
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
-src/daemon/admit.*                  | admit.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h             |
+src/daemon/admit.*                  | admit.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
+src/daemon/partition-look.*         | partition.h cpulist.h sysroot.h                                                  |
+src/daemon/partition.*              | partition.h admit.h                                                              |
 src/daemon/foreign.*                | foreign.h admit.h ledger.h regime.h sysroot.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/ledger.c                 | ledger.h                                                                         |
 src/daemon/plan.*                   | plan.h ledger.h                                                                  |
@@ -34,7 +36,7 @@ src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h               
 src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
 src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h virtrk/units.h            |
-src/daemon/config.*                 | json-strict.h config.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
+src/daemon/config.*                 | json-strict.h config.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
 src/daemon/state-json.*             | json-strict.h state-json.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json

@@ -166,25 +166,38 @@ static int verdict_reply(sd_bus_message *msg, bool fits, uint32_t index)
 		"RepairDeadlineNSec", "t", (uint64_t)(fits ? 0 : MS(10)));
 }
 
-/* Reads a(stttt); prints each request on stderr, so that a test sees what arrived. */
+/* Reads a(stttt), or with options a(stttta{sv}) that holds CPUs or nothing; prints each request on stderr, so that a test sees what arrived. */
 static int requests_read(sd_bus_message *msg, bool *ret_fits)
 {
-	const char *thread;
+	bool options = strstr(sd_bus_message_get_signature(msg, true), "a{sv}");
 	uint64_t budget, period, deadline, flags;
-	int r = sd_bus_message_enter_container(msg, 'a', "(stttt)");
+	const char *thread, *key, *cpus;
+	int r = sd_bus_message_enter_container(msg, 'a', options ? "(stttta{sv})" : "(stttt)");
 
 	*ret_fits = true;
-	while (r >= 0 && (r = sd_bus_message_read(msg, "(stttt)", &thread, &budget, &period, &deadline, &flags)) > 0) {
-		fprintf(stderr, "request %s %ju %ju %ju %ju\n", thread, (uintmax_t)budget, (uintmax_t)period,
+	while (r >= 0 && (r = sd_bus_message_enter_container(msg, 'r', options ? "stttta{sv}" : "stttt")) > 0) {
+		r = sd_bus_message_read(msg, "stttt", &thread, &budget, &period, &deadline, &flags);
+		if (r < 0)
+			return r;
+		fprintf(stderr, "request %s %ju %ju %ju %ju", thread, (uintmax_t)budget, (uintmax_t)period,
 			(uintmax_t)deadline, (uintmax_t)flags);
+		if (options)
+			r = sd_bus_message_enter_container(msg, 'a', "{sv}");
+		while (options && r >= 0 && (r = sd_bus_message_read(msg, "{sv}", &key, "s", &cpus)) > 0)
+			fprintf(stderr, " %s=%s", key, cpus);
+		if (options && r >= 0)
+			r = sd_bus_message_exit_container(msg);
+		fputc('\n', stderr);
 		*ret_fits &= budget < MS(9);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(msg);
 	}
 	return r;
 }
 
 static int method_reserve_or_check(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 {
-	bool check = strcmp(sd_bus_message_get_member(msg), "Check") == 0, fits;
+	bool check = strncmp(sd_bus_message_get_member(msg), "Check", 5) == 0, fits;
 	struct fake *fake = userdata;
 	const char *domain;
 	int r = sd_bus_message_read(msg, "s", &domain);
@@ -422,6 +435,8 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_METHOD("GetDomain", "s", "o", method_get_domain, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Reserve", "sa(stttt)", "a{sv}", method_reserve_or_check, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Check", "sa(stttt)", "a{sv}", method_reserve_or_check, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("ReserveWith", "sa(stttta{sv})", "a{sv}", method_reserve_or_check, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("CheckWith", "sa(stttta{sv})", "a{sv}", method_reserve_or_check, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Release", "sas", NULL, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Capacity", NULL, "aa{sv}", method_capacity, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("Doctor", NULL, "a(ssss)", method_doctor, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -24,6 +24,14 @@ check "reserve: all kinds" "heard virtrk reserve rt --iothread 1 --emulator --vh
 	"^iothread1 emulator vhost0 vcpu3 vcpu1$"
 check "reserve: the order of options is free" "heard virtrk --period 10ms reserve --budget 4ms rt --vcpu 0" 0 "^request vcpu0 4000000 10000000 0 0$"
 check "reserve: fractions" "heard virtrk reserve rt --vcpu 0 --budget 2.5ms --period 0.01s" 0 "^request vcpu0 2500000 10000000 0 0$"
+check "reserve: a CPU of its own" "heard virtrk reserve rt $one --cpu 2" 0 "^request vcpu0 4000000 10000000 0 0 CPUs=2$"
+check "reserve: each its own of a list" "heard virtrk reserve rt --vcpu 0-1 --budget 1ms --period 10ms --cpu 2-3,5 | paste -sd ' '" 0 "^request vcpu0 1000000 10000000 0 0 CPUs=2-3,5 request vcpu1 .* CPUs=2-3,5$"
+check "reserve: where it is, is told" "virtrk reserve rt $one --cpu 2" 0 "^reserved 4ms for vcpu0 of rt in every 10ms \(gfb; root-domain, 2 CPUs, global EDF\)$"
+check "check: a CPU of its own" "heard virtrk check rt $one --cpu 2" 0 "CPUs=2$"
+for cpu in x 2- 2,,3 -1 02; do
+	check "no list of CPUs: $cpu" "one_line virtrk reserve rt $one --cpu=$cpu" 2 "--cpu $cpu: not a list of numbers such as 2 or 2-3,5"
+done
+check "a range of CPUs that runs backwards" "one_line virtrk reserve rt $one --cpu 3-2" 2 "--cpu 3-2: the range 3-2 runs backwards"
 check "reserve --json" "virtrk reserve rt $one --json | jq -c '[.fits, .test, .index]'" 0 '^\[true,"gfb",0\]$'
 
 check "reserve: refused" "virtrk reserve rt --vcpu 0 --budget 9ms --period 10ms" 3 "^virtrk: does not fit: vcpu0 may be late"
@@ -101,8 +109,11 @@ BadState 1
 AlreadyRunning 1
 ReadBack 1
 DryRun 1
+BadCPU 1
+NoSuchToken 1
+BadTTL 2
 TABLE
-check "the table above has them all" "grep -c '^#define VIRTRK_ERROR_[A-OQ-Z]' '$SOURCE/include/virtrk/dbus.h'" 0 "^21$"
+check "the table above has them all" "grep -c '^#define VIRTRK_ERROR_[A-OQ-Z]' '$SOURCE/include/virtrk/dbus.h'" 0 "^24$"
 check "an error nobody knows" "one_line virtrk release raise-Novel" 1 "^virtrk: Release: the fake was asked to raise Novel$"
 check "the bus forbids it" "one_line virtrk reserve bus-AccessDenied $one" 1 "the bus does not let you do that \(Reserve\): be root"
 check "a method that is not there" "one_line virtrk reserve bus-UnknownMethod $one" 1 "virtrkd does not know Reserve: virtrk and virtrkd are of different versions"

@@ -136,8 +136,89 @@ static void test_largest(void)
 	CHECK("largest", before > after && after > MS(4));
 }
 
+/* CPUs of their own: each is judged alone, and what is left for the others is less. */
+static void test_apart(void)
+{
+	struct regime regime = regime_make(4);
+	struct request_item items[] = { item_make("vcpu0", MS(85), MS(100)), item_make("vcpu1", MS(85), MS(100)),
+					item_make("vcpu2", MS(85), MS(100)) };
+	const struct partition own = { (char *)"vcpu0 of a", (char *)"/g", 1, 1, 3, 0, 0 };
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .tid = 1, .start_ticks = 1,
+			     .reservation = { MS(85), MS(100), MS(100) } };
+	struct foreign_load loads[] = { { .tid = 7, .comm = "x", .reservation = { MS(85), MS(100), MS(100) } },
+					{ .tid = 8, .comm = "y", .reservation = { MS(85), MS(100), MS(100) } } };
+	const struct foreign foreign = { loads, 2 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+	nsec_t before, after;
+
+	for (int cpu = 0; cpu < 4; cpu++)
+		CPU_SET(cpu, &regime.online);
+	CHECK("all shared", admit_decide(&regime, &ledger, NULL, "a", items, 3, &v) == 0 && !v.analysis.ok);
+	verdict_done(&v);
+	for (uint32_t i = 0; i < 3; i++) {
+		items[i].apart = true;
+		items[i].cpu = i + 1;
+	}
+	CHECK("each its own", admit_decide(&regime, &ledger, NULL, "a", items, 3, &v) == 0 && v.analysis.ok);
+	CHECK("each its own", v.analysis.test == VRK_TEST_QPA && strcmp(v.regime, "exclusive, CPUs 1-3, EDF on each") == 0);
+	verdict_done(&v);
+	items[1].reservation.budget_ns = MS(97);
+	CHECK("one too large", admit_decide(&regime, &ledger, NULL, "a", items, 3, &v) == 0 && !v.analysis.ok && v.index == 1);
+	CHECK("one too large", strstr(v.repair_text, "vcpu1 would fit with a budget of"));
+	verdict_done(&v);
+	items[1] = item_make("vcpu1", MS(85), MS(100));
+	CHECK("mixed", admit_decide(&regime, &ledger, NULL, "a", items, 3, &v) == 0 && v.analysis.ok);
+	CHECK("mixed", strcmp(v.regime, "exclusive, CPUs 1,3, EDF on each; root-domain, 2 CPUs, global EDF") == 0);
+	verdict_done(&v);
+	CHECK("mixed, beside others", admit_decide(&regime, &ledger, &foreign, "a", items, 3, &v) == 0 && !v.analysis.ok);
+	CHECK("mixed, beside others", strstr(v.repair_text, "vcpu1") || strstr(v.repair_text, "release"));
+	verdict_done(&v);
+
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(100), &before) == 0);
+	CHECK("in force", ledger_add(&ledger, &p) == 0 && ledger_add_partition(&ledger, &own) == 0);
+	CHECK("largest beside it", admit_largest(&regime, &ledger, NULL, MS(100), &after) == 0 && after > 0 && after <= before);
+	items[0] = item_make("vcpu0", MS(90), MS(100));
+	items[0].apart = true;
+	items[0].cpu = 3;
+	CHECK("in its place", admit_decide(&regime, &ledger, NULL, "a", items, 1, &v) == 0 && v.analysis.ok);
+	CHECK("in its place", strcmp(v.regime, "exclusive, CPU 3, EDF") == 0);
+	verdict_done(&v);
+	items[0] = item_make("vcpu0", MS(85), MS(100));
+	CHECK("its CPU is not the others'", admit_decide(&regime, &ledger, NULL, "b", items, 1, &v) == 0 &&
+	      strcmp(v.regime, "root-domain, 3 CPUs, global EDF") == 0);
+}
+
+/* A CPU that goes is missed by what is shared, also by threads of others. */
+static void test_taken(void)
+{
+	struct regime regime = regime_make(2);
+	struct request_item item = item_make("vcpu0", MS(1), MS(10));
+	struct foreign_load load = { .tid = 7, .comm = "other", .reservation = { MS(5), MS(10), MS(10) } };
+	const struct foreign foreign = { &load, 1 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+
+	CPU_SET(0, &regime.online);
+	CPU_SET(1, &regime.online);
+	item.apart = true;
+	item.cpu = 1;
+	ledger_put(&ledger, "a", "vcpu0", MS(5), MS(10));
+	CHECK("the rest is too little", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+	CHECK("the rest is too little", strstr(v.reason, "no CPU can be set apart, the reservations on the CPUs that are left would not fit"));
+	CHECK("the rest is too little", v.index == VERDICT_NO_INDEX && v.repair_text[0]);
+	verdict_done(&v);
+	CHECK("without the other it is enough", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	verdict_done(&v);
+	load.pinned = true;		/* to the CPU that goes: the kernel sends it to the others */
+	load.cpu = 1;
+	CHECK("pinned there", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+}
+
 int main(void)
 {
+	test_apart();
+	test_taken();
 	test_fits();
 	test_repair_fits();
 	test_words();

@@ -114,7 +114,7 @@ static const struct {
 	{ cgroup_none, "cgroup", FINDING_NOTE, "no control groups", "unified_cgroup_hierarchy" },
 	{ nothing, "partitions", FINDING_OK, "can be set apart", NULL },
 	{ not_remote, "partitions", FINDING_NOTE, "needs kernel 6.7, this is 6.1.0", NULL },
-	{ cgroup_v1, "partitions", FINDING_NOTE, "cannot be set apart", NULL },
+	{ cgroup_v1, "partitions", FINDING_NOTE, "no CPU can be set apart", NULL },
 	{ nothing, "process-connector", FINDING_OK, "at once", NULL },
 	{ no_connector, "process-connector", FINDING_WARN, "no process connector", NULL },
 	{ connector_unknown, "process-connector", FINDING_WARN, "cannot be read", NULL },

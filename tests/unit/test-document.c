@@ -66,6 +66,8 @@ static const struct {
 	{ "budget: overflow",		DOC("{\"thread\":\"vcpu0\",\"budget\":\"99999999999s\",\"period\":\"10ms\"}"), "reservations[0].budget: 99999999999s: too long" },
 	{ "deadline: zero",		ENTRY("\"deadline\":\"0ms\""),	"reservations[0].deadline: 0ms: a deadline cannot be zero" },
 	{ "deadline: null",		ENTRY("\"deadline\":null"),	"reservations[0].deadline: must be a string, not null" },
+	{ "cpus: a number",		ENTRY("\"cpus\":2"),		"reservations[0].cpus: " },
+	{ "cpus: no list",		ENTRY("\"cpus\":\"2-\""),	"reservations[0].cpus: 2-: not a list of numbers such as 2 or 2-3,5" },
 	{ "soft: a string",		ENTRY("\"soft\":\"true\""),	"reservations[0].soft: must be true or false, not string" },
 	{ "soft: a number",		ENTRY("\"soft\":1"),		"reservations[0].soft: must be true or false, not int" },
 };

@@ -158,8 +158,47 @@ static void test_rest_ns(void)
 	}
 }
 
+static void test_partition(void)
+{
+	const struct partition first = { (char *)"vcpu0 of a", (char *)"/g/a", 7, 70, 2, 5, 1000 };
+	struct partition other = { (char *)"vcpu0 of b", (char *)"/g/b", 8, 80, 2, 0, 0 };
+	struct promise promise = { .domain = (char *)"a", .thread = "vcpu0", .pid = 6, .tid = 7, .start_ticks = 70 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 }, copy = { 0 };
+
+	CASE("a CPU has one thread, a thread one CPU");
+	EXPECT_INT(ledger_add_partition(&ledger, &first), 0);
+	EXPECT_INT(ledger_add_partition(&ledger, &other), -EEXIST);
+	other.cpu = 3;
+	other.tid = 7;
+	other.start_ticks = 70;
+	EXPECT_INT(ledger_add_partition(&ledger, &other), -EEXIST);
+	other.start_ticks = 71;		/* the number of a later thread */
+	EXPECT_INT(ledger_add_partition(&ledger, &other), 0);
+	CASE("found");
+	EXPECT(ledger_partition(&ledger, 7, 70) == &ledger.partitions[0]);
+	EXPECT(ledger_partition(&ledger, 7, 72) == NULL);
+	EXPECT(ledger_partition_on(&ledger, 3) == &ledger.partitions[1]);
+	EXPECT(ledger_partition_on(&ledger, 4) == NULL);
+	EXPECT(ledger_tenant(&ledger, &ledger.partitions[0]) == NULL);
+	EXPECT_INT(ledger_add(&ledger, &promise), 0);
+	EXPECT(ledger_tenant(&ledger, &ledger.partitions[0]) == &ledger.promises[0]);
+	EXPECT(ledger_tenant(&ledger, &ledger.partitions[1]) == NULL);
+	CASE("copied, and removed");
+	EXPECT_INT(ledger_copy(&ledger, &copy), 0);
+	ledger_remove_partition(&ledger, 7, 70);
+	ledger_remove_partition(&ledger, 7, 70);
+	EXPECT(ledger.n_partitions == 1 && ledger.partitions[0].cpu == 3);
+	if (EXPECT_INT(copy.n_partitions, 2)) {
+		EXPECT_STR(copy.partitions[0].cgroup, "/g/a");
+		EXPECT_STR(copy.partitions[1].label, "vcpu0 of b");
+		EXPECT(copy.partitions[0].kept == 5 && copy.partitions[0].rest_ns == 1000);
+	}
+	EXPECT(ledger_remove(&copy, "a", "vcpu0") && copy.n_partitions == 2);	/* it outlives its promise */
+}
+
 int main(void)
 {
+	test_partition();
 	test_rest();
 	test_rest_ns();
 	test_add();

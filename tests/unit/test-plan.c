@@ -126,6 +126,37 @@ static void test_step(void)
 	EXPECT_INT(plan.steps[0].new.flags, SCHED_FLAG_RESET_ON_FORK);
 }
 
+/* Partitions: removed behind what is given back, made before what is taken; one that is in both is no step. */
+static void test_partitions(void)
+{
+	static const struct row have_rows[] = { { "a", "vcpu0", 1, 1, 2 * MS, false }, { "a", "vcpu1", 3, 1, 2 * MS, false } };
+	static const struct row want_rows[] = { { "b", "vcpu0", 2, 1, 2 * MS, false }, { "a", "vcpu1", 3, 1, 3 * MS, false } };
+	const struct partition old = { (char *)"vcpu0 of a", (char *)"/g/a", 1, 1, 2, 5, 7 };
+	const struct partition new = { (char *)"vcpu0 of b", (char *)"/g/b", 2, 1, 2, 6, 8 };
+	const struct partition both = { (char *)"vcpu1 of a", (char *)"/g/c", 3, 1, 3, 0, 9 };
+	static const enum step_kind kinds[] = { STEP_SCHED, STEP_PARTITION, STEP_SCHED, STEP_PARTITION, STEP_SCHED };
+	_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+	_cleanup_(plan_done) struct plan plan = { 0 };
+
+	CASE("partitions");
+	ledger_fill(&have, have_rows, 2);
+	ledger_fill(&want, want_rows, 2);
+	EXPECT_INT(ledger_add_partition(&have, &old), 0);
+	EXPECT_INT(ledger_add_partition(&have, &both), 0);
+	EXPECT_INT(ledger_add_partition(&want, &new), 0);
+	EXPECT_INT(ledger_add_partition(&want, &both), 0);
+	EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+	if (!EXPECT_INT(plan.n, ARRAY_SIZE(kinds)))
+		return;
+	for (size_t i = 0; i < plan.n; i++)
+		EXPECT_INT(plan.steps[i].kind, kinds[i]);
+	EXPECT(!plan.steps[1].make && plan.steps[1].tid == 1 && plan.steps[1].cpu == 2 && plan.steps[1].kept == 5);
+	EXPECT_STR(plan.steps[1].cgroup, "/g/a");
+	EXPECT(plan.steps[3].make && plan.steps[3].tid == 2 && plan.steps[3].cpu == 2 && plan.steps[3].kept == 6);
+	EXPECT_STR(plan.steps[3].cgroup, "/g/b");
+	EXPECT_STR(plan.steps[3].label, "vcpu0 of b");
+}
+
 /* A kernel of 16 threads, all with nice 5 at first. */
 #define MODEL_THREADS 16
 
@@ -197,6 +228,7 @@ int main(void)
 {
 	test_cases();
 	test_step();
+	test_partitions();
 	test_random();
 	return expect_result();
 }

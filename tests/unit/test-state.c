@@ -37,12 +37,21 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 		.reservation = { 1000000, 1000000, 1000000 },
 	};
 
+	const struct partition partition = { (char *)"vcpu0 of \xc3\xa4", (char *)"/sys/fs/cgroup/m\\x2d1/vcpu0", 501, 502, 1023,
+					     INT64_MAX - 1, 503 };
+	const struct step apart = {
+		.kind = STEP_PARTITION, .tid = 601, .start_ticks = 602, .label = (char *)"vcpu1 of b", .make = true,
+		.cgroup = (char *)"/g", .cpu = 0, .kept = 603,
+	};
+
 	EXPECT_INT(ledger_add(ledger, &first), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &partition), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
 	EXPECT_INT(ledger_add(ledger, &full), 0);
 	EXPECT_INT(ledger_rest(ledger, 401, 402, 403), 0);
 	EXPECT_INT(ledger_rest(ledger, 404, 0, INT64_MAX - 1), 0);
 	EXPECT_INT(plan_add(plan, &step), 0);
+	EXPECT_INT(plan_add(plan, &apart), 0);
 }
 
 static bool states_same(const struct sched_state *a, const struct sched_state *b)
@@ -73,12 +82,23 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 			EXPECT(a->leavers[i].tid == b->leavers[i].tid &&
 			       a->leavers[i].start_ticks == b->leavers[i].start_ticks &&
 			       a->leavers[i].until_ns == b->leavers[i].until_ns);
+	if (EXPECT_INT(a->n_partitions, b->n_partitions))
+		for (i = 0; i < a->n_partitions; i++) {
+			const struct partition *x = &a->partitions[i], *y = &b->partitions[i];
+
+			EXPECT(x->tid == y->tid && x->start_ticks == y->start_ticks && x->cpu == y->cpu && x->kept == y->kept &&
+			       x->rest_ns == y->rest_ns);
+			EXPECT_STR(x->label, y->label);
+			EXPECT_STR(x->cgroup, y->cgroup);
+		}
 	for (i = 0; i < p->n; i++) {
 		const struct step *x = &p->steps[i], *y = &q->steps[i];
 
 		EXPECT(x->kind == y->kind && x->tid == y->tid && x->start_ticks == y->start_ticks);
 		EXPECT_STR(x->label, y->label);
 		EXPECT(states_same(&x->old, &y->old) && states_same(&x->new, &y->new));
+		EXPECT(x->make == y->make && x->cpu == y->cpu && x->kept == y->kept);
+		EXPECT_STR(x->cgroup, y->cgroup);
 	}
 }
 
@@ -93,84 +113,93 @@ static char *text_replace(const char *text, const char *find, const char *replac
 	return changed;
 }
 
+static const struct {
+	const char *find;
+	const char *replace;
+	const char *words;
+} damages[] = {
+	{ "\"version\":1",	"\"version\":2",	"version: expected 1" },
+	{ "\"version\":1",	"\"version\":1.0",	"version: expected 1" },
+	{ "\"version\":1",	"\"version\":\"1\"",	"version: expected 1" },
+	{ "\"version\":1,",	"",			"version: expected 1" },
+	{ "\"version\":1",	"\"version\":1,\"version\":1", "version: this key stands twice" },
+	{ "\"version\":1",	"\"version\":1,\"more\":0", "more: unknown key" },
+	{ "\"version\":1",	"\"version\":1,\"a\nb\":0", "a?b: unknown key" },
+	{ "\"version\":1",	"\"\\u0076ersion\":1",	"\\u0076ersion: no key of this file" },
+	{ "\"" BOOT "\"",	"7",			"boot_id: expected a text that is not empty" },
+	{ "\"" BOOT "\"",	"\"\"",			"boot_id: expected a text that is not empty" },
+	{ "\"promises\":",	"\"plan\":0,\"promises\":", "plan: this key stands twice" },
+	{ "\"plan\":[",		"\"plan\":null,\"x\":[", "x: unknown key" },
+	{ "\"plan\":[",		"\"plan\":[null,",	"plan[0]: expected an object" },
+	{ "\"plan\":[",		"\"plan\":[7,",		"plan[0]: expected an object" },
+	{ "\"tid\":102",	"\"tid\":102,\"tid\":102", "promises[0].tid: this key stands twice" },
+	{ "\"tid\":102",	"\"tid\":0",		"promises[0].tid: 0 is not from 1 to 2147483647" },
+	{ "\"tid\":102",	"\"tid\":-1",		"promises[0].tid: -1 is not from 1 to 2147483647" },
+	{ "\"tid\":102",	"\"tid\":2147483648",	"promises[0].tid: 2147483648 is not from 1 to 2147483647" },
+	{ "\"tid\":102",	"\"tid\":\"102\"",	"promises[0].tid: expected a whole number" },
+	{ "\"tid\":102",	"\"tid\":1.5",		"promises[0].tid: expected a whole number" },
+	{ "\"tid\":102",	"\"tid\":1e2",		"promises[0].tid: expected a whole number" },
+	{ "\"tid\":102",	"\"tid\":null",		"promises[0].tid: expected a whole number" },
+	{ "\"tid\":102",	"\"tid\":true",		"promises[0].tid: expected a whole number" },
+	{ "\"tid\":102,",	"",			"promises[0].tid: is missing" },
+	{ "\"tid\":102",	"\"tid\":102,\"tids\":1", "promises[0].tids: unknown key" },
+	{ "\"pid\":101",	"\"pid\":99999999999999999999", NULL },
+	{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":99999999999999999999", NULL },
+	{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":9223372036854775807", NULL },
+	{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":-99999999999999999999", NULL },
+	{ "\"vcpu0\"",		"\"vcpu00\"",		"promises[0].thread: no thread's name" },
+	{ "\"vcpu0\"",		"\"vcpu0\\u0000\"",	"promises[0].thread: no thread's name" },
+	{ "\"vcpu0\"",		"[]",			"promises[0].thread: no thread's name" },
+	{ "\"domain\":\"b\"",	"\"domain\":\"\"",	"promises[1].domain: expected a text that is not empty" },
+	{ "\"domain\":\"b\"",	"\"domain\":\"b\\u0000c\"", "promises[1].domain: expected a text that is not empty" },
+	{ "\"soft\":true",	"\"soft\":1",		"promises[0].soft: expected true or false" },
+	{ "\"budget_ns\":1024",	"\"budget_ns\":0",	NULL },
+	{ "\"budget_ns\":1024",	"\"budget_ns\":100001",	"promises[0].budget_ns: above deadline_ns" },
+	{ "\"deadline_ns\":9000000", "\"deadline_ns\":10000001", "promises[1].deadline_ns: above period_ns" },
+	{ "\"before\":{",	"\"before\":{\"policy\":0,", "promises[0].before.policy: this key stands twice" },
+	{ "\"policy\":0",	"\"policy\":8",		"promises[0].before.policy: 8 is not from 0 to 7" },
+	{ "\"nice\":-20",	"\"nice\":-21",		"promises[0].before.nice: -21 is not from -20 to 19" },
+	{ "\"nice\":-20",	"\"nice\":20",		"promises[0].before.nice: 20 is not from -20 to 19" },
+	{ "\"priority\":99",	"\"priority\":100",	"promises[1].before.priority: 100 is not from 0 to 99" },
+	{ "\"flags\":3",	"\"flags\":8",		"plan[0].old.flags: 8 is not from 0 to 7" },
+	{ "\"left\":[",		"\"left\":7,\"x\":[",	"x: unknown key" },
+	{ "\"left\":[",		"\"left\":[7,",		"left[0]: expected an object" },
+	{ "\"until_ns\":403",	"\"until_ns\":-1",	NULL },
+	{ "\"until_ns\":403",	"\"until\":403",		"left[0].until: unknown key" },
+	{ "\"start_ticks\":402,",	"",			"left[0].start_ticks: is missing" },
+	{ "\"tid\":404,\"start_ticks\":0", "\"tid\":401,\"start_ticks\":402", "left[1]: this thread stands here before" },
+	{ "\"kind\":\"sched\"",	"\"kind\":\"magic\"",	"plan[0].kind: no kind of step" },
+	{ "\"cpu\":1023",	"\"cpu\":1024",		"partitions[0].cpu: 1024 is not from 0 to 1023" },
+	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"g\"",	"plan[1].cgroup: no path of a directory" },
+	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"/g/../h\"", "plan[1].cgroup: no path of a directory" },
+	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"/g/\"",	"plan[1].cgroup: no path of a directory" },
+	{ "\"make\":true",	"\"make\":1",		"plan[1].make: expected true or false" },
+	{ "\"kind\":\"partition\"", "\"kind\":\"sched\"", "plan[1].make: unknown key" },
+	{ "\"partitions\":[",	"\"partitions\":[{\"label\":\"x\",\"cgroup\":\"/x\",\"tid\":1,\"start_ticks\":1,\"cpu\":1023,"
+	  "\"kept\":0,\"rest_ns\":0},", "partitions[1]: this thread, or this CPU, stands here before" },
+	{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
+	{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
+	  "promises[1]: this thread is promised something before" },
+};
+
 static void test_damage(const char *good)
 {
-	static const struct {
-		const char *find;
-		const char *replace;
-		const char *words;
-	} cases[] = {
-		{ "\"version\":1",	"\"version\":2",	"version: expected 1" },
-		{ "\"version\":1",	"\"version\":1.0",	"version: expected 1" },
-		{ "\"version\":1",	"\"version\":\"1\"",	"version: expected 1" },
-		{ "\"version\":1,",	"",			"version: expected 1" },
-		{ "\"version\":1",	"\"version\":1,\"version\":1", "version: this key stands twice" },
-		{ "\"version\":1",	"\"version\":1,\"more\":0", "more: unknown key" },
-		{ "\"version\":1",	"\"version\":1,\"a\nb\":0", "a?b: unknown key" },
-		{ "\"version\":1",	"\"\\u0076ersion\":1",	"\\u0076ersion: no key of this file" },
-		{ "\"" BOOT "\"",	"7",			"boot_id: expected a text that is not empty" },
-		{ "\"" BOOT "\"",	"\"\"",			"boot_id: expected a text that is not empty" },
-		{ "\"promises\":",	"\"plan\":0,\"promises\":", "plan: this key stands twice" },
-		{ "\"plan\":[",		"\"plan\":null,\"x\":[", "x: unknown key" },
-		{ "\"plan\":[",		"\"plan\":[null,",	"plan[0]: expected an object" },
-		{ "\"plan\":[",		"\"plan\":[7,",		"plan[0]: expected an object" },
-		{ "\"tid\":102",	"\"tid\":102,\"tid\":102", "promises[0].tid: this key stands twice" },
-		{ "\"tid\":102",	"\"tid\":0",		"promises[0].tid: 0 is not from 1 to 2147483647" },
-		{ "\"tid\":102",	"\"tid\":-1",		"promises[0].tid: -1 is not from 1 to 2147483647" },
-		{ "\"tid\":102",	"\"tid\":2147483648",	"promises[0].tid: 2147483648 is not from 1 to 2147483647" },
-		{ "\"tid\":102",	"\"tid\":\"102\"",	"promises[0].tid: expected a whole number" },
-		{ "\"tid\":102",	"\"tid\":1.5",		"promises[0].tid: expected a whole number" },
-		{ "\"tid\":102",	"\"tid\":1e2",		"promises[0].tid: expected a whole number" },
-		{ "\"tid\":102",	"\"tid\":null",		"promises[0].tid: expected a whole number" },
-		{ "\"tid\":102",	"\"tid\":true",		"promises[0].tid: expected a whole number" },
-		{ "\"tid\":102,",	"",			"promises[0].tid: is missing" },
-		{ "\"tid\":102",	"\"tid\":102,\"tids\":1", "promises[0].tids: unknown key" },
-		{ "\"pid\":101",	"\"pid\":99999999999999999999", NULL },
-		{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":99999999999999999999", NULL },
-		{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":9223372036854775807", NULL },
-		{ "\"start_ticks\":9223372036854775806", "\"start_ticks\":-99999999999999999999", NULL },
-		{ "\"vcpu0\"",		"\"vcpu00\"",		"promises[0].thread: no thread's name" },
-		{ "\"vcpu0\"",		"\"vcpu0\\u0000\"",	"promises[0].thread: no thread's name" },
-		{ "\"vcpu0\"",		"[]",			"promises[0].thread: no thread's name" },
-		{ "\"domain\":\"b\"",	"\"domain\":\"\"",	"promises[1].domain: expected a text that is not empty" },
-		{ "\"domain\":\"b\"",	"\"domain\":\"b\\u0000c\"", "promises[1].domain: expected a text that is not empty" },
-		{ "\"soft\":true",	"\"soft\":1",		"promises[0].soft: expected true or false" },
-		{ "\"budget_ns\":1024",	"\"budget_ns\":0",	NULL },
-		{ "\"budget_ns\":1024",	"\"budget_ns\":100001",	"promises[0].budget_ns: above deadline_ns" },
-		{ "\"deadline_ns\":9000000", "\"deadline_ns\":10000001", "promises[1].deadline_ns: above period_ns" },
-		{ "\"before\":{",	"\"before\":{\"policy\":0,", "promises[0].before.policy: this key stands twice" },
-		{ "\"policy\":0",	"\"policy\":8",		"promises[0].before.policy: 8 is not from 0 to 7" },
-		{ "\"nice\":-20",	"\"nice\":-21",		"promises[0].before.nice: -21 is not from -20 to 19" },
-		{ "\"nice\":-20",	"\"nice\":20",		"promises[0].before.nice: 20 is not from -20 to 19" },
-		{ "\"priority\":99",	"\"priority\":100",	"promises[1].before.priority: 100 is not from 0 to 99" },
-		{ "\"flags\":3",	"\"flags\":8",		"plan[0].old.flags: 8 is not from 0 to 7" },
-		{ "\"left\":[",		"\"left\":7,\"x\":[",	"x: unknown key" },
-		{ "\"left\":[",		"\"left\":[7,",		"left[0]: expected an object" },
-		{ "\"until_ns\":403",	"\"until_ns\":-1",	NULL },
-		{ "\"until_ns\":403",	"\"until\":403",		"left[0].until: unknown key" },
-		{ "\"start_ticks\":402,",	"",			"left[0].start_ticks: is missing" },
-		{ "\"tid\":404,\"start_ticks\":0", "\"tid\":401,\"start_ticks\":402", "left[1]: this thread stands here before" },
-		{ "\"kind\":\"sched\"",	"\"kind\":\"magic\"",	"plan[0].kind: no kind of step" },
-		{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
-		{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
-		  "promises[1]: this thread is promised something before" },
-	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(freep) char *text = text_replace(good, cases[i].find, cases[i].replace);
+	for (i = 0; i < ARRAY_SIZE(damages); i++) {
+		_cleanup_(freep) char *text = text_replace(good, damages[i].find, damages[i].replace);
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		struct ledger ledger = { (void *)1, 1 };
 		struct plan plan = { (void *)1, 1 };
 
-		CASE(cases[i].replace);
+		CASE(damages[i].replace);
 		EXPECT_INT(state_parse(text, strlen(text), BOOT, &ledger, &plan, &err), -EBADMSG);
 		EXPECT(ledger.promises == (void *)1 && plan.steps == (void *)1);	/* untouched */
 		if (!EXPECT(err != NULL))
 			continue;
 		EXPECT_INT(err->reason, VR_BAD_STATE);
-		if (cases[i].words)
-			EXPECT_STR(err->text, cases[i].words);
+		if (damages[i].words)
+			EXPECT_STR(err->text, damages[i].words);
 	}
 }
 

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CPUs of their own, from the manager's side:
+ *
+ *   asked for   which CPU for which thread (partition.c), and can it be (partition-look.c)? Then the request goes its way
+ *               through admission, and the partition is a step of the plan like any other
+ *   in force    the kernel's file that tells what became of it is watched (inotify): somebody else may write there, and the
+ *               kernel itself makes it "root invalid" without a word to anybody
+ *   given back  a partition whose promise is gone stays until its thread has rested (apply-cpuset.c says why), then it is removed by a
+ *               plan of its own. One that cannot be removed yet is tried again each second.
+ *
+ * Called by the requests and by manager_watch_update(), which hears of every change of the ledger.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "log.h"
+#include "manager-private.h"
+#include "partition.h"
+
+#define RETRY_NS      NSEC_PER_SEC
+#define REST_MAX_NS   (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
+#define EXIT_REST_MAX (5 * NSEC_PER_SEC)
+
+/* What the watch knows of a partition beside the ledger. */
+struct partition_watch {
+	pid_t tid;
+	uint64_t start_ticks;
+	sd_event_source *inotify;
+	nsec_t due_ns;		/* it is removed then; 0 = its promise is in force */
+	bool tried;
+	char drift[160];	/* as told last; "" = none */
+};
+
+static struct partition_watch *watch_find(const struct manager *m, pid_t tid, uint64_t start_ticks)
+{
+	for (size_t i = 0; i < m->n_partition_watches; i++)
+		if (m->partition_watches[i].tid == tid && m->partition_watches[i].start_ticks == start_ticks)
+			return &m->partition_watches[i];
+	return NULL;
+}
+
+const char *manager_partition_drift(const struct manager *m, const struct promise *promise)
+{
+	const struct partition_watch *w = watch_find(m, promise->tid, promise->start_ticks);
+
+	return w ? w->drift : "";
+}
+
+/* ---- asked for ---- */
+
+static bool items_ask(const struct request_item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (CPU_COUNT(&items[i].cpus) > 0)
+			return true;
+	return false;
+}
+
+static int label_make(const struct vm *vm, const char *thread, char **ret)
+{
+	if (asprintf(ret, "%s of %s", thread, vm->name) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int item_look(struct manager *m, const struct vm *vm, const struct request_item *item, struct partition *ret,
+		     struct vr_error **reterr)
+{
+	const struct vm_thread *thread = vm_find_thread(vm, item->thread);
+	_cleanup_(freep) char *label = NULL;
+	int r;
+
+	if (!thread)
+		return vr_error_set(reterr, -ESRCH, VR_THREAD_GONE, "%s of %s has ended", item->thread, vm->name);
+	if (thread->kind != VM_THREAD_VCPU)
+		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "%s of %s cannot get a CPU of its own: only a vCPU can",
+				    item->thread, vm->name);
+	r = label_make(vm, item->thread, &label);
+	if (r < 0)
+		return r;
+	return partition_look(m->root, &m->regime, label, thread->tid, thread->start_ticks, ret, reterr);
+}
+
+/* The partition of a thread that has been released, and rests. */
+static bool item_rests(const struct manager *m, const struct vm *vm, const struct request_item *item)
+{
+	const struct vm_thread *thread = vm_find_thread(vm, item->thread);
+	const struct partition *p = thread ? ledger_partition(&m->ledger, thread->tid, thread->start_ticks) : NULL;
+
+	return p && !ledger_tenant(&m->ledger, p);
+}
+
+/* The ledger as it will be when partitions that end are gone, and their CPUs free. */
+static int ledger_settled(const struct ledger *ledger, struct partition_host *host, struct ledger *ret)
+{
+	int r;
+
+	r = ledger_copy(ledger, ret);
+	for (size_t i = r < 0 ? 0 : ret->n_partitions; i > 0; i--) {
+		const struct partition *p = &ret->partitions[i - 1];
+
+		if (ledger_tenant(ret, p))
+			continue;
+		CPU_SET(p->cpu, &host->housekeeping);
+		ledger_remove_partition(ret, p->tid, p->start_ticks);
+	}
+	return r;
+}
+
+int manager_place(struct manager *m, const struct vm *vm, bool settled, struct request_item *items, size_t n,
+		  struct vr_error **reterr)
+{
+	_cleanup_(ledger_done) struct ledger later = { 0 };
+	struct partition_host host = { 0 };
+	bool asks = items_ask(items, n);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++)
+		items[i].apart = false;
+	if (!asks && m->ledger.n_partitions == 0)
+		return 0;
+	if (asks)
+		r = partition_host_read(m->root, &m->regime, &host, reterr);
+	if (r >= 0 && settled)
+		r = ledger_settled(&m->ledger, &host, &later);
+	for (size_t i = 0; r >= 0 && !settled && i < n; i++)
+		if (item_rests(m, vm, &items[i]))
+			return -EAGAIN;
+	if (r >= 0)
+		r = partition_assign(&host, settled ? &later : &m->ledger, vm->name, items, n, reterr);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		_cleanup_(partition_clear) struct partition partition = { 0 };
+
+		if (items[i].apart && !ledger_find(&m->ledger, vm->name, items[i].thread) && !item_rests(m, vm, &items[i]))
+			r = item_look(m, vm, &items[i], &partition, reterr);
+	}
+	return r;
+}
+
+/* Into the ledger that is wanted: a partition for each item that gets a CPU. */
+int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			    struct ledger *want, struct vr_error **reterr)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(partition_clear) struct partition partition = { 0 };
+		const struct vm_thread *thread = vm_find_thread(vm, items[i].thread);
+		nsec_t rest = manager_rest_ns(m, &items[i].reservation);
+		struct partition *own;
+		int r;
+
+		if (!items[i].apart || !thread)
+			continue;
+		rest = rest < REST_MAX_NS ? rest : REST_MAX_NS;
+		own = ledger_partition(want, thread->tid, thread->start_ticks);
+		if (own) {
+			own->rest_ns = rest > own->rest_ns ? rest : own->rest_ns;
+			continue;
+		}
+		r = item_look(m, vm, &items[i], &partition, reterr);
+		if (r < 0)
+			return r;
+		partition.cpu = items[i].cpu;
+		partition.rest_ns = rest;
+		r = partition_look_kept(m->root, &partition);
+		if (r < 0)
+			return vr_error_set(reterr, r, VR_FAILED, "cannot read %s: %s", partition.cgroup, strerror(-r));
+		r = ledger_add_partition(want, &partition);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- in force ---- */
+
+static void partition_look_at(struct manager *m, const struct partition *p, struct partition_watch *w)
+{
+	const struct promise *promise = ledger_tenant(&m->ledger, p);
+	_cleanup_(freep) char *state = NULL;
+	const char *action = "reported";
+	char text[sizeof(w->drift)];
+	int r;
+
+	if (!promise || partition_state_read(m->root, p, &state) < 0)
+		return;		/* it ends, or has ended with its domain: that is no drift */
+	if (strcmp(state, "root") == 0) {
+		w->drift[0] = '\0';
+		return;
+	}
+	snprintf(text, sizeof(text), "partition: %.100s, promised root", state);
+	if (strcmp(text, w->drift) == 0)
+		return;
+	memcpy(w->drift, text, sizeof(text));
+	if (m->options.repair_drift && !m->options.dry_run) {
+		r = partition_state_write(m->root, p);
+		action = r < 0 ? "failed" : "repaired";
+		if (r >= 0)
+			w->drift[0] = '\0';
+	}
+	log_line(LOG_WARNING, &(struct log_about) { MSG_DRIFT, promise->domain, promise->thread },
+		 "CPU %u is not set apart for %s of %s any more, its partition is \"%s\": %s", p->cpu, promise->thread,
+		 promise->domain, state, action);
+	manager_tell(m, &(struct manager_event) {
+		.kind = MANAGER_DRIFT, .domain = promise->domain, .thread = promise->thread, .promise = promise,
+		.what = "partition", .old_value = "root", .new_value = state, .action = action });
+}
+
+static int on_partition(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+	struct manager *m = userdata;
+
+	for (size_t i = 0; i < m->ledger.n_partitions; i++) {
+		const struct partition *p = &m->ledger.partitions[i];
+		struct partition_watch *w = watch_find(m, p->tid, p->start_ticks);
+
+		if (w)
+			partition_look_at(m, p, w);
+	}
+	return 0;
+}
+
+/* ---- given back ---- */
+
+static int on_due(sd_event_source *source, uint64_t usec, void *userdata);
+
+static int timer_set(struct manager *m)
+{
+	nsec_t now = manager_now(), due = 0;
+	int r;
+
+	for (size_t i = 0; i < m->n_partition_watches; i++)
+		if (m->partition_watches[i].due_ns && (!due || m->partition_watches[i].due_ns < due))
+			due = m->partition_watches[i].due_ns;
+	if (!due)
+		return m->partition_timer ? sd_event_source_set_enabled(m->partition_timer, SD_EVENT_OFF) : 0;
+	due = due > now ? (due - now) / NSEC_PER_USEC + 1 : 1;
+	if (!m->partition_timer)
+		return sd_event_add_time_relative(m->event, &m->partition_timer, CLOCK_MONOTONIC, due, 1000, on_due, m);
+	r = sd_event_source_set_time_relative(m->partition_timer, due);
+	return r < 0 ? r : sd_event_source_set_enabled(m->partition_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(ledger_done) struct ledger want = { 0 };
+	struct manager *m = userdata;
+	nsec_t now = manager_now();
+	bool news = false;
+	size_t n = 0;
+	int r;
+
+	r = ledger_copy(&m->ledger, &want);
+	for (size_t i = 0; r >= 0 && i < m->n_partition_watches; i++) {
+		struct partition_watch *w = &m->partition_watches[i];
+
+		if (!w->due_ns || w->due_ns > now)
+			continue;
+		ledger_remove_partition(&want, w->tid, w->start_ticks);
+		w->due_ns = now + RETRY_NS;	/* if it fails */
+		news |= !w->tried;
+		w->tried = true;
+		n++;
+	}
+	if (r >= 0 && n > 0)
+		r = manager_commit(m, &want, &err);
+	if (r < 0 && news)
+		log_warning("a CPU could not be given back, it will be tried again: %s",
+			    err && err->text ? err->text : strerror(-r));
+	else if (r >= 0 && n > 0)
+		log_info("%zu CPU%s back from a reservation that is gone", n, n == 1 ? " is" : "s are");
+	(void)manager_partition_update(m);
+	return 0;
+}
+
+/* ---- the watch ---- */
+
+static struct partition_watch *watch_new(struct manager *m, const struct partition *p)
+{
+	struct partition_watch *list = reallocarray(m->partition_watches, m->n_partition_watches + 1, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	m->partition_watches = list;
+	list[m->n_partition_watches] = (struct partition_watch) { .tid = p->tid, .start_ticks = p->start_ticks };
+	return &list[m->n_partition_watches++];
+}
+
+static int watch_update(struct manager *m, const struct partition *p)
+{
+	struct partition_watch *w = watch_find(m, p->tid, p->start_ticks) ?: watch_new(m, p);
+	_cleanup_(freep) char *path = NULL;
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	CPU_SET(p->cpu, &m->apart_ever);
+	if (!ledger_tenant(&m->ledger, p)) {
+		if (!w->due_ns)
+			w->due_ns = manager_now() + p->rest_ns;
+		w->inotify = sd_event_source_disable_unref(w->inotify);
+		w->drift[0] = '\0';
+		return 0;
+	}
+	w->due_ns = 0;
+	if (w->inotify)
+		return 0;
+	r = partition_state_path(p, &path);
+	if (r >= 0)
+		r = sd_event_add_inotify(m->event, &w->inotify, path, IN_MODIFY, on_partition, m);
+	if (r < 0)
+		return r;
+	partition_look_at(m, p, w);	/* what happened before we looked */
+	return 0;
+}
+
+static void watch_done(struct partition_watch *w)
+{
+	sd_event_source_disable_unref(w->inotify);
+}
+
+int manager_partition_update(struct manager *m)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < m->n_partition_watches; i++) {
+		if (ledger_partition(&m->ledger, m->partition_watches[i].tid, m->partition_watches[i].start_ticks))
+			m->partition_watches[kept++] = m->partition_watches[i];
+		else
+			watch_done(&m->partition_watches[i]);
+	}
+	m->n_partition_watches = kept;
+	for (size_t i = 0; i < m->ledger.n_partitions; i++) {
+		int e = watch_update(m, &m->ledger.partitions[i]);
+
+		r = r < 0 ? r : e;
+	}
+	return timer_set(m) ?: r;
+}
+
+/*
+ * A thread on its own CPU has that as its affinity. What the others share grows and shrinks with our partitions, and with the end
+ * of a domain that has one: there only the CPUs that were never set apart tell who else has written.
+ */
+void manager_partition_affinity(const struct manager *m, const struct promise *promise, const cpu_set_t *now,
+				cpu_set_t *expected)
+{
+	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+	cpu_set_t apart;
+
+	if (p) {
+		CPU_ZERO(expected);
+		CPU_SET(p->cpu, expected);
+		return;
+	}
+	CPU_AND(&apart, now, &m->apart_ever);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &m->apart_ever))
+			CPU_CLR(cpu, expected);
+	CPU_OR(expected, expected, &apart);
+}
+
+void manager_cpus(const struct manager *m, const struct promise *promise, cpu_set_t *ret)
+{
+	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+	struct regime shared;
+
+	if (p) {
+		CPU_ZERO(ret);
+		CPU_SET(p->cpu, ret);
+		return;
+	}
+	admit_shared(&m->regime, &m->ledger, &shared);
+	*ret = shared.online;
+}
+
+void manager_partition_rest(const struct manager *m)
+{
+	struct timespec ts;
+	nsec_t rest = 0;
+
+	for (size_t i = 0; i < m->ledger.n_partitions; i++)
+		rest = m->ledger.partitions[i].rest_ns > rest ? m->ledger.partitions[i].rest_ns : rest;
+	rest = rest < EXIT_REST_MAX ? rest : EXIT_REST_MAX;
+	ts = (struct timespec) { (time_t)(rest / NSEC_PER_SEC), (long)(rest % NSEC_PER_SEC) };
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+		;
+}
+
+void manager_partition_free(struct manager *m)
+{
+	for (size_t i = 0; i < m->n_partition_watches; i++)
+		watch_done(&m->partition_watches[i]);
+	free(m->partition_watches);
+	m->partition_watches = NULL;
+	m->n_partition_watches = 0;
+	m->partition_timer = sd_event_source_disable_unref(m->partition_timer);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the host has for CPUs of their own: which CPUs are in no partition, where a thread's control group is, and what
+ * became of a partition. Reads, and never changes but for one file: partition_state_write() repairs what somebody else
+ * has switched off.
+ *
+ * Only a group as libvirt makes it will do: ".../libvirt/vcpuN", threaded, one for each vCPU. There a child of ours does
+ * no harm to anything that libvirt does (apply-cpuset.c). A QEMU that somebody else started has no such group.
+ *
+ * Called by the manager. Decides nothing.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpulist.h"
+#include "partition.h"
+
+#define CHILD "rk"
+
+void partition_clear(struct partition *partition)
+{
+	free(partition->label);
+	free(partition->cgroup);
+	*partition = (struct partition){ 0 };
+}
+
+static int cpus_read(const struct sysroot *root, const char *path, cpu_set_t *ret)
+{
+	_cleanup_(freep) char *text = NULL;
+	int r;
+
+	r = sysroot_read(root, path, &text);
+	return r < 0 ? r : cpulist_parse(text, ret);
+}
+
+int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
+			struct vr_error **reterr)
+{
+	struct partition_host host = { .isolated = regime->isolated };
+	char path[PATH_MAX];
+	int r;
+
+	if (regime->partitions != YES)
+		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+				    regime->cgroup == CGROUP_V2 ?
+					    "no CPU can be set apart on this host: its control groups have no cpuset controller" :
+					    "no CPU can be set apart on this host: that needs control groups of version 2 with cpuset");
+	if (regime->remote_partitions != YES)
+		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+				    "no CPU can be set apart on this host: that needs kernel 6.7, this is %s", regime->release);
+	r = cpus_read(root, "/sys/devices/system/cpu/online", &host.online);
+	if (r >= 0) {
+		snprintf(path, sizeof(path), "%s/cpuset.cpus.effective", regime->cgroup_path);
+		r = cpus_read(root, path, &host.housekeeping);
+	}
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read which CPUs are free: %s", strerror(-r));
+	*ret = host;
+	return 0;
+}
+
+/* The path of the thread's group below the mount point; for the caller to free. */
+static int thread_group(const struct sysroot *root, pid_t tid, char **ret)
+{
+	_cleanup_(freep) char *text = NULL;
+	const char *line;
+	int r;
+
+	r = sysroot_readf(root, &text, "/proc/%d/cgroup", tid);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	if (!line)
+		return -ENODATA;
+	line = strstr(line, "::") + 2;
+	*ret = strndup(line, strcspn(line, "\n"));
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* ".../libvirt/vcpu0" */
+static bool group_is_vcpu(const char *group)
+{
+	const char *name = strrchr(group, '/');
+
+	if (!name || strncmp(name, "/vcpu", 5) != 0 || !isdigit((unsigned char)name[5]) ||
+	    strspn(name + 5, "0123456789") != strlen(name + 5))
+		return false;
+	return name - group > 8 && strncmp(name - 8, "/libvirt", 8) == 0;
+}
+
+static int group_unfit(const char *label, const char *group, struct vr_error **reterr)
+{
+	size_t length = strlen(group);
+
+	if (length > 3 && strcmp(group + length - 3, "/" CHILD) == 0)
+		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
+				    "%s is in a partition that this virtrkd has not made (%s): move its thread out and remove that group",
+				    label, group);
+	return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+			    "%s cannot get a CPU of its own: only a vCPU that libvirt started has a control group for it (this one is in %s)",
+			    label, group);
+}
+
+int partition_look_kept(const struct sysroot *root, struct partition *partition)
+{
+	_cleanup_(freep) char *control = NULL;
+	char path[PATH_MAX];
+	uint64_t kept = 0;
+	unsigned int i = 0;
+	char *word, *rest;
+	const char *end = partition->cgroup;
+	int r;
+
+	for (; *end && i < PARTITION_LEVELS_MAX; i++) {
+		cpu_set_t set;
+
+		end = strchrnul(end + 1, '/');
+		snprintf(path, sizeof(path), "%.*s/cpuset.cpus.exclusive", (int)(end - partition->cgroup), partition->cgroup);
+		r = cpus_read(root, path, &set);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		if (r >= 0 && CPU_ISSET(partition->cpu, &set))
+			kept |= PARTITION_KEPT_LEVEL(i);
+	}
+	if (*end)
+		return -ENAMETOOLONG;
+	r = sysroot_readf(root, &control, "%s/cgroup.subtree_control", partition->cgroup);
+	if (r < 0)
+		return r;
+	for (word = strtok_r(control, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		if (strcmp(word, "cpuset") == 0)
+			kept |= PARTITION_KEPT_CONTROL;
+	partition->kept = kept;
+	return 0;
+}
+
+int partition_look(const struct sysroot *root, const struct regime *regime, const char *label, pid_t tid,
+		   uint64_t start_ticks, struct partition *ret, struct vr_error **reterr)
+{
+	_cleanup_(partition_clear) struct partition partition = { .tid = tid, .start_ticks = start_ticks };
+	_cleanup_(freep) char *group = NULL, *type = NULL;
+	int r;
+
+	r = thread_group(root, tid, &group);
+	if (r == -ESRCH)
+		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", label, tid);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read the control group of %s: %s", label, strerror(-r));
+	if (!group_is_vcpu(group))
+		return group_unfit(label, group, reterr);
+	partition.label = strdup(label);
+	if (!partition.label)
+		return -ENOMEM;
+	if (asprintf(&partition.cgroup, "%s%s", regime->cgroup_path, group) < 0) {
+		partition.cgroup = NULL;
+		return -ENOMEM;
+	}
+	r = sysroot_readf(root, &type, "%s/cgroup.type", partition.cgroup);
+	if (r < 0 || strcmp(type, "threaded") != 0)
+		return group_unfit(label, group, reterr);
+
+	*ret = TAKE_GENERIC(partition, struct partition, (struct partition){ 0 });
+	return 0;
+}
+
+int partition_state_path(const struct partition *partition, char **ret)
+{
+	if (asprintf(ret, "%s/" CHILD "/cpuset.cpus.partition", partition->cgroup) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret)
+{
+	return sysroot_readf(root, ret, "%s/" CHILD "/cpuset.cpus.partition", partition->cgroup);
+}
+
+int partition_state_write(const struct sysroot *root, const struct partition *partition)
+{
+	_cleanup_(freep) char *path = NULL, *state = NULL;
+	int r;
+
+	r = partition_state_path(partition, &path);
+	if (r >= 0)
+		r = sysroot_write(root, path, "root\n");
+	if (r >= 0)
+		r = sysroot_read(root, path, &state);
+	return r < 0 ? r : strcmp(state, "root") == 0 ? 0 : -EIO;
+}

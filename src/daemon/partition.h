@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CPUs of their own for threads: who asks for which, and what the host says to it. partition.c decides and is pure,
+ * partition-look.c reads. The kernel's side of it stands in apply-cpuset.c.
+ */
+#ifndef DAEMON_PARTITION_H
+#define DAEMON_PARTITION_H
+
+#include "admit.h"
+#include "error.h"
+
+/* What the host has for partitions, as of now. */
+struct partition_host {
+	cpu_set_t online;
+	cpu_set_t isolated;		/* by boot options */
+	cpu_set_t housekeeping;		/* in no partition, of ours or of others */
+};
+
+int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
+			struct vr_error **reterr);
+
+/*
+ * partition_look() - can this thread be given a CPU of its own? Fills all of *ret but cpu and rest_ns.
+ *
+ * Return: 0 with *ret for partition_free_fields(); -EOPNOTSUPP (VR_UNSUPPORTED): not a thread in a group as libvirt makes
+ * them; -ESRCH (VR_THREAD_GONE).
+ */
+int partition_look(const struct sysroot *root, const struct regime *regime, const char *label, pid_t tid,
+		   uint64_t start_ticks, struct partition *ret, struct vr_error **reterr);
+/* For @partition->cpu: which lists have it already, and keep it. */
+int partition_look_kept(const struct sysroot *root, struct partition *partition);
+void partition_clear(struct partition *partition);
+
+/* "root", "member", "root invalid (...)": as the kernel has it now. -ENOENT: there is none. */
+int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret);
+int partition_state_path(const struct partition *partition, char **ret);	/* the file to watch */
+int partition_state_write(const struct sysroot *root, const struct partition *partition);	/* "root" again, read back */
+
+/*
+ * partition_assign() - which CPU for which item
+ *
+ * An item that names CPUs gets the first of them that is free; one that names none stays where the thread is. Sets apart
+ * and cpu of each item. One CPU serves one thread, and at least one CPU stays for housekeeping.
+ * Return: 0; -EBUSY, -EINVAL (VR_BAD_CPU) with the rule; -EAGAIN: in a moment, when a partition that ends is gone.
+ * O(items * (CPUs + promises)).
+ */
+int partition_assign(const struct partition_host *host, const struct ledger *ledger, const char *domain,
+		     struct request_item *items, size_t n, struct vr_error **reterr);
+
+#endif

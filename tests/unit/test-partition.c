@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who gets which CPU, and which line says why not; and what a host and a thread's control group say before.
+ */
+#include <limits.h>
+
+#include "cpulist.h"
+#include "expect.h"
+#include "partition.h"
+
+#define MS NSEC_PER_MSEC
+
+/* Ledger: vcpu0 of a has CPU 2; vcpu1 of a shares; CPU 5 is left by somebody and on its way back. */
+static void ledger_make(struct ledger *ledger)
+{
+	const struct vrk_reservation r = { MS, 10 * MS, 10 * MS };
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .pid = 10, .tid = 10, .start_ticks = 1, .reservation = r };
+	const struct partition mine = { (char *)"vcpu0 of a", (char *)"/g/vcpu0", 10, 1, 2, 0, MS };
+	const struct partition left = { (char *)"vcpu0 of gone", (char *)"/h/vcpu0", 99, 1, 5, 0, MS };
+
+	EXPECT_INT(ledger_add(ledger, &p), 0);
+	strcpy(p.thread, "vcpu1");
+	p.tid = 11;
+	EXPECT_INT(ledger_add(ledger, &p), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &mine), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &left), 0);
+}
+
+static const struct {
+	const char *name;
+	const char *online, *isolated, *housekeeping;
+	const char *domain;
+	const char *items[4];		/* "vcpu0", or "vcpu0=2-3" */
+	int r;
+	const char *got;		/* the CPUs in order, '-' for none of its own; or what the message holds */
+} cases[] = {
+	{ "nobody asks", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0", "vcpu1" }, 0, "--" },
+	{ "one CPU", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3" }, 0, "3" },
+	{ "the first that is free", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=2-4" }, 0, "3" },
+	{ "each another", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3-4", "vcpu1=3-4", "emulator" }, 0, "34-" },
+	{ "more threads than CPUs", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3", "vcpu1=3" }, -EBUSY, "vcpu1 of b: CPU 3 is asked for twice" },
+	{ "another's", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=2" }, -EBUSY, "vcpu0 of b: CPU 2 is exclusive to vcpu0 of a" },
+	{ "none of several", "0-3", "", "0-1,3", "b", { "vcpu0=2,9" }, -EBUSY, "none of its 2 CPUs is free; the first: vcpu0 of b: CPU 2 is exclusive to vcpu0 of a" },
+	{ "not there", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=8" }, -EINVAL, "CPU 8 does not exist or is offline" },
+	{ "offline", "0-5,7", "", "0-1,3-4,7", "b", { "vcpu0=6" }, -EINVAL, "CPU 6 does not exist or is offline" },
+	{ "isolated", "0-7", "6", "0-1,3-4,6-7", "b", { "vcpu0=6" }, -EINVAL, "CPU 6 is isolated by boot options" },
+	{ "a partition of others", "0-7", "", "0-1,3-4,7", "b", { "vcpu0=6" }, -EBUSY, "CPU 6 belongs to a cpuset partition that is not of virtrkd" },
+	{ "the last one", "0,2,5", "", "0", "b", { "vcpu0=0" }, -EBUSY, "CPU 0 is the last one for everything else" },
+	{ "the last one, of a list", "0-2,5", "", "0-1", "b", { "vcpu0=0-1", "vcpu1=0-1" }, -EBUSY, "vcpu1 of b: none of its 2 CPUs is free; the first: vcpu1 of b: CPU 0 is asked for twice" },
+	{ "on its way back: wait", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5" }, -EAGAIN, NULL },
+	{ "on its way back, but another is free", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5-6" }, 0, "6" },
+	{ "replaced where it is", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu0" }, 0, "2" },
+	{ "replaced where it is, named", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu0=2-3" }, 0, "2" },
+	{ "to another CPU", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu0=3" }, -EBUSY, "vcpu0 of a has a CPU of its own already: release it first" },
+	{ "from what is shared", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu1=3" }, -EBUSY, "vcpu1 of a shares its CPUs with others: release it first" },
+};
+
+static void item_parse(const char *text, struct request_item *item)
+{
+	const char *equals = strchrnul(text, '=');
+
+	*item = (struct request_item){ 0 };
+	snprintf(item->thread, sizeof(item->thread), "%.*s", (int)(equals - text), text);
+	if (*equals)
+		EXPECT_INT(cpulist_parse(equals + 1, &item->cpus), 0);
+}
+
+static void test_assign(void)
+{
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+
+	ledger_make(&ledger);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		struct request_item items[4];
+		struct partition_host host;
+		char got[8] = "";
+		size_t n = 0;
+		int r;
+
+		CASE(cases[i].name);
+		EXPECT_INT(cpulist_parse(cases[i].online, &host.online), 0);
+		EXPECT_INT(cpulist_parse(cases[i].isolated, &host.isolated), 0);
+		EXPECT_INT(cpulist_parse(cases[i].housekeeping, &host.housekeeping), 0);
+		while (n < 4 && cases[i].items[n]) {
+			item_parse(cases[i].items[n], &items[n]);
+			n++;
+		}
+		r = partition_assign(&host, &ledger, cases[i].domain, items, n, &err);
+		EXPECT_INT(r, cases[i].r);
+		for (size_t k = 0; r == 0 && k < n; k++)
+			got[k] = items[k].apart ? "01234567"[items[k].cpu] : '-';
+		if (r == 0)
+			EXPECT_STR(got, cases[i].got);
+		else if (cases[i].got)
+			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, cases[i].got));
+		else
+			EXPECT(err == NULL);
+	}
+}
+
+/* ---- what is read ---- */
+
+static const struct {
+	const char *name;
+	const char *group;
+	const char *type;	/* of it; NULL: not there */
+	int r;
+	enum vr_reason reason;
+	const char *words;
+} groups[] = {
+	{ "libvirt's", "/machine.slice/m.scope/libvirt/vcpu0", "threaded\n", 0, 0, NULL },
+	{ "a two-digit one", "/machine.slice/m.scope/libvirt/vcpu12", "threaded\n", 0, 0, NULL },
+	{ "a session's", "/user.slice/session-1.scope", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU that libvirt started" },
+	{ "the emulator's", "/machine.slice/m.scope/libvirt/emulator", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "not libvirt's", "/machine.slice/m.scope/other/vcpu0", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "no number", "/libvirt/vcpu", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "more than a number", "/libvirt/vcpu0x", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "not threaded", "/m/libvirt/vcpu0", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "one that is lost", "/m/libvirt/vcpu0/rk", "threaded\n", -EBUSY, VR_BAD_CPU, "a partition that this virtrkd has not made" },
+	{ "in the root", "/", NULL, -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+};
+
+static void test_look(void)
+{
+	const struct regime regime = { .cgroup_path = "/sys/fs/cgroup" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(partition_clear) struct partition partition = { 0 };
+		_cleanup_(tree_freep) char *tree = tree_new();
+		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+		char text[256];
+		int r;
+
+		CASE(groups[i].name);
+		snprintf(text, sizeof(text), "0::%s\n", groups[i].group);
+		tree_file(tree, "proc/11/cgroup", text);
+		snprintf(text, sizeof(text), "sys/fs/cgroup%s/cgroup.type", groups[i].group);
+		if (groups[i].type)
+			tree_file(tree, text, groups[i].type);
+		tree_must(sysroot_new(&root, tree) == 0, tree);
+		r = partition_look(root, &regime, "vcpu0 of d", 11, 5, &partition, &err);
+		EXPECT_INT(r, groups[i].r);
+		snprintf(text, sizeof(text), "/sys/fs/cgroup%s", groups[i].group);
+		if (r == 0)
+			EXPECT(strcmp(partition.cgroup, text) == 0 && partition.tid == 11 && partition.start_ticks == 5);
+		else
+			EXPECT(err && err->reason == groups[i].reason && strstr(err->text, groups[i].words));
+	}
+}
+
+static void test_kept(void)
+{
+	struct partition partition = { (char *)"x", (char *)"/sys/fs/cgroup/m/libvirt/vcpu0", 11, 5, 2, 0, 0 };
+	_cleanup_(tree_freep) char *tree = tree_new();
+	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+
+	CASE("nothing is there before");
+	tree_file(tree, "sys/fs/cgroup/m/cpuset.cpus.exclusive", "1,3\n");
+	tree_file(tree, "sys/fs/cgroup/m/libvirt/cpuset.cpus.exclusive", "\n");
+	tree_file(tree, "sys/fs/cgroup/m/libvirt/vcpu0/cgroup.subtree_control", "cpu\n");
+	tree_must(sysroot_new(&root, tree) == 0, tree);
+	EXPECT_INT(partition_look_kept(root, &partition), 0);
+	EXPECT_INT(partition.kept, 0);
+	CASE("a list and the controller");
+	tree_file(tree, "sys/fs/cgroup/m/cpuset.cpus.exclusive", "1-3\n");
+	tree_file(tree, "sys/fs/cgroup/m/libvirt/vcpu0/cgroup.subtree_control", "cpu cpuset\n");
+	EXPECT_INT(partition_look_kept(root, &partition), 0);
+	EXPECT_INT(partition.kept, PARTITION_KEPT_LEVEL(3) | PARTITION_KEPT_CONTROL);
+}
+
+static void test_host(void)
+{
+	static const struct {
+		const char *name;
+		enum cgroup_mode cgroup;
+		enum tristate partitions, remote;
+		const char *words;
+	} hosts[] = {
+		{ "control groups of version 1", CGROUP_V1, NO, NO, "needs control groups of version 2 with cpuset" },
+		{ "no cpuset", CGROUP_V2, NO, NO, "have no cpuset controller" },
+		{ "an older kernel", CGROUP_V2, YES, NO, "needs kernel 6.7, this is 6.1.0" },
+	};
+	_cleanup_(tree_freep) char *tree = tree_new();
+	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+	struct regime regime = { .cgroup = CGROUP_V2, .partitions = YES, .remote_partitions = YES, .cgroup_path = "/sys/fs/cgroup" };
+	struct partition_host host;
+
+	tree_file(tree, "sys/devices/system/cpu/online", "0-3\n");
+	tree_file(tree, "sys/fs/cgroup/cpuset.cpus.effective", "0-1,3\n");
+	tree_must(sysroot_new(&root, tree) == 0, tree);
+	CASE("a host that can");
+	EXPECT_INT(partition_host_read(root, &regime, &host, NULL), 0);
+	EXPECT_INT(CPU_COUNT(&host.online), 4);
+	EXPECT(CPU_COUNT(&host.housekeeping) == 3 && !CPU_ISSET(2, &host.housekeeping));
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+
+		CASE(hosts[i].name);
+		regime.cgroup = hosts[i].cgroup;
+		regime.partitions = hosts[i].partitions;
+		regime.remote_partitions = hosts[i].remote;
+		snprintf(regime.release, sizeof(regime.release), "6.1.0");
+		EXPECT_INT(partition_host_read(root, &regime, &host, &err), -EOPNOTSUPP);
+		EXPECT(err && err->reason == VR_UNSUPPORTED && strstr(err->text, hosts[i].words));
+	}
+}
+
+int main(void)
+{
+	test_assign();
+	test_look();
+	test_kept();
+	test_host();
+	return expect_result();
+}
