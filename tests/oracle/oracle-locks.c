@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Locks across vCPUs: guests on one to four CPUs, beside reservations that take all they may, share resources with queues of
- * both kinds. No wait, no holding and no response is above its bound: neither at random ("adversary"), nor when all ask
- * at once and again and again with nothing between ("convoy"). And no bound grows when less is asked ("sustainable"). The
- * order among holders of one guest is whatever is drawn.
+ * Locks across vCPUs: guests on one to four CPUs, beside reservations that take all they may, under EDF or as servers by fixed
+ * priority, share resources with queues of both kinds. No wait, no holding and no response is above its bound: neither at
+ * random ("adversary"), nor when all ask at once and again and again with nothing between ("convoy"). And no bound grows
+ * when less is asked ("sustainable"). The order among holders of one guest is whatever is drawn.
  */
 #include "oracle.h"
 
@@ -20,6 +20,8 @@ struct shared {
 	struct vrk_reservation r[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX];	/* vCPUs, then spinners */
 	int32_t cpu[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX];
 	size_t n_vcpus, n_reservations;
+	uint32_t servers;		/* flag of the simulator: fixed-priority servers, the last reservation goes first; 0 = EDF */
+	nsec_t delivered[VCPUS_MAX];
 	struct vrk_task tasks[ALL_MAX];
 	size_t first[VCPUS_MAX + 1];
 	uint32_t rank[ALL_MAX];
@@ -101,6 +103,30 @@ static bool hosts_fill(struct shared *x, struct oracle *o)
 	return true;
 }
 
+/* The same CPUs by fixed priority: the last reservation goes first. */
+static bool servers_fit(struct shared *x)
+{
+	for (int32_t cpu = 0; cpu < (int32_t)x->host.cpus; cpu++) {
+		struct vrk_reservation one[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX];
+		nsec_t delivered[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX];
+		size_t who[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX], n = 0;
+		struct vrk_verdict v;
+
+		for (size_t i = x->n_reservations; i-- > 0;) {
+			if (x->cpu[i] != cpu)
+				continue;
+			who[n] = i;
+			one[n++] = x->r[i];
+		}
+		if (vrk_host_fp(one, n, x->servers & VRK_SIM_DEFERRABLE, &v, delivered) < 0 || !v.ok)
+			return false;
+		for (size_t k = 0; k < n; k++)
+			if (who[k] < x->n_vcpus)
+				x->delivered[who[k]] = delivered[k];
+	}
+	return true;
+}
+
 static bool shared_draw(struct shared *x, struct oracle *o)
 {
 	*x = (struct shared){ .n_vcpus = oracle_between(o, 2, VCPUS_MAX), .n_resources = oracle_between(o, 1, RESOURCES_MAX) };
@@ -123,7 +149,14 @@ static bool shared_draw(struct shared *x, struct oracle *o)
 		x->cpu[v] = (int32_t)(v % x->host.cpus);
 		tasks_draw(x, o, v);
 	}
-	return hosts_fill(x, o);
+	if (!hosts_fill(x, o))
+		return false;
+	for (size_t v = 0; v < x->n_vcpus; v++)
+		x->delivered[v] = x->r[v].deadline_ns;
+	if (x->host.tick_ns > 0 || !oracle_chance(o, 30))
+		return true;
+	x->servers = oracle_chance(o, 50) ? VRK_SIM_PERIODIC : VRK_SIM_DEFERRABLE;
+	return servers_fit(x);
 }
 
 static bool shared_judge(const struct shared *x, struct bounds *b)
@@ -136,6 +169,8 @@ static bool shared_judge(const struct shared *x, struct bounds *b)
 	for (size_t i = 0; i < x->n_vcpus; i++) {
 		v[i] = (struct vrk_lock_vcpu){ .mode = x->mode[i], .tasks = &x->tasks[x->first[i]], .n = x->first[i + 1] - x->first[i] };
 		vrk_supply_init(&x->host, &x->r[i], &v[i].supply);
+		if (x->servers)
+			v[i].supply.deadline_ns = x->delivered[i];
 	}
 	if (vrk_locks_fp(v, x->n_vcpus, &locks, verdicts, b->response, b->lock) < 0) {
 		fprintf(stderr, "the analysis refused a system\n");
@@ -171,7 +206,7 @@ static void shared_run(const struct shared *x, struct oracle *o, uint32_t flags,
 	struct vrk_sim_server_result seen[VCPUS_MAX + CPUS_MAX * SPINNERS_MAX];
 	struct vrk_sim_task tasks[ALL_MAX];
 	size_t n = x->first[x->n_vcpus];
-	const struct vrk_sim_host host = { .cpus = x->host.cpus, .tick_ns = x->host.tick_ns, .flags = flags, .seed = oracle_draw(o),
+	const struct vrk_sim_host host = { .cpus = x->host.cpus, .tick_ns = x->host.tick_ns, .flags = flags | x->servers, .seed = oracle_draw(o),
 					   .resources = resources, .n_resources = x->n_resources };
 
 	for (size_t i = 0; i < x->n_resources; i++)
@@ -185,7 +220,7 @@ static void shared_run(const struct shared *x, struct oracle *o, uint32_t flags,
 						  sections + x->first_section[t], x->first_section[t + 1] - x->first_section[t], x->rank[t] };
 	}
 	for (size_t i = 0; i < x->n_reservations; i++)
-		servers[i] = (struct vrk_sim_server){ .reservation = x->r[i], .cpu = x->cpu[i],
+		servers[x->servers ? x->n_reservations - 1 - i : i] = (struct vrk_sim_server){ .reservation = x->r[i], .cpu = x->cpu[i],
 						      .idling = i >= x->n_vcpus || x->mode[i] == VRK_SUPPLY_IDLING,
 						      .first_task = i < x->n_vcpus ? x->first[i] : n,
 						      .n_tasks = i < x->n_vcpus ? x->first[i + 1] - x->first[i] : 0 };
@@ -292,7 +327,7 @@ static bool relax(struct shared *x, struct oracle *o)
 		resource->latency_ns -= resource->latency_ns > 0;
 		return true;
 	default:
-		x->r[v].budget_ns += x->r[v].budget_ns < x->r[v].deadline_ns;
+		x->r[v].budget_ns += !x->servers && x->r[v].budget_ns < x->r[v].deadline_ns;
 		return true;
 	}
 }
