@@ -107,7 +107,7 @@ static int point_add(struct writer *w, nsec_t point)
 		return -E2BIG;
 	if (w->cert.n_points == w->allocated) {
 		size_t n = w->allocated ? 2 * w->allocated : 16;
-		nsec_t *points = reallocarray(w->cert.points_ns, n, sizeof(*points));
+		nsec_t *points = realloc(w->cert.points_ns, n * sizeof(*points));	/* n <= 2 POINTS_MAX */
 
 		if (!points)
 			return -ENOMEM;
