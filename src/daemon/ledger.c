@@ -204,7 +204,8 @@ nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns
 	unsigned __int128 rest = (unsigned __int128)REST_TICKS * tick_ns * reservation->period_ns;
 
 	rest = (rest + reservation->budget_ns - 1) / reservation->budget_ns;
-	rest += (unsigned __int128)reservation->period_ns + REST_GRACE_NS;
+	rest += reservation->period_ns;
+	rest += (nsec_t)REST_GRACE_NS;
 	return rest < NSEC_MAX ? (nsec_t)rest : NSEC_MAX;
 }
 
