@@ -22,7 +22,7 @@
 
 #define TRACEFS "/sys/kernel/tracing"
 #define INSTANCE_PREFIX "virtrk-verify-"
-#define BUFFER_ALL_KB (256 * 1024)	/* in all, of all CPUs */
+#define BUFFER_ALL_KB (256L * 1024)	/* in all, of all CPUs */
 #define BUFFER_MAX_KB 8192
 #define BUFFER_MIN_KB 512
 #define LINE_BYTES 4096
@@ -104,7 +104,7 @@ static int instances_find(const char **ret, struct vr_error **reterr)
 			return 0;
 		}
 		if (errno == EACCES || errno == EPERM)
-			return vr_error_set(reterr, -errno, VR_NOT_PERMITTED, "you may not trace the scheduler: be root");
+			return vr_error_set(reterr, -EACCES, VR_NOT_PERMITTED, "you may not trace the scheduler: be root");
 	}
 	r = tracefs_mount(reterr);
 	if (r < 0)

@@ -12,6 +12,7 @@
  *
  * Called by the bus and by manager-load.c. Writes nothing: the commit is an ordinary manager_reserve().
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -260,6 +261,7 @@ int manager_prepared_abort(struct manager *m, const char *token, struct vr_error
 
 	if (r < 0)
 		return r;
+	assert(p);
 	log_info("what was prepared for %s is given up: asked", p->domain);
 	prepared_unlink(p);
 	prepared_free(p);

@@ -201,6 +201,40 @@ static void case_run(const struct verify_case *c)
 	EXPECT_INT(result.breaches[0].n_culprits > 0 ? result.breaches[0].culprits[0].tid : -1, c->culprit);
 }
 
+/* Two gaps of 36 ms, and it ran unseen for 20 ms in the first, as samples before and after each tell: the second is broken. */
+static void test_samples(void)
+{
+	static const struct event events[] = {
+		{ 'R', 0, 0, 8, ME }, { 'R', 4, 0, ME, 8 }, { 'R', 40, 0, 8, ME }, { 'R', 44, 0, ME, 8 }, { 'R', 80, 0, 8, ME },
+	};
+	static const struct verify_sample samples[] = {
+		{ .turns = 100, .ran_ns = MS(1000) },
+		{ MS(2), MS(2), .turns = 101, .ran_ns = MS(1002) },
+		{ MS(42), MS(42), .turns = 104, .ran_ns = MS(1026) },
+		{ MS(90), MS(90), .turns = 105, .ran_ns = MS(1038) },
+	};
+	const struct verify_subject subject = { ME, { MS(4), MS(10), MS(10) } };
+	_cleanup_(verify_freep) struct verify *v = NULL;
+	struct verify_result result = { 0 };
+
+	CASE("what is unseen in one place excuses nothing in another");
+	EXPECT_INT(verify_new(&v, &subject, 1, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(samples) - 1; i++)
+		EXPECT_INT(verify_sample(v, 0, &samples[i]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+		struct trace_record r = record_of(&events[i]);
+
+		EXPECT_INT(verify_record(v, &r), 0);
+	}
+	EXPECT_INT(verify_end(v, 0, &samples[ARRAY_SIZE(samples) - 1], &result), 0);
+	EXPECT_STR(verify_verdict_name(result.verdict), "broken");
+	EXPECT_INT(result.doubtful, 1);
+	EXPECT_INT(result.broken, 1);
+	EXPECT_INT(result.missing, 2);
+	EXPECT_INT(result.breaches[0].from_ns, MS(44));
+	EXPECT_INT(result.breaches[0].to_ns, MS(80));
+}
+
 /* ---- the search ---- */
 
 static uint64_t seed = 1;
@@ -331,6 +365,7 @@ int main(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		case_run(&cases[i]);
+	test_samples();
 	CASE("no waits");
 	EXPECT_INT(verify_busy(&s, NULL, 0, refuse, NULL, &margin_ns), 0);
 	EXPECT_INT(margin_ns, INT64_MAX);
