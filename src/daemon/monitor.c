@@ -441,7 +441,7 @@ static int watch_meter(struct monitor *monitor, struct watch *w, struct monitor_
 int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret)
 {
 	_cleanup_(freep) char *stat = NULL, *sched = NULL;
-	struct monitor_stand stand;
+	struct monitor_stand stand = { .ready = false };
 	const char *state;
 	int64_t deadline_ns;
 	int r;
@@ -450,7 +450,11 @@ int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret)
 	if (r < 0)
 		return r;
 	state = strrchr(stat, ')');	/* the name may hold anything */
-	stand.ready = state && state[1] == ' ' && state[2] == 'R';
+	if (!state || state[1] != ' ' || state[2] != 'R') {	/* the other file costs far more */
+		*ret = stand;
+		return 0;
+	}
+	stand.ready = true;
 	r = sysroot_readf(monitor->root, &sched, "/proc/%d/sched", tid);
 	if (r < 0)
 		return r;

@@ -38,11 +38,11 @@ int monitor_sample(struct monitor *monitor, pid_t tid, struct monitor_sample *re
 /* Where the kernel stands with a thread; the same twice, and it has not moved in between. */
 struct monitor_stand {
 	bool ready;		/* on a run queue, or kept from it by throttling; not asleep, not stopped */
-	int64_t budget_ns;	/* left; <= 0: it may not run before it gets a new one */
+	int64_t budget_ns;	/* left; <= 0: it may not run before it gets a new one. As deadline_ns only if it is ready */
 	nsec_t deadline_ns;	/* of the scheduler's clock: only to be compared with another */
 };
 
-/* -ENODATA: not SCHED_DEADLINE just now, or a kernel that does not tell. Costs ten times a sample of schedstat. */
+/* -ENODATA: not SCHED_DEADLINE just now, or a kernel that does not tell. Of one that is ready costs ten times a sample. */
 int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret);
 size_t monitor_count(const struct monitor *monitor);
 
