@@ -14,7 +14,7 @@
 
 #define SHOWN_FIRST 8		/* of many steps the first and the last are shown */
 #define SHOWN_LAST 2
-#define INDENT 2
+#define INDENT ((size_t)2)
 
 static int add(struct json_object *object, const char *key, struct json_object *value)
 {
@@ -178,11 +178,11 @@ static int steps_print(struct json_object *part, size_t columns)
 		if (!skip)
 			r = paragraph_print(answer_text(json_object_array_get_idx(steps, i), "text"), 2 * INDENT, INDENT, columns);
 		else if (i == SHOWN_FIRST)
-			printf("%*s(%zu more steps are not shown%s)\n", 2 * INDENT, "",
+			printf("%*s(%zu more steps are not shown%s)\n", (int)(2 * INDENT), "",
 			       (n == total ? n : EXPLAIN_STEPS_MAX) - SHOWN_FIRST - SHOWN_LAST, n == total ? ", see --json" : "");
 	}
 	if (r >= 0 && total > n)
-		printf("%*s(and %zu more)\n", 2 * INDENT, "", total - n);
+		printf("%*s(and %zu more)\n", (int)(2 * INDENT), "", total - n);
 	return r;
 }
 

@@ -53,7 +53,7 @@ static const char *ns(char buf[TEXT_NUMBER_MAX], nsec_t value)
 	return system_side_text(buf, VRK_SIDE_NS, value);
 }
 
-#define SIDES_MAX (4 * TEXT_NUMBER_MAX)
+#define SIDES_MAX ((size_t)4 * TEXT_NUMBER_MAX)
 
 /* "0.40 <= 0.95"; where rounding hides which is larger, the exact numbers too. */
 static const char *sides(char buf[SIDES_MAX], const struct vrk_verdict *v)
