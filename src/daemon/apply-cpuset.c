@@ -17,6 +17,7 @@
  *     again. So a partition outlives its promise (struct partition, rest_ns). When libvirt ends a domain nobody waits:
  *     with a period longer than libvirt takes, the count is wrong then.
  *   - The kernel lets a partition take CPUs from SCHED_DEADLINE threads that have no room on those that are left. Admission does not.
+ *   - Without CAP_SYS_ADMIN the file says "root invalid (Enable partition not permitted)".
  *   - A CPU that is the only one of a partition cannot be switched off (EBUSY), but the attempt leaves the thread with the affinity
  *     of all CPUs: drift that the watch sees.
  *
