@@ -373,6 +373,24 @@ static void test_host(void)
 	EXPECT(sysroot_exists(root, "/proc/self/stat") && sysroot_exists(root, "/"));
 }
 
+static void test_directories(const char *tree, const struct sysroot *root)
+{
+	_cleanup_(freep) char *path = tree_path(tree, "group/child");
+
+	CASE("a directory made and removed");
+	EXPECT_INT(sysroot_mkdir(root, "/group/child"), 0);
+	EXPECT(sysroot_exists(root, "/group/child") && access(path, X_OK) == 0);
+	EXPECT_INT(sysroot_mkdir(root, "/group/child"), -EEXIST);
+	EXPECT_INT(sysroot_rmdir(root, "/group"), -ENOTEMPTY);
+	EXPECT_INT(sysroot_rmdir(root, "/group/child"), 0);
+	EXPECT_INT(sysroot_rmdir(root, "/group/child"), -ENOENT);
+	EXPECT(!sysroot_exists(root, "/group/child"));
+	CASE("nowhere");
+	EXPECT_INT(sysroot_mkdir(root, "/none/child"), -ENOENT);
+	EXPECT_INT(sysroot_mkdir(root, "/group/"), -EINVAL);
+	EXPECT_INT(sysroot_rmdir(root, "/"), -EINVAL);
+}
+
 int main(void)
 {
 	_cleanup_(tree_freep) char *tree = tree_new();
@@ -392,6 +410,7 @@ int main(void)
 	test_bytes(root);
 	test_numbers(tree, root);
 	test_write(tree, root);
+	test_directories(tree, root);
 	test_deep(tree, root);
 	test_paths(root);
 	test_start_ticks(tree, root);
