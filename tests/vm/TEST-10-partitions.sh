@@ -194,6 +194,7 @@ check_soon "the domain ends: the CPU is back, and in no list any more" 10 all_ba
 check_json "nothing is reserved" '. == []' virtrk top --json
 check_equal "nothing is booked" "$(booked)" "$empty"
 domain_up a
+check_soon "started again, the domain is found" 20 virtrk_says 'length == 4' list
 
 # --- what it costs the others ------------------------------------------------------------------------------------------------------
 
