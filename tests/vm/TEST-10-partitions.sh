@@ -57,7 +57,6 @@ domain_down() {
 daemon_up() {
 	child_start "$e2e_dir/daemon.log" virtrkd --bus="$VIRTRK_BUS" --state="$e2e_dir/state" --config="$e2e_dir/config" \
 		--libvirt=none --on-drift=report --verbose
-	daemon=$child
 	wait_for 20 virtrk list >/dev/null
 }
 
