@@ -148,6 +148,14 @@ static nsec_t sbf_counted(const struct vrk_supply *s, nsec_t t)
 	return given > taken ? (nsec_t)(given - taken) : 0;
 }
 
+/* NSEC_MAX as an answer means never, not that late. */
+static bool is_given_by(const struct vrk_supply *s, u128 work, nsec_t t)
+{
+	nsec_t inverse = supply_inverse(s, work, 1, 0);
+
+	return inverse != NSEC_MAX && inverse <= t;
+}
+
 /*
  * What an interval surely gives, a longer one gives too: the most that any interval up to this length gives, which is the most
  * that the inverse says is there by then. Steps down are small and rare, so one question shows that there was none.
@@ -161,10 +169,10 @@ nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns)
 	given = sbf_counted(s, t_ns);
 	if (!s->switch_ns && !s->irq_ns)
 		return given;
-	for (step = 1; supply_inverse(s, (u128)given + step, 1, 0) <= t_ns; step *= 2)
+	for (step = 1; is_given_by(s, (u128)given + step, t_ns); step *= 2)
 		given += step;
 	for (; step > 0; step /= 2)
-		if (supply_inverse(s, (u128)given + step, 1, 0) <= t_ns)
+		if (is_given_by(s, (u128)given + step, t_ns))
 			given += step;
 	return given;
 }
