@@ -18,6 +18,8 @@
  *     with a period longer than libvirt takes, the count is wrong then.
  *   - The kernel lets a partition take CPUs from SCHED_DEADLINE threads that have no room on those that are left. Admission does not.
  *   - Without CAP_SYS_ADMIN the file says "root invalid (Enable partition not permitted)".
+ *   - SCHED_DEADLINE for a thread that sleeps when it is moved: EPERM until it wakes, since the kernel looks at the root domain of the
+ *     CPU on which it fell asleep. So it is woken (thread_wake()).
  *   - A CPU that is the only one of a partition cannot be switched off (EBUSY), but the attempt leaves the thread with the affinity
  *     of all CPUs: drift that the watch sees.
  *
@@ -31,11 +33,16 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "apply-cpuset.h"
 #include "cpulist.h"
 
 #define CHILD "rk"
+
+/* A millisecond each, and some are woken at once. */
+#define WAKE_LOOKS 100
+#define WAKE_EVERY 10
 
 #define EXCLUSIVE "cpuset.cpus.exclusive"
 
@@ -254,6 +261,29 @@ static int partition_switch(const struct sysroot *root, const struct step *step,
 	return 0;
 }
 
+/*
+ * One that sleeps goes to its new CPU when it wakes, and until then the kernel holds it against the root domain in which it fell
+ * asleep: EPERM for SCHED_DEADLINE. An idle guest sleeps for seconds, a paused one for good; so it is woken.
+ */
+static int thread_wake(const struct sysroot *root, const struct step *step, struct vr_error **reterr)
+{
+	const struct timespec moment = { .tv_nsec = 1 * NSEC_PER_MSEC };
+	uint32_t cpu;
+	int r;
+
+	for (unsigned int i = 0; i < WAKE_LOOKS; i++) {
+		r = sysroot_thread_cpu(root, step->tid, &cpu);
+		if (r < 0 || cpu == step->cpu)
+			return r == -ESRCH ? r : 0;	/* a host that does not tell: the scheduler will */
+		if (i % WAKE_EVERY == 0 && root->ops->wake)
+			(void)root->ops->wake(root, step->tid);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	}
+	return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
+			    "%s (thread %d) sleeps, and cannot be brought to CPU %u before it wakes: try again when its guest runs",
+			    step->label, step->tid, step->cpu);
+}
+
 static int thread_move(const struct sysroot *root, const struct step *step, const char *child, struct vr_error **reterr)
 {
 	cpu_set_t affinity;
@@ -275,7 +305,8 @@ static int thread_move(const struct sysroot *root, const struct step *step, cons
 	if (r == 0 || CPU_COUNT(&affinity) != 1 || !CPU_ISSET(step->cpu, &affinity))
 		return vr_error_set(reterr, -EIO, VR_READ_BACK, "%s (thread %d) was moved to CPU %u, but is not there",
 				    step->label, step->tid, step->cpu);
-	return 0;
+	r = thread_wake(root, step, reterr);
+	return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", step->label, step->tid) : r;
 }
 
 static int partition_make(const struct sysroot *root, const struct step *step, struct step_done *done,

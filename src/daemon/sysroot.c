@@ -23,8 +23,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpulist.h"
@@ -212,11 +214,28 @@ static int host_affinity_set(const struct sysroot *root, pid_t tid, const cpu_se
 	return 0;
 }
 
+/*
+ * As a debugger stops a thread for a moment: it wakes, and its system call is restarted or answers EINTR as it does for every
+ * signal, but no signal is delivered. When the daemon dies meanwhile the kernel lets the thread go.
+ */
+static int host_wake(const struct sysroot *root, pid_t tid)
+{
+	int r = 0;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
+		return -errno;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 || waitpid(tid, NULL, __WALL) < 0)
+		r = -errno;
+	(void)ptrace(PTRACE_DETACH, tid, NULL, NULL);
+	return r;
+}
+
 static const struct sysroot_ops host_ops = {
 	.sched_get = host_sched_get,
 	.sched_set = host_sched_set,
 	.affinity_get = host_affinity_get,
 	.affinity_set = host_affinity_set,
+	.wake = host_wake,
 };
 
 /* A fake root's threads. */
@@ -677,5 +696,25 @@ int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret)
 	if (ticks < 0)
 		return -EBADMSG;
 	*ret = (uint64_t)ticks;
+	return 0;
+}
+
+int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret)
+{
+	_cleanup_(freep) char *stat = NULL;
+	int64_t cpu;
+	int r;
+
+	if (tid <= 0)
+		return -EINVAL;
+	r = read_thread(root, tid, "stat", &stat);
+	if (r < 0)
+		return r;
+	r = stat_field(stat, 39, &cpu);
+	if (r < 0)
+		return r;
+	if (cpu < 0 || cpu > UINT32_MAX)
+		return -EBADMSG;
+	*ret = (uint32_t)cpu;
 	return 0;
 }

@@ -46,6 +46,7 @@ struct sysroot_ops {
 	int (*sched_set)(const struct sysroot *root, pid_t tid, const struct sched_state *state);
 	int (*affinity_get)(const struct sysroot *root, pid_t tid, cpu_set_t *ret);
 	int (*affinity_set)(const struct sysroot *root, pid_t tid, const cpu_set_t *set);
+	int (*wake)(const struct sysroot *root, pid_t tid);	/* out of a sleep that signals end; NULL: cannot */
 	/* What changes files: NULL is what sysroot_write() and the others do by themselves. */
 	int (*write)(const struct sysroot *root, const char *path, const char *text);
 	int (*mkdir)(const struct sysroot *root, const char *path);
@@ -80,6 +81,8 @@ int sysroot_links(const struct sysroot *root, const char *path, uint64_t *ret);
 int sysroot_readlink(const struct sysroot *root, const char *path, char **ret);
 
 /* Field 22 of /proc/TID/stat. -ESRCH when the thread is gone. */
+/* Field 39: the CPU on which it runs, or has run last. -EBADMSG: not told. */
+int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret);
 int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret);
 
 #endif

@@ -26,6 +26,8 @@ static struct {
 	const char *invalid;			/* what becomes of a partition */
 	bool no_affinity;			/* a thread that is moved keeps its affinity */
 	bool refuse_deadline;			/* of thread 12 */
+	unsigned int wakes_at;			/* thread 11 goes to CPU 2 when it was woken so often; 0 = never */
+	unsigned int woken;
 } model;
 
 static bool model_fails(void)
@@ -169,18 +171,33 @@ static int model_affinity_get(const struct sysroot *root, pid_t tid, cpu_set_t *
 	return model.fake->affinity_get(root, tid, ret);
 }
 
-static const struct sysroot_ops model_ops = {
-	model_get, model_set, model_affinity_get, NULL, model_write, model_mkdir, model_rmdir,
-};
-
-/* The numbers before field 22, the start time. */
-static void thread_put(pid_t tid)
+/* Field 22 is the start time, 39 the CPU. */
+static void stat_put(pid_t tid, unsigned int cpu)
 {
 	char path[64], text[256];
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-	snprintf(text, sizeof(text), "%d (CPU 0/KVM) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 %d 0 0\n", tid, 1000 + tid);
+	snprintf(text, sizeof(text), "%d (CPU 0/KVM) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 %u 0 0\n",
+		 tid, 1000 + tid, cpu);
 	put(path, text);
+}
+
+static int model_wake(const struct sysroot *root, pid_t tid)
+{
+	if (++model.woken == model.wakes_at)
+		stat_put(tid, 2);
+	return 0;
+}
+
+static const struct sysroot_ops model_ops = {
+	model_get, model_set, model_affinity_get, NULL, model_wake, model_write, model_mkdir, model_rmdir,
+};
+
+static void thread_put(pid_t tid)
+{
+	char path[64];
+
+	stat_put(tid, 2);
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", tid);
 	put(path, tid == 11 ? "0::/machine.slice/m.scope/libvirt/vcpu0\n" : "0::/machine.slice/m.scope/libvirt/vcpu1\n");
 	status_put(tid, "0-3");
@@ -447,6 +464,29 @@ static void test_answers(void)
 	}
 }
 
+/* A thread that sleeps elsewhere is woken; one that cannot be, goes back. */
+static void test_sleeper(void)
+{
+	struct step make = step_make(true, 0);
+	struct plan plan = { &make, 1 };
+
+	for (unsigned int at = 0; at <= 2; at++) {
+		_cleanup_(freep) char *before = NULL, *after = NULL;
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(sysroot_freep) struct sysroot *root = root_make();
+
+		CASE(at ? "it wakes" : "it does not wake");
+		stat_put(11, 0);
+		model.wakes_at = at;
+		before = everything(root);
+		EXPECT_INT(apply_plan(root, &plan, &err), at ? 0 : -EBUSY);
+		EXPECT(at ? model.woken == at && !err : model.woken > 2 && err && err->reason == VR_BAD_CPU &&
+		       strstr(err->text, "try again when its guest runs"));
+		after = everything(root);
+		EXPECT(at || strcmp(before, after) == 0);
+	}
+}
+
 /* Two threads, of which the second is refused by the scheduler: the first one's CPU goes back, too, after a rest. */
 static void test_plan(void)
 {
@@ -478,6 +518,7 @@ int main(void)
 	test_fail();
 	test_undo();
 	test_answers();
+	test_sleeper();
 	test_plan();
 	free(tree_free(model.tree));
 	return expect_result();

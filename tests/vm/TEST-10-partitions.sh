@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# limit: 600
+# limit: 800
 #
 # CPUs of their own: a vCPU gets a cpuset partition, runs only there, is given its budget and no more; what does not go is refused
-# in one line and changes nothing; the CPU comes back when the reservation is released or the
-# domain ends. The domains are QEMUs in control groups as libvirt lays them.
+# in one line and changes nothing; the CPU comes back when the reservation is released, the domain ends, or the
+# daemon is killed anywhere in between. The domains are QEMUs in control groups as libvirt lays them.
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -57,7 +57,13 @@ domain_down() {
 daemon_up() {
 	child_start "$e2e_dir/daemon.log" virtrkd --bus="$VIRTRK_BUS" --state="$e2e_dir/state" --config="$e2e_dir/config" \
 		--libvirt=none --on-drift=report --verbose
+	daemon=$child
 	wait_for 20 virtrk list >/dev/null
+}
+
+daemon_kill() {
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null
 }
 
 housekeeping() { cat "$cgroups/cpuset.cpus.effective"; }
@@ -193,7 +199,53 @@ check_soon "the domain ends: the CPU is back, and in no list any more" 10 all_ba
 check_json "nothing is reserved" '. == []' virtrk top --json
 check_equal "nothing is booked" "$(booked)" "$empty"
 domain_up a
-check_soon "started again, the domain is found" 20 virtrk_says 'length == 4' list
+
+# --- kill -9 anywhere ------------------------------------------------------------------------------------------------------------
+
+check_soon "the domain is found again" 20 virtrk_says 'length == 4' list
+check "a reservation that must not be lost" 0 'CPU 3' virtrk reserve d --vcpu 0 --budget 20ms --period 100ms --cpu 3
+consistent() {	# the ledger has what the kernel has
+	local ledger kernel
+	ledger=$(virtrk capacity --json | jq -r '.[1:][].cpus' | sort -n | paste -s -d ,)
+	kernel=$(find "$slice" -name rk -exec cat {}/cpuset.cpus.effective \; | sort -n | paste -s -d ,)
+	[ "$ledger" = "$kernel" ] && [ "$(find "$slice" -name rk | wc -l)" = "$(virtrk top --json | jq length)" ]
+}
+# killed_at SYSCALL N COMMAND...: the daemon dies at its N-th such call while the command waits for it, or at the latest after it
+killed_at() {
+	local call=$1 n=$2
+	shift 2
+
+	strace -o /dev/null -p "$daemon" -e trace="$call" -e "inject=$call:signal=KILL:when=$n" 2>/dev/null &
+	wait_for 10 grep -q 'TracerPid:.*[1-9]' "/proc/$daemon/status"
+	"$@" >/dev/null 2>&1 && kept=$((kept + 1))
+	sleep 0.5	# a partition is removed after the answer
+	daemon_kill
+	wait $! 2>/dev/null
+	[ ! -e "$(rk_of a)" ] || left=$((left + 1))
+	daemon_up || return 1
+	wait_for 10 consistent >/dev/null || { tail -n 5 "$e2e_dir/daemon.log"; everything; return 1; }
+	[ "$(cpus_of "${vcpu[d]}") $(parameters "${vcpu[d]}")" = "3 SCHED_DEADLINE 20000000/100000000" ]
+}
+bad=0 kept=0 left=0 kills=0
+for at in mkdirat:1 write:{1..14} sched_setattr:1; do
+	killed_at "${at%:*}" "${at#*:}" virtrk reserve a --vcpu 0 --budget 10ms --period 20ms --cpu 1-2 || bad=$((bad + 1))
+	virtrk release a >/dev/null 2>&1
+	wait_for 10 virtrk_says 'length == 2' capacity >/dev/null || bad=$((bad + 1))
+	kills=$((kills + 1))
+done
+check_equal "killed at $kills calls of making a partition ($left times something was left, $kept times all was done): ledger and kernel agree" "$bad" 0
+bad=0 kept=0 left=0 kills=0
+for at in sched_setattr:1 write:{1..9} unlinkat:{1..3}; do
+	virtrk reserve a --vcpu 0 --budget 10ms --period 20ms --cpu 1-2 >/dev/null 2>&1
+	killed_at "${at%:*}" "${at#*:}" virtrk release a || bad=$((bad + 1))
+	virtrk release a >/dev/null 2>&1
+	wait_for 10 virtrk_says 'length == 2' capacity >/dev/null || bad=$((bad + 1))
+	kills=$((kills + 1))
+done
+check_equal "killed at $kills calls of removing it ($left times something was left, $kept times the answer came before): ledger and kernel agree" "$bad" 0
+virtrk release d >/dev/null
+check_soon "and all comes back" 10 all_back
+check_equal "nothing is booked in the end" "$(booked)" "$empty"
 
 # --- what it costs the others ------------------------------------------------------------------------------------------------------
 
