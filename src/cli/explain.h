@@ -2,6 +2,9 @@
 #ifndef CLI_EXPLAIN_H
 #define CLI_EXPLAIN_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <json-c/json.h>
 #include <virtrk/units.h>
 
