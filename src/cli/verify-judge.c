@@ -191,7 +191,7 @@ static int judge_walk(struct judge *j, verify_listener listen, void *userdata, i
 
 	for (size_t last = 0; last < j->n; last++) {
 		struct verify_window worst;
-		int64_t margin_ns;
+		int64_t margin_ns = 0;
 		int r;
 
 		for (; in <= last && j->waits[in].from_ns + j->blackout_ns < j->waits[last].to_ns; in++)

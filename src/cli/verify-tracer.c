@@ -213,7 +213,7 @@ int tracer_start(struct tracer **ret, const pid_t *tids, size_t n, struct vr_err
 {
 	_cleanup_(tracer_freep) struct tracer *t = calloc(1, sizeof(*t));
 	_cleanup_(freep) char *path = NULL, *pipe = NULL;
-	const char *instances;
+	const char *instances = NULL;
 	int r;
 
 	if (!t)
