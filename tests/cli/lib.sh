@@ -94,6 +94,14 @@ check_not() {
 	report "$what" "$ok" "command:  $command" "expected: exit $code, not /$regex/" "got:      exit $got" "${output:-(nothing)}"
 }
 
+# as_nobody COMMAND...: as somebody who is not root. A build that counts coverage writes its counts beside its objects, where
+# nobody may not: they get a place of their own.
+as_nobody() {
+	chmod 755 "$tmp"
+	mkdir -p -m 1777 "$tmp/counts"
+	GCOV_PREFIX=$tmp/counts setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
 # one_line COMMAND: its stdout must be empty, its stderr one line that begins with "virtrk: "; keeps the exit code
 one_line() {
 	local out err code

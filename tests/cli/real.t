@@ -90,11 +90,8 @@ check "reserve: refused all the same" "virtrk reserve rt --vcpu 0-1 --budget 9.9
 check "release: nothing reserved" "one_line virtrk release rt" 1 "^virtrk: "
 
 # Somebody who is not root may ask, and not act.
-chmod 755 "$tmp"
-# A build that counts coverage writes its counts beside its objects, where nobody may not: give it a place of its own.
-mkdir -m 1777 "$tmp/counts" && chmod 755 "$tmp"
 nobody() {
-	GCOV_PREFIX=$tmp/counts setpriv --reuid=65534 --regid=65534 --clear-groups "$VIRTRK" "$@"
+	as_nobody "$VIRTRK" "$@"
 }
 if nobody --version >/dev/null 2>&1; then
 	check "not root: list" "nobody list" 0 "^rt "

@@ -29,11 +29,10 @@ check "a tick that cannot be" "one_line virtrk verify" 1 "virtrkd's answer to De
 fake normal
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 	unprivileged() {
-		setpriv --reuid 65534 --regid 65534 --clear-groups "$VIRTRK" --bus="$tmp/bus" "$@"
+		as_nobody "$VIRTRK" --bus="$tmp/bus" "$@"
 	}
-	chmod 0755 "$tmp"
 	chmod 0666 "$tmp/bus"
-	if setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$VIRTRK"; then
+	if as_nobody test -x "$VIRTRK"; then
 		check "not root" "one_line unprivileged verify" 1 "you may not trace the scheduler: be root"
 	fi
 	# The fake's threads are not of this machine, or are anybody's.
