@@ -159,10 +159,11 @@ static void row_make(struct vrk_fixed_sum *table, size_t i, const struct scaled 
 static int table_make(struct vrk_fixed_sum *table)
 {
 	struct scaled *rows = calloc(2 * (table->n + 2), sizeof(*rows));
-	struct scaled *above = rows, *here = rows + table->n + 2;
+	struct scaled *above = rows, *here;
 
 	if (!rows)
 		return -ENOMEM;
+	here = rows + table->n + 2;
 	above[1] = (struct scaled){ 1ULL << 63, 0 };
 	for (size_t i = 2; i <= table->n; i++) {
 		struct scaled *done = above;

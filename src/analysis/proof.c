@@ -36,7 +36,9 @@ static bool suspends(const struct vrk_task *t)
 /* Does @h go before @i, and is a bound of its response known by then? */
 static bool goes_first(const struct vrk_task *t, size_t h, size_t i)
 {
-	return t[h].priority < t[i].priority || (t[h].priority == t[i].priority && h < i);
+	if (t[h].priority != t[i].priority)
+		return t[h].priority < t[i].priority;
+	return h < i;
 }
 
 static u128 work_in(const struct vrk_guest *g, const nsec_t *responses, size_t i, uint64_t job, nsec_t window)

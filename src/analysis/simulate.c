@@ -127,6 +127,8 @@ static int32_t pick_cpu(struct sim *sim, int32_t before)
 	uint64_t drawn = packed ? 0 : rng_next(&sim->rng);
 	int32_t second = -1;
 
+	if (m == 0)
+		return -1;
 	sim->n_drawn += !packed;
 	if (before >= 0 && !sim->owner[before])
 		return before;
@@ -142,6 +144,15 @@ static int32_t pick_cpu(struct sim *sim, int32_t before)
 			second = (int32_t)cpu;
 	}
 	return second;
+}
+
+/* @cpu < 0: there is none. */
+static void cpu_give(struct node **owner, struct node *s, int32_t cpu)
+{
+	if (cpu < 0 || owner[cpu])
+		return;
+	owner[cpu] = s;
+	s->cpu = cpu;
 }
 
 /* True: one that had to go had overrun its budget, and is to be looked at. */
@@ -165,10 +176,7 @@ static bool assign(struct sim *sim)
 			continue;
 		if (cpu < 0)
 			cpu = pick_cpu(sim, before);
-		if (cpu >= 0 && !owner[cpu]) {
-			owner[cpu] = s;
-			s->cpu = cpu;
-		}
+		cpu_give(owner, s, cpu);
 		overrun |= s->cpu < 0 && s->cbs.q <= 0;
 	}
 	return overrun;

@@ -279,8 +279,11 @@ static int priorities_assign(struct vrk_task *tasks, size_t n)
 	if (n <= FEW_TASKS) {
 		for (size_t i = 0; i < n; i++) {
 			tasks[i].priority = 0;
-			for (size_t k = 0; k < n; k++)
-				tasks[i].priority += tasks[k].period_ns < tasks[i].period_ns || (tasks[k].period_ns == tasks[i].period_ns && k < i);
+			for (size_t k = 0; k < n; k++) {
+				nsec_t other = tasks[k].period_ns;
+
+				tasks[i].priority += k < i ? other <= tasks[i].period_ns : other < tasks[i].period_ns;
+			}
 		}
 		return 0;
 	}

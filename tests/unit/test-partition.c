@@ -89,7 +89,7 @@ static void test_assign(void)
 		r = partition_assign(&host, &ledger, cases[i].domain, items, n, &err);
 		EXPECT_INT(r, cases[i].r);
 		for (size_t k = 0; r == 0 && k < n; k++)
-			got[k] = items[k].apart ? "01234567"[items[k].cpu] : '-';
+			got[k] = (char)(items[k].apart ? "01234567"[items[k].cpu] : '-');
 		if (r == 0)
 			EXPECT_STR(got, cases[i].got);
 		else if (cases[i].got)
