@@ -14,7 +14,7 @@
 
 const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_BUS] = { "bus", 0, "PATH", NULL, "talk to virtrkd on this socket" },
-	[OPTION_JSON] = { "json", 0, NULL, NULL, "print JSON (all verbs but release)" },
+	[OPTION_JSON] = { "json", 0, NULL, NULL, "print JSON, for scripts" },
 	[OPTION_HELP] = { "help", 'h', NULL, NULL, "print this help" },
 	[OPTION_VERSION] = { "version", 0, NULL, NULL, "print the version" },
 	[OPTION_VCPU] = { "vcpu", 0, "LIST", "vcpu", "these vCPUs, such as 0 or 0-3,5" },
