@@ -97,13 +97,16 @@ struct vrk_sim_task {
 	size_t n_sections;
 	uint32_t rank;			/* in ranked queues */
 	bool handler;			/* goes before holders, too; handlers are a server's first tasks, without sections */
+	size_t next;			/* 0 = none; else a job of tasks[next - 1] arrives whenever one of this ends: it stands behind this */
+	nsec_t next_ns;			/* one, so much later at most. Its response and deadline count from the arrival that began the chain */
 };
 
 struct vrk_sim_server {
 	struct vrk_reservation reservation;
 	int32_t cpu;			/* -1 = may run anywhere */
 	bool fair;			/* the kernel's fair server: pinned, deferred to zero laxity */
-	bool hard;			/* hard interrupt handlers: before everything else, without budget; pinned */
+	bool hard;			/* hard interrupt handlers: before everything else, one to its end after another, without budget; pinned */
+	bool fifo;			/* SCHED_FIFO threads: behind every reservation, without budget; pinned */
 	bool idling;			/* spins when it has no job, instead of sleeping */
 	bool edf;			/* its tasks by EDF; else the earlier in the array goes first */
 	size_t first_task;		/* tasks[first_task .. first_task + n_tasks) */
@@ -133,7 +136,8 @@ struct vrk_sim_task_result {
  *
  * Times up to 2^60. Costs O(n_servers + n_tasks) per event and memory O(n_servers + n_tasks).
  * Return: number of events; -EINVAL a reservation out of order, a task range out of bounds, a CPU that is not there, a task
- * without period, a section of no resource, without length or count, beyond its task's wcet or under EDF; -ERANGE; -ENOMEM.
+ * without period, a section of no resource, without length or count, beyond its task's wcet or under EDF, a chain that goes back;
+ * -ERANGE; -ENOMEM.
  */
 int64_t vrk_simulate(const struct vrk_sim_host *host, const struct vrk_sim_server *servers, size_t n_servers,
 		     const struct vrk_sim_task *tasks, size_t n_tasks, nsec_t until_ns,

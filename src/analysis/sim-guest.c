@@ -96,6 +96,8 @@ static void job_start(struct guest_task *t, sim_time now, struct rng *rng, uint3
 
 	t->arrived = t->next_arrival;
 	t->next_arrival += (sim_time)s->period_ns + pause;
+	if (t->chain)
+		chain_started(t);
 	t->left = (sim_time)s->wcet_ns;
 	t->pause_left = (sim_time)s->suspension_ns;
 	t->pauses_left = s->suspensions;
@@ -120,7 +122,7 @@ void guest_init(struct guest *g, struct rng *rng, uint32_t flags)
 		t->guest = g;
 		t->state = JOB_NONE;
 		t->next_arrival = flags & VRK_SIM_SYNC ? 0 : rng_upto(rng, (sim_time)t->spec->period_ns);
-		t->event = t->next_arrival;
+		t->event = t->chain ? SIM_NEVER : t->next_arrival;
 	}
 }
 
@@ -161,7 +163,7 @@ static sim_time task_deadline(const struct guest_task *t)
 
 struct guest_task *guest_current(const struct guest *g, uint32_t flags)
 {
-	struct guest_task *best = g->holders > 0 ? lock_current(g, flags) : NULL;
+	struct guest_task *best = g->holders > 0 ? lock_current(g, flags) : g->begun;
 
 	if (best)
 		return best;
@@ -178,7 +180,7 @@ struct guest_task *guest_current(const struct guest *g, uint32_t flags)
 	return best;
 }
 
-static void job_end(struct guest_task *t, sim_time now)
+static void job_end(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags)
 {
 	sim_time response = now - t->arrived;
 
@@ -189,6 +191,10 @@ static void job_end(struct guest_task *t, sim_time now)
 		t->result->missed++;
 	t->state = JOB_NONE;
 	t->event = t->next_arrival;
+	if (t->chain)
+		chain_take(t);
+	if (t->next)
+		chain_signal(t, now, rng, flags);
 }
 
 static void pause_start(struct guest_task *t, sim_time now, struct rng *rng, uint32_t flags)
@@ -208,7 +214,7 @@ static void part_end(struct guest_task *t, sim_time now, struct rng *rng, uint32
 	if (t->lock) {
 		lock_release(t, now, rng);
 		if (t->left == 0 && t->requests_left == 0)
-			job_end(t, now);
+			job_end(t, now, rng, flags);
 		else
 			part_next(t, rng, flags);
 	} else if (t->requests_left > 0 && (t->pauses_left == 0 || t->left == 0 || (flags & VRK_SIM_CONVOY) || (rng_next(rng) & 1))) {
@@ -216,19 +222,21 @@ static void part_end(struct guest_task *t, sim_time now, struct rng *rng, uint32
 	} else if (t->pauses_left > 0 && t->left > 0) {
 		pause_start(t, now, rng, flags);
 	} else {
-		job_end(t, now);
+		job_end(t, now, rng, flags);
 	}
 }
 
 void guest_ran(struct guest *g, struct guest_task *t, sim_time ran, sim_time now, struct rng *rng, uint32_t flags)
 {
 	t->segment -= ran;
+	if (g->hard)
+		g->begun = t->segment > 0 ? t : NULL;
 	if (t->segment > 0)
 		return;
 	if (t->spec->n_sections > 0)
 		part_end(t, now, rng, flags);
 	else if (t->left == 0)
-		job_end(t, now);
+		job_end(t, now, rng, flags);
 	else
 		pause_start(t, now, rng, flags);
 	guest_advance(g, now, rng, flags);
@@ -239,6 +247,7 @@ void guest_done(struct guest *g, sim_time now)
 	for (size_t i = 0; i < g->n; i++) {
 		struct guest_task *t = &g->tasks[i];
 
+		chain_done(t, now);
 		if (t->state == JOB_NONE)
 			continue;
 		lock_done(t, now);

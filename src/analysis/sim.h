@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The simulator's inside: the CBS entity (sim-cbs.c), the guest in a server (sim-guest.c), what guests lock (sim-lock.c) and the
- * host (simulate.c).
+ * The simulator's inside: the CBS entity (sim-cbs.c), the guest in a server (sim-guest.c), what guests lock (sim-lock.c), what
+ * goes from one to the next (sim-chain.c) and the host (simulate.c).
  */
 #ifndef ANALYSIS_SIM_H
 #define ANALYSIS_SIM_H
@@ -15,6 +15,8 @@
 typedef int64_t sim_time;
 
 #define SIM_NEVER INT64_MAX
+#define TIME_MAX  ((nsec_t)1 << 60)
+#define SIM_SIGNALS_MAX 32	/* that wait for one task of a chain */
 
 struct rng {
 	uint64_t state;
@@ -60,11 +62,11 @@ sim_time fixed_phase(const struct vrk_reservation *r, struct rng *rng);
 void fixed_wake(struct cbs *s);
 void fixed_timer(struct cbs *s, sim_time now);
 
-/* No server at all: what runs before all of them, as long as it likes. */
-static inline void cbs_hard(struct cbs *s)
+/* No server at all: what runs before all of them (or behind all), as long as it likes. */
+static inline void cbs_unlimited(struct cbs *s, bool before)
 {
 	s->q = SIM_NEVER / 4;
-	s->d = -(SIM_NEVER / 4);
+	s->d = before ? -(SIM_NEVER / 4) : SIM_NEVER / 4;
 	s->throttled = s->whole = s->exhausted = false;
 	s->replenish_at = SIM_NEVER;
 }
@@ -81,6 +83,15 @@ struct sim_lock {
 	struct guest_task *first;	/* of the queue, next to be granted */
 };
 
+/* Signals that a task of a chain has not begun with. */
+struct sim_chain {
+	struct sim_signal {
+		sim_time arrived;	/* the signal that began the chain */
+		sim_time ready;
+	} waiting[SIM_SIGNALS_MAX];	/* a ring */
+	size_t first, n;
+};
+
 struct guest_task {
 	const struct vrk_sim_task *spec;
 	struct vrk_sim_task_result *result;
@@ -92,8 +103,10 @@ struct guest_task {
 	sim_time left;			/* left after that segment */
 	sim_time pause_left;
 	uint32_t pauses_left;
-	/* tasks with critical sections only */
+	struct guest_task *next;	/* arrives when a job of this ends */
+	struct sim_chain *chain;	/* NULL: it arrives by itself */
 	struct guest *guest;
+	/* tasks with critical sections only */
 	struct sim_lock *lock;		/* held, or waited for */
 	struct guest_task *behind;	/* next in that queue */
 	uint64_t requests_left;		/* of this job */
@@ -114,6 +127,8 @@ struct guest {
 	bool touched;
 	struct sim_lock *locks;		/* all there are */
 	size_t holders;			/* how many of its tasks own one */
+	bool hard;			/* what has begun is not preempted */
+	struct guest_task *begun;	/* then: by whom */
 };
 
 void guest_init(struct guest *g, struct rng *rng, uint32_t flags);
@@ -124,6 +139,18 @@ struct guest_task *guest_current(const struct guest *g, uint32_t flags);
 /* It ran for @ran ns up to @now. */
 void guest_ran(struct guest *g, struct guest_task *t, sim_time ran, sim_time now, struct rng *rng, uint32_t flags);
 void guest_done(struct guest *g, sim_time now);
+
+/* sim-chain.c */
+int chains_check(const struct vrk_sim_task *tasks, size_t n);
+size_t chains_count(const struct vrk_sim_task *tasks, size_t n);
+void chains_init(struct guest_task *tasks, size_t n, struct sim_chain *chains);
+/* A job of @from has ended: the next part of its chain hears of it. */
+void chain_signal(struct guest_task *from, sim_time now, struct rng *rng, uint32_t flags);
+/* The first signal that waits is the next arrival of a task that has nothing in hand; it begins with it. */
+void chain_take(struct guest_task *t);
+void chain_started(struct guest_task *t);
+/* What is under way or waits at the end: for all parts that are still to come, too. */
+void chain_done(struct guest_task *t, sim_time now);
 
 /* sim-lock.c */
 static inline bool holds(const struct guest_task *t)

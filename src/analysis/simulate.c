@@ -18,7 +18,6 @@
 
 #include "sim.h"
 
-#define TIME_MAX ((nsec_t)1 << 60)
 #define SIM_FIXED ((uint32_t)(VRK_SIM_PERIODIC | VRK_SIM_DEFERRABLE))
 
 struct node {
@@ -39,6 +38,7 @@ struct sim {
 	struct node *nodes;
 	struct guest_task *tasks;
 	struct sim_lock *locks;
+	struct sim_chain *chains;
 	struct node **order;	/* by deadline; kept nearly sorted from one dispatch to the next */
 	struct node **owner;	/* per CPU: who runs there now, NULL = nobody */
 	struct node **owner_before;
@@ -88,8 +88,8 @@ static void node_settle(struct sim *sim, struct node *s)
 		cbs_sleep(&s->cbs, sim->now);
 	}
 	s->wants = wants;
-	if (s->spec->hard)
-		cbs_hard(&s->cbs);
+	if (s->spec->hard || s->spec->fifo)
+		cbs_unlimited(&s->cbs, s->spec->hard);
 	while (s->cbs.replenish_at <= sim->now) {
 		cbs_timer(&s->cbs, sim->now);
 		if (!s->wants)
@@ -348,8 +348,8 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 		const struct vrk_reservation *r = &s->reservation;
 
 		if (r->budget_ns == 0 || r->budget_ns > r->deadline_ns || r->deadline_ns > r->period_ns ||
-		    (host->flags & SIM_FIXED && (s->fair || s->hard)) ||
-		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard) && s->cpu < 0) ||
+		    (host->flags & SIM_FIXED && (s->fair || s->hard || s->fifo)) ||
+		    s->cpu < -1 || s->cpu >= (int32_t)host->cpus || ((s->fair || s->hard || s->fifo) && s->cpu < 0) ||
 		    s->first_task > n_tasks || s->n_tasks > n_tasks - s->first_task)
 			return -EINVAL;
 		if (r->period_ns > TIME_MAX)
@@ -365,7 +365,7 @@ static int check(const struct vrk_sim_host *host, const struct vrk_sim_server *s
 		    tasks[i].jitter_ns > TIME_MAX || tasks[i].suspension_ns > TIME_MAX)
 			return -ERANGE;
 	}
-	return 0;
+	return chains_check(tasks, n_tasks);
 }
 
 static void sim_done(struct sim *sim)
@@ -373,6 +373,7 @@ static void sim_done(struct sim *sim)
 	free(sim->nodes);
 	free(sim->tasks);
 	free(sim->locks);
+	free(sim->chains);
 	free(sim->order);
 	free(sim->owner);
 	free(sim->owner_before);
@@ -388,10 +389,11 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 	sim->nodes = calloc(sim->n + 1, sizeof(*sim->nodes));
 	sim->tasks = calloc(sim->n_tasks + 1, sizeof(*sim->tasks));
 	sim->locks = calloc(sim->host->n_resources + 1, sizeof(*sim->locks));
+	sim->chains = calloc(chains_count(tasks, sim->n_tasks) + 1, sizeof(*sim->chains));
 	sim->order = calloc(sim->n + 1, sizeof(*sim->order));
 	sim->owner = calloc(sim->host->cpus, sizeof(*sim->owner));
 	sim->owner_before = calloc(sim->host->cpus, sizeof(*sim->owner));
-	if (!sim->nodes || !sim->tasks || !sim->locks || !sim->order || !sim->owner || !sim->owner_before)
+	if (!sim->nodes || !sim->tasks || !sim->locks || !sim->chains || !sim->order || !sim->owner || !sim->owner_before)
 		return -ENOMEM;
 	for (size_t i = 0; i < sim->host->n_resources; i++)
 		sim->locks[i].spec = &sim->host->resources[i];
@@ -399,13 +401,14 @@ static int sim_init(struct sim *sim, const struct vrk_sim_server *servers, const
 		ret_tasks[i] = (struct vrk_sim_task_result){ .jobs = 0 };
 		sim->tasks[i] = (struct guest_task){ .spec = &tasks[i], .result = &ret_tasks[i] };
 	}
+	chains_init(sim->tasks, sim->n_tasks, sim->chains);
 	for (size_t i = 0; i < sim->n; i++) {
 		struct node *s = &sim->nodes[i];
 
 		ret_servers[i] = (struct vrk_sim_server_result){ .at_ns = NSEC_MAX };
 		*s = (struct node){ .spec = &servers[i], .result = &ret_servers[i], .cpu = -1, .ran = true };
 		s->guest = (struct guest){ sim->tasks + servers[i].first_task, servers[i].n_tasks, servers[i].edf,
-					   servers[i].idling, false, sim->locks, 0 };
+					   servers[i].idling, false, sim->locks, 0, servers[i].hard, NULL };
 		if (flags & SIM_FIXED)
 			fixed_init(&s->cbs, &servers[i].reservation, i, flags & VRK_SIM_PERIODIC,
 				   flags & VRK_SIM_SYNC ? 0 : fixed_phase(&servers[i].reservation, &sim->rng));

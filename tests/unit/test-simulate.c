@@ -143,6 +143,66 @@ static void test_fixed(void)
 	EXPECT_INT(run(1, FULL | VRK_SIM_PERIODIC, 0, servers, 2, tasks, 2, 40, rs, rt), -EINVAL);
 }
 
+/* A signal every 20: 2 hard, a thread of 3 in a reservation, a handler of 1 behind it in a guest whose task runs. */
+static void test_chain(void)
+{
+	struct vrk_sim_server servers[] = { { .reservation = { 1, 1, 1 }, .cpu = 0, .hard = true, .n_tasks = 2 },
+					    { .reservation = { 4, 8, 8 }, .cpu = 0, .first_task = 2, .n_tasks = 1 },
+					    { .reservation = { 4, 10, 10 }, .cpu = 0, .first_task = 3, .n_tasks = 2 } };
+	struct vrk_sim_task tasks[] = { { 2, 20, .next = 3 }, { 1, 40 }, { 3, 20, .next = 4, .next_ns = 5 },
+					{ 1, 20, 14, .handler = true }, { 3, 40, 40 } };
+	struct vrk_sim_server_result rs[3];
+	struct vrk_sim_task_result rt[5];
+	const struct vrk_sim_host drawn = { .cpus = 1, .seed = 3 };
+
+	CASE("parts of a chain count from the signal");
+	EXPECT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt) > 0);
+	EXPECT_INT(rt[0].worst_ns, 2);
+	EXPECT_INT(rt[1].worst_ns, 3);		/* what was begun is not preempted, and the first goes first */
+	EXPECT_INT(rt[2].worst_ns, 6);		/* hard 0..2, the other 2..3, then itself */
+	EXPECT_INT(rt[3].worst_ns, 12);		/* pending 5 later */
+	EXPECT_INT(rt[3].jobs, 20);
+	EXPECT_INT(rt[4].jobs, 10);
+	CASE("what starves shows in every part that is still to come");
+	servers[1].fifo = true;
+	servers[2].idling = true;
+	servers[2].reservation.budget_ns = 10;
+	EXPECT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt) > 0);
+	EXPECT_INT(rt[2].worst_ns, 400);
+	EXPECT_INT(rt[3].worst_ns, 400);
+	EXPECT_INT(rt[3].jobs, 0);
+	EXPECT_INT(rt[3].missed, 20);
+	CASE("more than can wait: the rest is served with the last, and late");
+	EXPECT(run(1, FULL, 0, servers, 3, tasks, 5, 2000, rs, rt) > 0);
+	EXPECT_INT(rt[3].missed, 100);		/* all of them: 32 wait, one is under way */
+	EXPECT_INT(rt[2].missed, 0);
+	servers[1].fifo = servers[2].idling = false;
+	servers[2].reservation.budget_ns = 4;
+	CASE("one seed, one run");
+	EXPECT(vrk_simulate(&drawn, servers, 3, tasks, 5, 4000, rs, rt) > 0);
+	EXPECT(rt[3].jobs > 100 && rt[3].worst_ns < 40);
+	CASE("a chain goes forward");
+	tasks[2].next = 3;
+	EXPECT_INT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt), -EINVAL);
+	tasks[2].next = 6;
+	EXPECT_INT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt), -EINVAL);
+	tasks[2].next = 4;
+	tasks[2].next_ns = UINT64_MAX;
+	EXPECT_INT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt), -ERANGE);
+	CASE("handlers and FIFO threads are pinned");
+	tasks[2].next_ns = 5;
+	servers[1].fifo = true;
+	servers[1].cpu = -1;
+	EXPECT_INT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt), -EINVAL);
+	CASE("FIFO threads get what no reservation wants");
+	servers[1].cpu = 0;
+	servers[2].idling = true;
+	servers[2].reservation.budget_ns = 8;
+	EXPECT(run(1, FULL, 0, servers, 3, tasks, 5, 400, rs, rt) > 0);
+	EXPECT(rs[1].served_ns > 0 && rs[2].served_ns >= 300);
+	EXPECT_INT(rs[0].served_ns + rs[1].served_ns + rs[2].served_ns, 400);
+}
+
 struct seen {
 	nsec_t state[4];
 	nsec_t last;
@@ -210,6 +270,7 @@ int main(void)
 	test_overrun();
 	test_bad();
 	test_fixed();
+	test_chain();
 	test_watch();
 	return expect_result();
 }
