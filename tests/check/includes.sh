@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.." || exit 1
 
 table='
 src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
+src/intent/intent.*                 | intent.h virtrk/units.h                                                          |
+src/intent/intent-read.*            | intent.h virtrk/units.h                                                          | xml
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
@@ -77,6 +79,7 @@ id128   | ^systemd/sd-id128
 json    | ^json-c/|^json\.h
 nl      | ^netlink/
 libvirt | ^libvirt/
+xml     | ^libxml/
 rcu     | ^urcu
 cgroup  | ^libcgroup
 '

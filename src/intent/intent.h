@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the metadata of a libvirt domain say that its threads are to be promised (virtrk-domain(5)). It travels with the
+ * domain; virtrk writes it, virtrkd and libvirt's hook read it.
+ */
+#ifndef INTENT_H
+#define INTENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <virtrk/units.h>
+
+#include "error.h"
+
+#define INTENT_NAMESPACE_ANY "urn:virtrk:domain:"	/* of every version */
+#define INTENT_NAMESPACE     INTENT_NAMESPACE_ANY "1"
+#define INTENT_PREFIX	     "rk"
+#define INTENT_ELEMENT	     "reservation"
+#define INTENT_ITEMS_MAX     1024
+#define INTENT_THREAD_MAX    32
+#define INTENT_CPUS_MAX	     256
+#define INTENT_XML_MAX	     (4U << 20)		/* libvirt does not send longer ones */
+
+struct intent_item {
+	char thread[INTENT_THREAD_MAX];
+	nsec_t budget_ns;
+	nsec_t period_ns;
+	nsec_t deadline_ns;		/* the period, when none was given */
+	bool soft;
+	char cpus[INTENT_CPUS_MAX];	/* "" = none of its own */
+};
+
+struct intent {
+	bool report;			/* on-refusal="report": the domain starts all the same */
+	struct intent_item *items;	/* no thread twice */
+	size_t n;
+};
+
+/* Values; intent.c. */
+void intent_done(struct intent *intent);
+struct intent *intent_free(struct intent *intent);	/* one that was malloc()ed */
+DEFINE_CLEANUP(struct intent *, intent_free)
+bool intent_equal(const struct intent *a, const struct intent *b);
+bool intent_item_equal(const struct intent_item *a, const struct intent_item *b);
+const struct intent_item *intent_find(const struct intent *intent, const char *thread);
+/* In the place of what that thread had; -E2BIG more than INTENT_ITEMS_MAX. */
+int intent_set(struct intent *intent, const struct intent_item *item);
+bool intent_unset(struct intent *intent, const char *thread);	/* false: it was not there */
+
+/* Form alone: does a thread of a domain have such a name, is that a list of CPUs? */
+bool intent_thread_valid(const char *name);
+bool intent_cpus_valid(const char *text);
+
+/* The element, as it stands in <metadata>, with its namespace; malloc()ed. */
+int intent_write(const struct intent *intent, char **ret);
+
+/*
+ * intent_read() - from a domain's XML, or from the element alone; intent-read.c
+ *
+ * *ret_report is what on-refusal says as far as it can be read, also of an intent that is malformed or of another version: that
+ * attribute means the same in all of them.
+ * Return: 0 with *ret filled; -ENOENT the domain has none; with words (VR_BAD_CONFIG) -EBADMSG malformed, -EPROTONOSUPPORT of a
+ * version that this reader does not know, -EILSEQ no XML at all; -ENOMEM.
+ */
+int intent_read(const char *xml, size_t length, struct intent *ret, bool *ret_report, struct vr_error **reterr);
+
+#endif

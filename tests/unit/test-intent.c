@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Intents: what is read, what is refused and with which line, what is written and read again. And the RELAX NG schema that is
+ * shipped judges every case as the reader does. The argument is the schema.
+ */
+#include <libxml/relaxng.h>
+
+#include "expect.h"
+#include "intent.h"
+
+#define NS "xmlns:rk='urn:virtrk:domain:1'"
+#define RK(inside) "<rk:reservation " NS ">" inside "</rk:reservation>"
+#define T(words) RK("<rk:thread " words "/>")
+#define GOOD "<rk:thread name='vcpu0' budget='4ms' period='10ms'/>"
+
+static const struct {
+	const char *name;
+	const char *xml;	/* of the element */
+	int r;
+	bool report;
+	const char *words;	/* part of the line */
+	bool schema_differs;	/* a rule that RELAX NG has no words for */
+} cases[] = {
+	{ "one thread", RK(GOOD), 0, false, NULL },
+	{ "without a prefix", "<reservation xmlns='urn:virtrk:domain:1'><thread name='vcpu0' budget='4ms' period='10ms'/></reservation>",
+	  0, false, NULL },
+	{ "comments and space", RK("\n <!-- why -->\n  " GOOD "\n"), 0, false, NULL },
+	{ "report", "<rk:reservation " NS " on-refusal='report'>" GOOD "</rk:reservation>", 0, true, NULL },
+	{ "refuse", "<rk:reservation " NS " on-refusal='refuse'>" GOOD "</rk:reservation>", 0, false, NULL },
+	{ "all attributes", T("name='vcpu3' budget='1.5ms' period='10ms' deadline='8ms' soft='yes' cpus='2-3,5'"), 0, false, NULL },
+	{ "hard, said", T("name='iothread1' budget='1us' period='1s' soft='no'"), 0, false, NULL },
+	{ "an unknown word on refusal", "<rk:reservation " NS " on-refusal='maybe'>" GOOD "</rk:reservation>", -EBADMSG, false, "on-refusal" },
+	{ "malformed, and to be reported", "<rk:reservation " NS " on-refusal='report'/>", -EBADMSG, true, "names no thread" },
+	{ "empty", RK(""), -EBADMSG, false, "names no thread" },
+	{ "text", RK(GOOD "4ms"), -EBADMSG, false, "text has no place" },
+	{ "text in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'>x</rk:thread>"), -EBADMSG, false, "text has no place" },
+	{ "an element in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'><rk:x/></rk:thread>"), -EBADMSG, false, "no place" },
+	{ "an unknown element", RK(GOOD "<rk:memory/>"), -EBADMSG, false, "unknown element memory" },
+	{ "a foreign element", RK(GOOD "<x xmlns='urn:x'/>"), -EBADMSG, false, "unknown element x" },
+	{ "another name of the whole", "<rk:reserve " NS ">" GOOD "</rk:reserve>", -EBADMSG, false, "unknown element reserve" },
+	{ "an unknown attribute", T("name='vcpu0' budget='4ms' period='10ms' color='1'"), -EBADMSG, false, "thread[0]: unknown attribute color" },
+	{ "a misspelt attribute", T("name='vcpu0' buget='4ms' period='10ms'"), -EBADMSG, false, "unknown attribute buget" },
+	{ "an attribute with our prefix", T("name='vcpu0' rk:budget='4ms' period='10ms'"), -EBADMSG, false, "another namespace" },
+	{ "an attribute of the whole", "<rk:reservation " NS " version='1'>" GOOD "</rk:reservation>", -EBADMSG, false, "attribute version" },
+	{ "no name", T("budget='4ms' period='10ms'"), -EBADMSG, false, "thread[0]: name is missing" },
+	{ "no budget", T("name='vcpu0' period='10ms'"), -EBADMSG, false, "thread[0]: budget is missing" },
+	{ "no period", T("name='vcpu0' budget='4ms'"), -EBADMSG, false, "thread[0]: period is missing" },
+	{ "an empty name", T("name='' budget='4ms' period='10ms'"), -EBADMSG, false, "names no thread" },
+	{ "no thread's name", T("name='cpu0' budget='4ms' period='10ms'"), -EBADMSG, false, "\"cpu0\" names no thread" },
+	{ "a vCPU without number", T("name='vcpu' budget='4ms' period='10ms'"), -EBADMSG, false, "names no thread" },
+	{ "a leading zero", T("name='vcpu01' budget='4ms' period='10ms'"), -EBADMSG, false, "names no thread" },
+	{ "a high number", T("name='vcpu1000000' budget='4ms' period='10ms'"), -EBADMSG, false, "names no thread" },
+	{ "a number behind emulator", T("name='emulator0' budget='4ms' period='10ms'"), -EBADMSG, false, "names no thread" },
+	{ "no unit", T("name='vcpu0' budget='4' period='10ms'"), -EBADMSG, false, "budget: \"4\" is no time" },
+	{ "an unknown unit", T("name='vcpu0' budget='4min' period='10ms'"), -EBADMSG, false, "is no time" },
+	{ "a sign", T("name='vcpu0' budget='-4ms' period='10ms'"), -EBADMSG, false, "is no time" },
+	{ "a huge time", T("name='vcpu0' budget='4ms' period='99999999999s'"), -EBADMSG, false, "too large", true },
+	{ "soft: true", T("name='vcpu0' budget='4ms' period='10ms' soft='true'"), -EBADMSG, false, "yes or no" },
+	{ "no CPUs", T("name='vcpu0' budget='4ms' period='10ms' cpus=''"), -EBADMSG, false, "list of CPUs" },
+	{ "half a range", T("name='vcpu0' budget='4ms' period='10ms' cpus='2-'"), -EBADMSG, false, "list of CPUs" },
+	{ "twice", RK(GOOD GOOD), -EBADMSG, false, "thread[1]: vcpu0 stands twice", true },
+};
+
+static const struct {
+	const char *name;
+	const char *xml;	/* of a domain, or of nothing at all */
+	int r;
+	bool report;
+} documents[] = {
+	{ "a domain", "<domain><name>a</name><metadata><x:a xmlns:x='urn:x'/>" RK(GOOD) "</metadata></domain>", 0, false },
+	{ "no metadata", "<domain><name>a</name></domain>", -ENOENT, false },
+	{ "empty metadata", "<domain><metadata/></domain>", -ENOENT, false },
+	{ "only those of others", "<domain><metadata><x:a xmlns:x='urn:x'/><reservation/></metadata></domain>", -ENOENT, false },
+	{ "ours, but inside those of others", "<domain><metadata><x:a xmlns:x='urn:x'>" RK(GOOD) "</x:a></metadata></domain>", -ENOENT, false },
+	{ "ours, but elsewhere", "<domain><description>" RK(GOOD) "</description></domain>", -ENOENT, false },
+	{ "no domain", "<network><metadata>" RK(GOOD) "</metadata></network>", -ENOENT, false },
+	{ "twice", "<domain><metadata>" RK(GOOD) RK(GOOD) "</metadata></domain>", -EBADMSG, false },
+	{ "version 2", "<domain><metadata><rk:reservation xmlns:rk='urn:virtrk:domain:2'/></metadata></domain>", -EPROTONOSUPPORT, false },
+	{ "version 2, to be reported", "<domain><metadata><rk:x xmlns:rk='urn:virtrk:domain:2' on-refusal='report'/></metadata></domain>",
+	  -EPROTONOSUPPORT, true },
+	{ "no version", "<domain><metadata><rk:x xmlns:rk='urn:virtrk:domain:'/></metadata></domain>", -EPROTONOSUPPORT, false },
+	{ "versions 2 and 1", "<domain><metadata><rk:x xmlns:rk='urn:virtrk:domain:2'/>" RK(GOOD) "</metadata></domain>", 0, false },
+	{ "nothing", "", -EILSEQ, false },
+	{ "no XML", "{}", -EILSEQ, false },
+	{ "cut", "<domain><metadata>", -EILSEQ, false },
+	{ "a DTD", "<!DOCTYPE domain [<!ENTITY t '4ms'>]><domain><metadata>" RK("<rk:thread name='vcpu0' budget='&t;' period='10ms'/>")
+	  "</metadata></domain>", -EILSEQ, false },
+};
+
+static xmlRelaxNGPtr schema;
+
+static bool schema_accepts(const char *xml)
+{
+	xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	xmlRelaxNGValidCtxtPtr context = xmlRelaxNGNewValidCtxt(schema);
+	bool ok;
+
+	xmlRelaxNGSetValidErrors(context, NULL, NULL, NULL);
+	ok = document && xmlRelaxNGValidateDoc(context, document) == 0;
+	xmlRelaxNGFreeValidCtxt(context);
+	xmlFreeDoc(document);
+	return ok;
+}
+
+/* Written and read again it is the same, and the schema accepts what is written. */
+static void expect_round(const struct intent *intent)
+{
+	_cleanup_(intent_done) struct intent again = { 0 };
+	_cleanup_(freep) char *text = NULL;
+	bool report;
+
+	EXPECT_INT(intent_write(intent, &text), 0);
+	EXPECT(schema_accepts(text));
+	EXPECT_INT(intent_read(text, strlen(text), &again, &report, NULL), 0);
+	EXPECT(intent_equal(intent, &again));
+	EXPECT_INT(report, intent->report);
+}
+
+static void test_elements(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(intent_done) struct intent intent = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		bool report;
+
+		CASE(cases[i].name);
+		EXPECT_INT(intent_read(cases[i].xml, strlen(cases[i].xml), &intent, &report, &err), cases[i].r);
+		EXPECT_INT(report, cases[i].report);
+		EXPECT_INT(schema_accepts(cases[i].xml), cases[i].r == 0 || cases[i].schema_differs);
+		if (cases[i].r == 0) {
+			expect_round(&intent);
+			continue;
+		}
+		EXPECT_INT(intent.n, 0);
+		if (EXPECT(err && err->text) && !EXPECT(strstr(err->text, cases[i].words) && !strchr(err->text, '\n')))
+			fprintf(stderr, "    %s\n", err->text);
+	}
+}
+
+static void test_documents(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
+		_cleanup_(intent_done) struct intent intent = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		bool report;
+		int r = intent_read(documents[i].xml, strlen(documents[i].xml), &intent, &report, &err);
+
+		CASE(documents[i].name);
+		EXPECT_INT(r, documents[i].r);
+		EXPECT_INT(report, documents[i].report);
+		EXPECT_INT(intent.n, r == 0);
+		EXPECT((err != NULL) == (r < 0 && r != -ENOENT));
+	}
+}
+
+static void test_values(void)
+{
+	_cleanup_(intent_done) struct intent intent = { 0 };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *all = T("name='vcpu3' budget='1.5ms' period='10ms' deadline='8ms' soft='yes' cpus='2-3,5'");
+	struct intent_item item = { .thread = "emulator", .budget_ns = 1, .period_ns = 2, .deadline_ns = 2 };
+	bool report;
+
+	CASE("each attribute arrives");
+	EXPECT_INT(intent_read(all, strlen(all), &intent, &report, &err), 0);
+	if (!EXPECT_INT(intent.n, 1))
+		return;
+	EXPECT_STR(intent.items[0].thread, "vcpu3");
+	EXPECT_INT(intent.items[0].budget_ns, 1500000);
+	EXPECT_INT(intent.items[0].period_ns, 10000000);
+	EXPECT_INT(intent.items[0].deadline_ns, 8000000);
+	EXPECT(intent.items[0].soft);
+	EXPECT_STR(intent.items[0].cpus, "2-3,5");
+	CASE("added, changed, taken away");
+	EXPECT_INT(intent_set(&intent, &item), 0);
+	EXPECT_INT(intent.n, 2);
+	item.budget_ns = 2;
+	EXPECT_INT(intent_set(&intent, &item), 0);
+	EXPECT_INT(intent.n, 2);
+	EXPECT_INT(intent_find(&intent, "emulator")->budget_ns, 2);
+	expect_round(&intent);
+	EXPECT(intent_unset(&intent, "vcpu3"));
+	EXPECT(!intent_unset(&intent, "vcpu3"));
+	EXPECT_INT(intent.n, 1);
+	EXPECT_STR(intent.items[0].thread, "emulator");
+	CASE("no more than that");
+	for (unsigned int i = 0; i + 1 < INTENT_ITEMS_MAX; i++) {
+		snprintf(item.thread, sizeof(item.thread), "vcpu%u", i);
+		EXPECT_INT(intent_set(&intent, &item), 0);
+	}
+	snprintf(item.thread, sizeof(item.thread), "vhost0");
+	EXPECT_INT(intent_set(&intent, &item), -E2BIG);
+	expect_round(&intent);
+}
+
+int main(int argc, char **argv)
+{
+	xmlRelaxNGParserCtxtPtr parser;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: %s SCHEMA\n", argv[0]);
+		return EXIT_FAILURE;
+	}
+	parser = xmlRelaxNGNewParserCtxt(argv[1]);
+	schema = xmlRelaxNGParse(parser);
+	xmlRelaxNGFreeParserCtxt(parser);
+	if (!EXPECT(schema != NULL))
+		return expect_result();
+	test_elements();
+	test_documents();
+	test_values();
+	xmlRelaxNGFree(schema);
+	return expect_result();
+}
