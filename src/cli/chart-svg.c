@@ -2,7 +2,8 @@
 /*
  * A Gantt chart of a simulated run. First who is on each CPU; then each vCPU: running (a full bar), waiting (a half one),
  * throttled (hatched), asleep (nothing); below it its tasks: bars where they run, dots where they are suspended, an arrow up
- * at each arrival and one down at each deadline, and a cross at each deadline that was missed. No state is told by colour alone.
+ * at each arrival and one down at each deadline, and a cross at each deadline that was missed. In the end a lane for each interrupt, from its
+ * signal on: its hard handler (a full bar), its thread (the upper half), the guest's handler (the lower half). No state is told by colour alone.
  *
  * Called by the verb simulate; prints, decides nothing.
  */
@@ -11,6 +12,7 @@
 
 #include "chart.h"
 #include "svg.h"
+#include "system-stage.h"
 #include "text.h"
 
 #define WIDTH	 1240.0
@@ -26,6 +28,7 @@
 #define VM_COLUMNS 14
 #define LABEL_MIN 6.8		/* width of a letter in a bar */
 #define ARROW_MIN 5.0		/* arrows nearer to each other are a grey field: none is drawn */
+#define IRQ	 "#333"
 #define CSS	 ".run{fill:" SVG_BLUE "}.wait{fill:" SVG_VERMILION "}.hatch{fill:url(#throttled)}.pause{stroke:#555;stroke-dasharray:1.5 3;" \
 		 "stroke-width:2;fill:none}.arrow{stroke:#222;fill:none}.due{stroke:#777;fill:none}.missed{stroke:#c00;stroke-width:2.2;fill:none}" \
 		 ".in{font-size:10px;fill:#fff;text-anchor:middle}.section{stroke:#ccd;fill:none}"
@@ -65,7 +68,11 @@ static void label(struct pen *p, double x, double y, const char *class, const ch
 
 static void server_name(char buf[96], const struct system_document *d, size_t server)
 {
-	if (server >= d->n_vcpus)
+	if (server >= stage_thread(d, 0))
+		snprintf(buf, 96, "%.80s", d->irq_names[server - stage_thread(d, 0)]);
+	else if (server >= stage_hard(d, 0))
+		snprintf(buf, 96, "irq");
+	else if (server >= d->n_vcpus)
 		snprintf(buf, 96, "fair server");
 	else
 		snprintf(buf, 96, "%.80s/%" PRIu32, d->names[server].vm, d->names[server].index);
@@ -99,7 +106,7 @@ static void cpu_lane(struct pen *p, int32_t cpu)
 	lane_ground(p, LANE);
 	snprintf(name, sizeof(name), "CPU %" PRId32, cpu);
 	label(p, 14, p->y + 15, "name", name, 24);
-	for (size_t server = 0; server < chart_servers(c->document); server++) {
+	for (size_t server = 0; server < stage_servers(c->document); server++) {
 		struct svg_bars bars = { .f = p->f, .plot = &p->plot, .y = p->y, .height = LANE };
 		char fill[48];
 
@@ -107,7 +114,7 @@ static void cpu_lane(struct pen *p, int32_t cpu)
 			if (c->pieces[i].server == server && c->pieces[i].cpu == cpu && c->pieces[i].state == VRK_SIM_RUNNING)
 				svg_bar(&bars, c->pieces[i].from_ns, c->pieces[i].to_ns);
 		snprintf(fill, sizeof(fill), "fill=\"%s\" stroke=\"#fff\" stroke-width=\"0.6\"",
-			 server < c->document->n_vcpus ? color_of(server) : "#777");
+			 server < c->document->n_vcpus ? color_of(server) : server < stage_hard(c->document, 0) ? "#777" : IRQ);
 		svg_bars_end(&bars, fill);
 	}
 	cpu_names(p, cpu);
@@ -188,32 +195,66 @@ static void misses(struct pen *p, size_t task)
 	}
 }
 
-static void task_lane(struct pen *p, size_t v, size_t task)
+static void pieces_draw(struct pen *p, size_t task, size_t first, size_t end, double y, double height, const char *color)
 {
 	const struct chart *c = p->c;
-	const struct vrk_task *t = &c->document->tasks[task];
-	struct svg_bars bars = { .f = p->f, .plot = &p->plot, .y = p->y + BAR_TOP, .height = TASK - BAR_TOP - 4 };
-	double arrow = PLOT * (double)t->period_ns / (double)(c->to_ns - c->from_ns);
-	char text[96], wcet[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN], fill[32];
+	struct svg_bars bars = { .f = p->f, .plot = &p->plot, .y = y, .height = height };
+	char fill[32];
 
-	fprintf(p->f, "<path d=\"M%.1f %.1fh%.1f\" class=\"tick\"/>\n", LEFT, p->y + TASK - 4, PLOT);
-	label(p, 36, p->y + 18, "", c->document->task_names[task], 14);
-	snprintf(text, sizeof(text), "%s / %s", vrk_nsec_format(wcet, t->wcet_ns), vrk_nsec_format(period, t->period_ns));
-	label(p, LEFT - 8, p->y + 18, "scale", text, 20);
 	for (size_t i = 0; i < c->n_pieces; i++)
-		if (c->pieces[i].task == task)
+		if (c->pieces[i].task == task && c->pieces[i].server >= first && c->pieces[i].server < end)
 			svg_bar(&bars, c->pieces[i].from_ns, c->pieces[i].to_ns);
-	snprintf(fill, sizeof(fill), "fill=\"%s\"", color_of(v));
+	snprintf(fill, sizeof(fill), "fill=\"%s\"", color);
 	svg_bars_end(&bars, fill);
-	for (size_t i = 0; i < c->n_pauses; i++)
-		if (c->pauses[i].task == task)
-			fprintf(p->f, "<path d=\"M%.2f %.1fH%.2f\" class=\"pause\"/>\n", svg_x(&p->plot, c->pauses[i].from_ns),
-				p->y + (TASK + BAR_TOP) / 2 - 2, svg_x(&p->plot, c->pauses[i].to_ns));
+}
+
+static void jobs_draw(struct pen *p, size_t task, nsec_t period_ns)
+{
+	double arrow = PLOT * (double)period_ns / (double)(p->c->to_ns - p->c->from_ns);
+
 	if (arrow >= ARROW_MIN) {
 		arrows(p, task, false);
 		arrows(p, task, true);
 	}
 	misses(p, task);
+}
+
+static void task_lane(struct pen *p, size_t v, size_t task)
+{
+	const struct chart *c = p->c;
+	const struct vrk_task *t = &c->document->tasks[task];
+	char text[96], wcet[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
+
+	fprintf(p->f, "<path d=\"M%.1f %.1fh%.1f\" class=\"tick\"/>\n", LEFT, p->y + TASK - 4, PLOT);
+	label(p, 36, p->y + 18, "", c->document->task_names[task], 14);
+	snprintf(text, sizeof(text), "%s / %s", vrk_nsec_format(wcet, t->wcet_ns), vrk_nsec_format(period, t->period_ns));
+	label(p, LEFT - 8, p->y + 18, "scale", text, 20);
+	pieces_draw(p, task, 0, SIZE_MAX, p->y + BAR_TOP, TASK - BAR_TOP - 4, color_of(v));
+	for (size_t i = 0; i < c->n_pauses; i++)
+		if (c->pauses[i].task == task)
+			fprintf(p->f, "<path d=\"M%.2f %.1fH%.2f\" class=\"pause\"/>\n", svg_x(&p->plot, c->pauses[i].from_ns),
+				p->y + (TASK + BAR_TOP) / 2 - 2, svg_x(&p->plot, c->pauses[i].to_ns));
+	jobs_draw(p, task, t->period_ns);
+	p->y += TASK + GAP;
+}
+
+static void irq_lane(struct pen *p, size_t i)
+{
+	const struct system_document *d = p->c->document;
+	const struct vrk_system_irq *irq = &d->irqs[i];
+	double y = p->y + BAR_TOP, height = TASK - BAR_TOP - 4;
+	char text[96], period[VRK_NSEC_STRLEN];
+	size_t task = d->n_tasks + i;
+
+	fprintf(p->f, "<path d=\"M%.1f %.1fh%.1f\" class=\"tick\"/>\n", LEFT, p->y + TASK - 4, PLOT);
+	label(p, 28, p->y + 18, "name", d->irq_names[i], 14);
+	snprintf(text, sizeof(text), "CPU %" PRIu32 " / %s", irq->cpu, vrk_nsec_format(period, irq->irq.period_ns));
+	label(p, LEFT - 8, p->y + 18, "scale", text, 20);
+	pieces_draw(p, task, stage_hard(d, 0), stage_fifo(d, 0), y, height, IRQ);
+	pieces_draw(p, task, stage_fifo(d, 0), SIZE_MAX, y, height / 2, IRQ);
+	if (irq->vcpu < d->n_vcpus)
+		pieces_draw(p, task, 0, d->n_vcpus, y + height / 2, height / 2, color_of(irq->vcpu));
+	jobs_draw(p, task, irq->irq.period_ns);
 	p->y += TASK + GAP;
 }
 
@@ -246,7 +287,7 @@ static void legend(struct pen *p)
 static double height_of(const struct system_document *d)
 {
 	return TOP + (LANE + GAP) * (double)d->system.host.cpus + (LANE + GAP + SECTION) * (double)d->n_vcpus +
-	       (TASK + GAP) * (double)d->n_tasks + 46;
+	       (TASK + GAP) * (double)chart_tasks(d) + (d->n_irqs > 0 ? SECTION : 0) + 46;
 }
 
 int chart_svg(FILE *f, const struct chart *chart, const char *title, const char *subtitle)
@@ -265,6 +306,12 @@ int chart_svg(FILE *f, const struct chart *chart, const char *title, const char 
 		for (size_t t = 0; t < d->names[v].n_tasks; t++)
 			task_lane(&pen, v, d->names[v].first_task + t);
 	}
+	if (d->n_irqs > 0) {
+		fprintf(f, "<path d=\"M14 %.1fH%.1f\" class=\"section\"/>\n", pen.y, LEFT + PLOT);
+		pen.y += SECTION;
+	}
+	for (size_t i = 0; i < d->n_irqs; i++)
+		irq_lane(&pen, i);
 	svg_axis(f, &pen.plot, pen.y);
 	return svg_end(f);
 }

@@ -2,8 +2,8 @@
 /*
  * A simulated run in the Trace Event Format that chrome://tracing and Perfetto read. Process 1 holds a thread per CPU: who is
  * on it. Each vCPU is a process of its own: its first thread says what its reservation does, then comes one per task, with
- * where it ran, its arrivals, its deadlines and its misses. Times are us with three decimals, so that ns are exact; events
- * are in order of time.
+ * where it ran, its arrivals, its deadlines and its misses. Behind them the interrupts are one more, with a thread for each.
+ * Times are us with three decimals, so that ns are exact; events are in order of time.
  *
  * Called by the verb simulate; prints, decides nothing.
  */
@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "chart.h"
+#include "system-stage.h"
 
 enum kind { ON_CPU, STATE, TASK_RUN, PAUSE, ARRIVAL, DEADLINE, END };
 
@@ -146,6 +147,40 @@ static void names(struct pen *p)
 		for (size_t t = 0; t < d->names[v].n_tasks; t++)
 			metadata(p, "thread_name", v + 2, t + 2, d->task_names[d->names[v].first_task + t]);
 	}
+	if (d->n_irqs > 0)
+		metadata(p, "process_name", d->n_vcpus + 2, 0, "interrupts");
+	for (size_t i = 0; i < d->n_irqs; i++)
+		metadata(p, "thread_name", d->n_vcpus + 2, i + 1, d->irq_names[i]);
+}
+
+/* The thread of a task, or of an interrupt. */
+static size_t pid_of(const struct pen *p, size_t task)
+{
+	return task < p->c->document->n_tasks ? p->vcpu_of[task] + 2 : p->c->document->n_vcpus + 2;
+}
+
+static size_t tid_of(const struct pen *p, size_t task)
+{
+	const struct system_document *d = p->c->document;
+
+	return task < d->n_tasks ? task - d->names[p->vcpu_of[task]].first_task + 2 : task - d->n_tasks + 1;
+}
+
+static const char *name_of(const struct chart_piece *x, const struct system_document *d)
+{
+	if (x->task < d->n_tasks)
+		return d->task_names[x->task];
+	if (x->server < d->n_vcpus)
+		return "handler";
+	return x->server >= stage_fifo(d, 0) ? "thread" : "hard";
+}
+
+/* Whoever is on a CPU and no vCPU. */
+static const char *owner_of(const struct chart_piece *x, const struct system_document *d)
+{
+	if (x->server < stage_hard(d, 0))
+		return "fair server";
+	return x->task == SIZE_MAX ? "interrupt" : d->irq_names[x->task - d->n_tasks];
 }
 
 static void piece_write(struct pen *p, const struct event *e)
@@ -157,9 +192,9 @@ static void piece_write(struct pen *p, const struct event *e)
 	if (e->kind == STATE) {
 		interval(p, v + 2, 1, states[x->state], "reservation", x->from_ns, x->to_ns);
 	} else if (e->kind == TASK_RUN) {
-		interval(p, v + 2, x->task - d->names[v].first_task + 2, d->task_names[x->task], "task", x->from_ns, x->to_ns);
+		interval(p, pid_of(p, x->task), tid_of(p, x->task), name_of(x, d), "task", x->from_ns, x->to_ns);
 	} else if (v >= d->n_vcpus) {
-		interval(p, 1, (size_t)x->cpu + 1, "fair server", "cpu", x->from_ns, x->to_ns);
+		interval(p, 1, (size_t)x->cpu + 1, owner_of(x, d), "cpu", x->from_ns, x->to_ns);
 	} else {
 		_cleanup_(freep) char *name = NULL;
 
@@ -175,10 +210,9 @@ static void piece_write(struct pen *p, const struct event *e)
 static void instant_write(struct pen *p, const struct event *e)
 {
 	const struct chart_job *j = &p->c->jobs[e->index];
-	size_t v = p->vcpu_of[j->task];
 	const char *name = e->kind == ARRIVAL ? "arrival" : e->kind == END ? "end" : j->missed ? "deadline missed" : "deadline";
 
-	begin(p, "i", v + 2, j->task - p->c->document->names[v].first_task + 2, name);
+	begin(p, "i", pid_of(p, j->task), tid_of(p, j->task), name);
 	fprintf(p->f, ",\"cat\":\"job\",\"s\":\"t\"");
 	put_us(p, "ts", e->time_ns);
 	if (e->kind == END)
@@ -188,9 +222,7 @@ static void instant_write(struct pen *p, const struct event *e)
 
 static void pause_write(struct pen *p, const struct chart_pause *x)
 {
-	size_t v = p->vcpu_of[x->task];
-
-	interval(p, v + 2, x->task - p->c->document->names[v].first_task + 2, "suspended", "task", x->from_ns, x->to_ns);
+	interval(p, pid_of(p, x->task), tid_of(p, x->task), "suspended", "task", x->from_ns, x->to_ns);
 }
 
 int chart_trace(FILE *f, const struct chart *chart)

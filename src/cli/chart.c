@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a simulated run did, kept for a picture or a trace: states of servers and which task ran, joined where one instant
- * to the next changed nothing; jobs from arrival to end; suspensions. Only what lies in the window is kept, and no more than
+ * to the next changed nothing; jobs (and interrupts) from arrival to end; suspensions. Only what lies in the window is kept, and no more than
  * a limit of it, so that a run of a day costs no more memory than its window.
  *
  * Called by the verb simulate, fed by the library's simulator. Computes nothing about schedules itself.
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "chart.h"
+#include "system-stage.h"
 
 /* The job that a task has in hand. */
 struct chart_open {
@@ -20,23 +21,23 @@ struct chart_open {
 
 enum kind { PIECES, JOBS, PAUSES };
 
-size_t chart_servers(const struct system_document *d)
+size_t chart_tasks(const struct system_document *d)
 {
-	return d->n_vcpus + d->system.host.cpus;
+	return d->n_tasks + d->n_irqs;
 }
 
 int chart_init(struct chart *chart, const struct system_document *d, nsec_t from_ns, nsec_t to_ns, size_t limit)
 {
-	size_t n = chart_servers(d);
+	size_t n = stage_servers(d);
 
 	*chart = (struct chart){ .document = d, .from_ns = from_ns, .to_ns = to_ns, .limit = limit };
-	chart->open = calloc(d->n_tasks + 1, sizeof(*chart->open));
+	chart->open = calloc(chart_tasks(d) + 1, sizeof(*chart->open));
 	chart->last = calloc(n + 1, sizeof(*chart->last));
 	if (!chart->open || !chart->last)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		chart->last[i] = SIZE_MAX;
-	for (size_t i = 0; i < d->n_tasks; i++)
+	for (size_t i = 0; i < chart_tasks(d); i++)
 		chart->open[i].pause = SIZE_MAX;
 	return 0;
 }
@@ -109,9 +110,10 @@ static void see_server(void *userdata, size_t server, const struct vrk_sim_momen
 /* A job is over, or the run is: then @finished is NSEC_MAX. */
 static void job_tell(struct chart *chart, size_t task, nsec_t finished)
 {
-	const struct vrk_task *t = &chart->document->tasks[task];
+	const struct system_document *d = chart->document;
 	struct chart_open *open = &chart->open[task];
-	nsec_t deadline = open->arrived_ns + t->deadline_ns, end = finished < NSEC_MAX ? finished : chart->now_ns;
+	nsec_t relative = task < d->n_tasks ? d->tasks[task].deadline_ns : d->irqs[task - d->n_tasks].irq.deadline_ns;
+	nsec_t deadline = open->arrived_ns + relative, end = finished < NSEC_MAX ? finished : chart->now_ns;
 
 	open->active = false;
 	if (open->arrived_ns >= chart->to_ns || (end < chart->from_ns && deadline < chart->from_ns))
@@ -166,10 +168,10 @@ int chart_end(struct chart *chart)
 
 	/* these few are beyond the limit: they were there when it was reached */
 	chart->full = false;
-	chart->limit += chart->document->n_tasks;
+	chart->limit += chart_tasks(chart->document);
 	chart->now_ns = chart->now_ns < chart->to_ns ? chart->now_ns : chart->to_ns;
 	chart->to_ns = chart->now_ns;
-	for (size_t i = 0; i < chart->document->n_tasks; i++)
+	for (size_t i = 0; i < chart_tasks(chart->document); i++)
 		if (chart->open[i].active)
 			job_tell(chart, i, NSEC_MAX);
 	chart->full = full;
@@ -184,5 +186,5 @@ int chart_end(struct chart *chart)
 
 size_t chart_lanes(const struct system_document *d)
 {
-	return d->system.host.cpus + d->n_vcpus + d->n_tasks;
+	return d->system.host.cpus + d->n_vcpus + chart_tasks(d);
 }

@@ -10,14 +10,15 @@
 
 /* A server in one state, or one task running in it. */
 struct chart_piece {
-	size_t server;			/* of the document's vCPUs; behind them the fair server of each CPU */
+	size_t server;			/* by the numbers of system-stage.h: first the document's vCPUs */
 	nsec_t from_ns;
 	nsec_t to_ns;
 	enum vrk_sim_state state;
 	int32_t cpu;
-	size_t task;			/* of the document's tasks; SIZE_MAX = none */
+	size_t task;			/* of the document's tasks, behind them its interrupts; SIZE_MAX = none */
 };
 
+/* Of a task, or an interrupt from its signal to the end of its last part. */
 struct chart_job {
 	size_t task;
 	nsec_t arrived_ns;
@@ -45,7 +46,7 @@ struct chart {
 	struct chart_pause *pauses;
 	size_t n_pauses;
 	/* while recording */
-	struct chart_open *open;	/* per task */
+	struct chart_open *open;	/* per task and interrupt */
 	size_t *last;			/* per server: its latest piece, SIZE_MAX = none */
 	size_t allocated[3];
 	nsec_t step_ns;		/* the beginning of the step in hand */
@@ -59,11 +60,10 @@ struct vrk_sim_watch chart_watch(struct chart *chart);
 /* Jobs that are still under way are told. 0; -ENOMEM. */
 int chart_end(struct chart *chart);
 
-/* How many servers a chart may have: vCPUs, then one fair server per CPU. */
-size_t chart_servers(const struct system_document *document);
-
 #define CHART_LANES_MAX ((size_t)200)
 size_t chart_lanes(const struct system_document *document);
+/* Tasks and interrupts. */
+size_t chart_tasks(const struct system_document *document);
 
 /* A Gantt chart. @title, @subtitle: in words, unescaped. 0; -EIO; -ENOMEM. */
 int chart_svg(FILE *f, const struct chart *chart, const char *title, const char *subtitle);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A described system in the library's simulator. vCPUs become servers, their tasks jobs inside; tasks of a fixed-priority
- * guest are handed over in the order of their priorities, for there the place in the array is the priority. Each CPU gets
- * the kernel's fair server with ordinary threads that never stop.
+ * A described system in the library's simulator: put on stage (system-stage.c), run, and what was seen told in the order of the
+ * description, with the bounds of the analysis beside it.
  *
  * What a run shows did happen, so it can refute a bound; what it does not show may still happen. Blocking, switch costs and
- * latency, masked times and interrupts (none comes) are not simulated, nor are tick and fair servers of a fixed-priority
- * host, which is that of the papers.
+ * latency and masked times are not simulated, nor are tick and fair servers of a fixed-priority host, which is that of the papers.
  *
  * Called by the verb simulate. Pure but for memory.
  */
@@ -14,154 +12,61 @@
 
 #include "answer.h"
 #include "system-simulate.h"
+#include "system-stage.h"
 
 void system_run_done(struct system_run *run)
 {
 	free(run->vcpus);
 	free(run->tasks);
+	free(run->irqs);
 	run->vcpus = NULL;
 	run->tasks = NULL;
+	run->irqs = NULL;
 }
 
-/* The library's arrays, and where each task of theirs comes from. */
-struct stage {
-	struct vrk_sim_server *servers;
-	struct vrk_sim_server_result *servers_result;
-	size_t n_servers;
-	struct vrk_sim_task *tasks;
-	struct vrk_sim_task_result *tasks_result;
-	size_t *from;
-	struct vrk_sim_resource *resources;
-	struct vrk_sim_section *sections;
-	size_t *first_section;		/* per task of the document, and one more */
-};
-
-static void stage_done(struct stage *stage)
+static const struct vrk_sim_task_result *part_result(const struct stage *stage, size_t irq, enum stage_part part)
 {
-	free(stage->servers);
-	free(stage->servers_result);
-	free(stage->tasks);
-	free(stage->tasks_result);
-	free(stage->from);
-	free(stage->resources);
-	free(stage->sections);
-	free(stage->first_section);
+	return stage->parts[irq][part] == SIZE_MAX ? NULL : &stage->tasks_result[stage->parts[irq][part]];
 }
 
-struct turn {
-	uint32_t priority;
-	size_t index;
-};
-
-static int turn_compare(const void *a, const void *b)
+static nsec_t part_worst(const struct vrk_sim_task_result *part)
 {
-	const struct turn *x = a, *y = b;
-
-	if (x->priority != y->priority)
-		return x->priority < y->priority ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
+	return part && part->jobs > 0 ? part->worst_ns : NSEC_MAX;
 }
 
-/* The tasks of one vCPU, the first to run first. */
-static int tasks_stage(struct stage *stage, const struct system_document *d, size_t v)
+static struct system_run_irq irq_take(const struct stage *stage, size_t irq)
 {
-	size_t first = d->names[v].first_task, n = d->names[v].n_tasks;
-	_cleanup_(freep) struct turn *turns = calloc(n + 1, sizeof(*turns));
+	const struct vrk_sim_task_result *hard = part_result(stage, irq, STAGE_HARD), *thread = part_result(stage, irq, STAGE_THREAD);
+	const struct vrk_sim_task_result *last = part_result(stage, irq, STAGE_HANDLER);
 
-	if (!turns)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		turns[i] = (struct turn){ d->tasks[first + i].priority, first + i };
-	qsort(turns, n, sizeof(*turns), turn_compare);
-	for (size_t i = 0; i < n; i++) {
-		const struct vrk_task *t = &d->tasks[turns[i].index];
-
-		stage->from[first + i] = turns[i].index;
-		stage->tasks[first + i] = (struct vrk_sim_task){
-			.wcet_ns = t->wcet_ns, .period_ns = t->period_ns, .deadline_ns = t->deadline_ns,
-			.jitter_ns = t->jitter_ns, .suspension_ns = t->suspension_ns, .suspensions = t->suspensions,
-			.sections = stage->sections + stage->first_section[turns[i].index],
-			.n_sections = stage->first_section[turns[i].index + 1] - stage->first_section[turns[i].index],
-			.rank = d->ranks ? d->ranks[turns[i].index] : 0,
-		};
-	}
-	return 0;
-}
-
-static int locks_stage(struct stage *stage, const struct system_document *d)
-{
-	size_t n = 0;
-
-	stage->resources = calloc(d->locks.n_resources + 1, sizeof(*stage->resources));
-	stage->sections = calloc(d->locks.n_sections + 1, sizeof(*stage->sections));
-	stage->first_section = calloc(d->n_tasks + 1, sizeof(*stage->first_section));
-	if (!stage->resources || !stage->sections || !stage->first_section)
-		return -ENOMEM;
-	for (size_t i = 0; i < d->locks.n_resources; i++)
-		stage->resources[i] = (struct vrk_sim_resource){ d->resources[i].queue == VRK_QUEUE_PRIORITY, d->resources[i].latency_ns };
-	for (size_t t = 0; t < d->n_tasks; t++) {
-		stage->first_section[t] = n;
-		for (; n < d->locks.n_sections && d->sections[n].task == t; n++)
-			stage->sections[n] = (struct vrk_sim_section){ d->sections[n].resource, d->sections[n].length_ns,
-								       d->sections[n].count };
-	}
-	stage->first_section[d->n_tasks] = n;
-	return 0;
-}
-
-static int stage_init(struct stage *stage, const struct system_document *d)
-{
-	const struct vrk_host *host = &d->system.host;
-	size_t n = d->n_vcpus + host->cpus;
-	int r;
-
-	stage->servers = calloc(n, sizeof(*stage->servers));
-	stage->servers_result = calloc(n, sizeof(*stage->servers_result));
-	stage->tasks = calloc(d->n_tasks + 1, sizeof(*stage->tasks));
-	stage->tasks_result = calloc(d->n_tasks + 1, sizeof(*stage->tasks_result));
-	stage->from = calloc(d->n_tasks + 1, sizeof(*stage->from));
-	if (!stage->servers || !stage->servers_result || !stage->tasks || !stage->tasks_result || !stage->from)
-		return -ENOMEM;
-	r = locks_stage(stage, d);
-	for (size_t i = 0; r >= 0 && i < d->n_vcpus; i++) {
-		const struct vrk_vcpu *vcpu = &d->vcpus[i];
-
-		r = tasks_stage(stage, d, i);
-		if (r < 0)
-			return r;
-		stage->servers[stage->n_servers++] = (struct vrk_sim_server){
-			.reservation = vcpu->reservation, .cpu = vcpu->cpu, .edf = vcpu->guest.scheduler == VRK_GUEST_EDF,
-			/* without tasks it is the reservation that is looked at: it wants all that it may have */
-			.idling = vcpu->guest.mode == VRK_SUPPLY_IDLING || vcpu->guest.n == 0,
-			.first_task = d->names[i].first_task, .n_tasks = d->names[i].n_tasks,
-		};
-	}
-	/* a fixed-priority host is that of the papers: it has none */
-	for (uint32_t cpu = 0; d->system.scheduler == VRK_HOST_EDF && host->fair_budget_ns > 0 && cpu < host->cpus; cpu++)
-		stage->servers[stage->n_servers++] = (struct vrk_sim_server){
-			.reservation = { host->fair_budget_ns, host->fair_period_ns, host->fair_period_ns, false },
-			.cpu = (int32_t)cpu, .fair = true, .idling = true, .first_task = d->n_tasks,
-		};
-	return 0;
+	if (!last)
+		last = thread ? thread : hard;
+	return (struct system_run_irq){ .jobs = last->jobs, .missed = last->missed, .hard_ns = part_worst(hard),
+					.thread_ns = part_worst(thread), .worst_ns = part_worst(last) };
 }
 
 static int results_take(const struct stage *stage, const struct system_document *d, struct system_run *run)
 {
 	run->vcpus = calloc(d->n_vcpus + 1, sizeof(*run->vcpus));
 	run->tasks = calloc(d->n_tasks + 1, sizeof(*run->tasks));
-	if (!run->vcpus || !run->tasks)
+	run->irqs = calloc(d->n_irqs + 1, sizeof(*run->irqs));
+	if (!run->vcpus || !run->tasks || !run->irqs)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		run->vcpus[i] = stage->servers_result[i];
-	for (size_t i = 0; i < d->n_tasks; i++)
-		run->tasks[stage->from[i]] = stage->tasks_result[i];
+	for (size_t i = 0; i < stage->n_servers; i++)
+		if (stage->server_number[i] < d->n_vcpus)
+			run->vcpus[stage->server_number[i]] = stage->servers_result[i];
+	for (size_t i = 0; i < stage->n_tasks; i++)
+		if (stage->task_number[i] < d->n_tasks)
+			run->tasks[stage->task_number[i]] = stage->tasks_result[i];
+	for (size_t i = 0; i < d->n_irqs; i++)
+		run->irqs[i] = irq_take(stage, i);
 	return 0;
 }
 
-/* The simulator's tasks stand in the order of their priorities: told in the order of the document. */
+/* The simulator's servers and tasks stand in an order of their own: told by the numbers of the document. */
 struct retold {
 	const struct vrk_sim_watch *watch;
-	const size_t *from;
+	const struct stage *stage;
 };
 
 static void retell_server(void *userdata, size_t server, const struct vrk_sim_moment *moment)
@@ -170,21 +75,22 @@ static void retell_server(void *userdata, size_t server, const struct vrk_sim_mo
 	struct vrk_sim_moment m = *moment;
 
 	if (m.task != SIZE_MAX)
-		m.task = retold->from[m.task];
-	retold->watch->server(retold->watch->userdata, server, &m);
+		m.task = retold->stage->task_number[m.task];
+	retold->watch->server(retold->watch->userdata, retold->stage->server_number[server], &m);
 }
 
 static void retell_task(void *userdata, size_t task, const struct vrk_sim_job *job)
 {
 	const struct retold *retold = userdata;
 
-	retold->watch->task(retold->watch->userdata, retold->from[task], job);
+	if (retold->stage->task_told[task])
+		retold->watch->task(retold->watch->userdata, retold->stage->task_number[task], job);
 }
 
 int system_run(const struct system_document *d, struct system_run *run, struct vr_error **reterr)
 {
 	_cleanup_(stage_done) struct stage stage = { 0 };
-	struct retold retold = { .watch = run->watch };
+	struct retold retold = { run->watch, &stage };
 	const struct vrk_sim_watch watch = { retell_server, retell_task, &retold };
 	bool fixed = d->system.scheduler != VRK_HOST_EDF;
 	struct vrk_sim_host host = {
@@ -195,15 +101,13 @@ int system_run(const struct system_document *d, struct system_run *run, struct v
 		.seed = run->seed ? *run->seed : 0,
 		.watch = run->watch ? &watch : NULL,
 	};
-	int r;
+	int r = stage_init(&stage, d);
 
-	r = stage_init(&stage, d);
 	if (r < 0)
 		return r;
-	retold.from = stage.from;
 	host.resources = stage.resources;
 	host.n_resources = d->locks.n_resources;
-	run->events = vrk_simulate(&host, stage.servers, stage.n_servers, stage.tasks, d->n_tasks, run->until_ns,
+	run->events = vrk_simulate(&host, stage.servers, stage.n_servers, stage.tasks, stage.n_tasks, run->until_ns,
 				   stage.servers_result, stage.tasks_result);
 	if (run->events == -ENOMEM)
 		return -ENOMEM;
@@ -239,7 +143,7 @@ static int put_time(struct json_object *object, const char *key, nsec_t ns)
 	return json_object_object_add(object, key, NULL) < 0 ? -ENOMEM : 0;
 }
 
-/* A new object at the end of @array, that says whose it is. */
+/* A new object at the end of @array, that says whose it is; NULL: no guest's. */
 static int row_new(struct json_object *array, const struct system_vcpu *name, struct json_object **ret)
 {
 	struct json_object *row = json_object_new_object();
@@ -251,9 +155,9 @@ static int row_new(struct json_object *array, const struct system_vcpu *name, st
 		json_object_put(row);
 		return -ENOMEM;
 	}
-	r = put(row, "vm", json_object_new_string(name->vm));
+	r = name ? put(row, "vm", json_object_new_string(name->vm)) : put_time(row, "vm", NSEC_MAX);
 	if (r >= 0)
-		r = put_u64(row, "vcpu", name->index);
+		r = name ? put_u64(row, "vcpu", name->index) : put_time(row, "vcpu", NSEC_MAX);
 	*ret = row;
 	return r;
 }
@@ -315,11 +219,44 @@ static int vcpus_make(const struct system_document *d, const struct system_run *
 	return r;
 }
 
+static int irqs_make(const struct system_document *d, const struct vrk_system_result *result, const struct system_run *run,
+		     struct json_object *array)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < d->n_irqs; i++) {
+		const struct system_run_irq *seen = &run->irqs[i];
+		const struct vrk_system_irq *irq = &d->irqs[i];
+		struct json_object *row;
+
+		r = row_new(array, irq->vcpu < d->n_vcpus ? &d->names[irq->vcpu] : NULL, &row);
+		if (r >= 0)
+			r = put(row, "name", json_object_new_string(d->irq_names[i]));
+		if (r >= 0)
+			r = put_u64(row, "cpu", irq->cpu);
+		if (r >= 0)
+			r = put_u64(row, "jobs", seen->jobs);
+		if (r >= 0)
+			r = put_u64(row, "missed", seen->missed);
+		if (r >= 0)
+			r = put_time(row, "hard", seen->hard_ns);
+		if (r >= 0)
+			r = put_time(row, "thread", seen->thread_ns);
+		if (r >= 0)
+			r = put_time(row, "simulated", seen->worst_ns);
+		if (r >= 0)
+			r = put_time(row, "bound", result->irqs[i].response_ns);
+		if (r >= 0)
+			r = put_time(row, "deadline", irq->irq.deadline_ns);
+	}
+	return r;
+}
+
 int system_run_answer(const struct system_document *d, const struct vrk_system_result *result, const struct system_run *run,
 		      struct json_object **ret)
 {
 	_cleanup_(json_object_putp) struct json_object *answer = json_object_new_object();
-	struct json_object *tasks = json_object_new_array(), *vcpus = json_object_new_array();
+	struct json_object *tasks = json_object_new_array(), *vcpus = json_object_new_array(), *irqs = NULL;
 	int r;
 
 	if (!answer || !tasks || !vcpus) {
@@ -332,6 +269,10 @@ int system_run_answer(const struct system_document *d, const struct vrk_system_r
 		json_object_put(vcpus);
 	else
 		r = put(answer, "vcpus", vcpus);
+	if (r >= 0 && d->n_irqs > 0) {
+		irqs = json_object_new_array();
+		r = put(answer, "irqs", irqs);
+	}
 	if (r >= 0)
 		r = put_time(answer, "for", run->until_ns);
 	if (r >= 0)
@@ -342,6 +283,8 @@ int system_run_answer(const struct system_document *d, const struct vrk_system_r
 		r = tasks_make(d, result, run, tasks);
 	if (r >= 0)
 		r = vcpus_make(d, run, vcpus);
+	if (r >= 0)
+		r = irqs_make(d, result, run, irqs);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(answer);

@@ -82,6 +82,34 @@ static int tasks_table(struct json_object *rows)
 	return cli_print_table(table);
 }
 
+static int irqs_table(struct json_object *rows)
+{
+	static const struct table_column columns[] = {
+		{ "INTERRUPT", TABLE_LEFT }, { "CPU", TABLE_RIGHT }, { "VM", TABLE_LEFT }, { "SERVED", TABLE_RIGHT }, { "MISSED", TABLE_RIGHT },
+		{ "HARD", TABLE_RIGHT }, { "THREAD", TABLE_RIGHT }, { "SIMULATED", TABLE_RIGHT }, { "BOUND", TABLE_RIGHT },
+		{ "DEADLINE", TABLE_RIGHT },
+	};
+	static const char *const times[] = { "hard", "thread", "simulated", "bound", "deadline" };
+	_cleanup_(table_freep) struct table *table = NULL;
+	int r = table_new(&table, columns, ARRAY_SIZE(columns));
+
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(rows); i++) {
+		struct json_object *row = json_object_array_get_idx(rows, i);
+		char text[VRK_NSEC_STRLEN];
+
+		table_add(table, "%s", answer_text(row, "name"));
+		table_add(table, "%" PRIu64, answer_u64(row, "cpu"));
+		table_add(table, "%s", answer_is_null(row, "vm") ? "-" : answer_text(row, "vm"));
+		table_add(table, "%" PRIu64, answer_u64(row, "jobs"));
+		table_add(table, "%" PRIu64, answer_u64(row, "missed"));
+		for (size_t k = 0; k < ARRAY_SIZE(times); k++)
+			table_add(table, "%s", time_or(text, row, times[k], "-"));
+	}
+	return cli_print_table(table);
+}
+
 static int vcpus_table(struct json_object *rows, nsec_t for_ns)
 {
 	static const struct table_column columns[] = {
@@ -122,6 +150,8 @@ static int answer_show(const struct system_document *d, struct json_object *answ
 		return cli_fail(-ENOMEM, NULL);
 	if (d->n_tasks > 0)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : tasks_table(tasks);
+	if (r == CLI_DONE && d->n_irqs > 0)
+		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : irqs_table(answer_member(answer, "irqs"));
 	if (r == CLI_DONE && d->n_vcpus > 0)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : vcpus_table(vcpus, for_ns);
 	return r;
@@ -205,6 +235,8 @@ static nsec_t window_usual(const struct system_document *d)
 		longest = d->vcpus[i].reservation.period_ns > longest ? d->vcpus[i].reservation.period_ns : longest;
 	for (size_t i = 0; i < d->n_tasks; i++)
 		longest = d->tasks[i].period_ns > longest ? d->tasks[i].period_ns : longest;
+	for (size_t i = 0; i < d->n_irqs; i++)
+		longest = d->irqs[i].irq.period_ns > longest ? d->irqs[i].irq.period_ns : longest;
 	return 2 * longest;
 }
 
@@ -301,8 +333,8 @@ static int simulate(const struct arguments *arguments, struct system_run *run, s
 	if (r >= 0)
 		r = system_judge(&document, &result, &err);
 	if (r >= 0 && rec->svg && chart_lanes(&document) > CHART_LANES_MAX)
-		return cli_say(CLI_USAGE, "--svg: %zu CPUs, vCPUs and tasks are too many for a picture, %zu at most; --trace takes them all",
-			       chart_lanes(&document), CHART_LANES_MAX);
+		return cli_say(CLI_USAGE, "--svg: %zu CPUs, vCPUs, tasks and interrupts are too many for a picture, %zu at most; --trace takes "
+			       "them all", chart_lanes(&document), CHART_LANES_MAX);
 	if (r >= 0)
 		r = recording_start(rec, &document);
 	run->watch = rec->n > 0 ? &rec->watch : NULL;

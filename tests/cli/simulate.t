@@ -52,8 +52,16 @@ check "deferrable servers" "jq '.vms[].vcpus[].tasks = [{name:\"x\", wcet:\"1ms\
 check "not sized" "with three-tasks 'del(.vms[0].vcpus[0] | .budget, .period)'" 2 "virtrk plan finds them"
 check "no file" "virtrk simulate" 2 "simulate needs a SYSTEM.json"
 
-# all examples but those with interrupts
-mapfile -t simulated < <(for file in "$examples"/*.json; do jq -e 'has("irqs")' "$file" >/dev/null || echo "$file"; done)
+simulated=("$examples"/*.json)
+
+# ---- interrupts ----
+check "interrupts come" "seen interrupt-guest '.irqs[0] | [.name, .cpu, .vm, .vcpu, .jobs, .missed]' --for 1s" 0 '^\["eth0",0,"plc",0,100,0\]$'
+check "each part from the signal on" "seen interrupt-guest '.irqs[0] | [.hard, .thread, .simulated, .bound, .deadline]' --for 1s" 0 '^\[10000,60000,170000,13140000,20000000\]$'
+check "what they take is seen" "with interrupt-vcpu '.vms[0].vcpus |= .[:1] | .irqs |= [.[0] | del(.vm, .vcpu, .handler, .injection, .thread) | .hard = \"1ms\"]' --json --for 1s | jq -c '[.tasks[0].simulated, .irqs[0].thread, .irqs[0].vm]'" 0 '^\[3000000,null,null\]$'
+check "a thread behind all reservations" "with interrupt-fifo '.vms[0].vcpus[0] |= (del(.tasks) | .budget = \"9ms\") | .host.fair_server = false | .irqs[0] |= del(.vm, .vcpu, .handler, .injection)' --json --for 1s | jq -c '.irqs[0] | [.thread, .simulated]'" 0 '^\[90[0-9]{5},90[0-9]{5}\]$'
+check "too many of them are late" "with interrupt-guest '.irqs[0].handler = \"9ms\"' --json | jq -c '.irqs[0].missed > 100'" 0 '^true$'
+check "for people, too" "virtrk simulate --for 1s $examples/interrupt-guest.json" 0 "^eth0 +0 +plc +100 +0 +10us +60us +170us +13.14ms +20ms$"
+check "no interrupts, no such key" "seen three-tasks 'has(\"irqs\")'" 0 '^false$'
 
 # ---- pictures ----
 # drawn NAME [OPTION...]: the picture of an example
@@ -81,7 +89,7 @@ check "names are escaped" "with three-tasks '.vms[0].name = \"a<b>&c\"' --svg $t
 check "what was drawn is told" "virtrk simulate --svg $tmp/out.svg $examples/three-tasks.json" 0 "^$tmp/out.svg: 0ns to 160ms, --from and --to choose$"
 check "too much for a picture: cut" "with three-tasks '.vms[0].vcpus[0] |= {budget: \"50us\", period: \"100us\", cpu: 0, tasks: [{name: \"x\", wcet: \"300ms\", period: \"2s\"}]}' --svg $tmp/out.svg" 0 "out.svg: 0ns to .*, where it became too much: --from and --to choose$"
 check "too much for a picture: asked for" "with three-tasks '.vms[0].vcpus[0] |= {budget: \"50us\", period: \"100us\", cpu: 0, tasks: [{name: \"x\", wcet: \"300ms\", period: \"2s\"}]}' --svg $tmp/out.svg --to 10s" 2 "more than 20000 changes from 0ns to 10s: choose a shorter window with --from and --to"
-check "too many lanes" "with three-tasks '.host.cpus = 201 | .vms[0].vcpus[0].cpu = 0' --svg $tmp/out.svg" 2 "205 CPUs, vCPUs and tasks are too many for a picture, 200 at most"
+check "too many lanes" "with three-tasks '.host.cpus = 201 | .vms[0].vcpus[0].cpu = 0' --svg $tmp/out.svg" 2 "205 CPUs, vCPUs, tasks and interrupts are too many for a picture, 200 at most"
 check "to before from" "drawn three-tasks --from 2s --to 1s" 2 "from must be before --to"
 check "from beyond the end" "drawn three-tasks --from 10s" 2 "from must be before the end of the run"
 check "to beyond the end" "drawn three-tasks --to 11s" 2 "to 11s: the run ends before"
@@ -122,10 +130,15 @@ check "ns are exact" "with three-tasks '.vms[0].vcpus[0].tasks = [{name:\"x\", w
 check "suspensions" "traced self-suspension '[.traceEvents[] | select(.name == \"suspended\")] | length > 0'" 0 '^true$'
 check "both files" "drawn three-tasks --trace $tmp/both.json >/dev/null && jq '.traceEvents | length > 100' $tmp/both.json" 0 '^true$'
 check "JSON stays alone on stdout" "virtrk simulate --json --trace $tmp/trace.json $examples/three-tasks.json | jq .events" 0 '^[0-9]+$'
+check "interrupts are drawn" "drawn interrupt-guest" 0 '>eth0<'
+check "their parts, too: hard, thread, handler" "traced interrupt-guest '[.traceEvents[] | select(.pid == 3 and .ph == \"X\") | .name] | unique' --for 100ms" 0 '^\["handler","hard","thread"\]$'
+check "and their time" "traced interrupt-guest '[.traceEvents[] | select(.pid == 3 and .ph == \"X\") | .dur] | add' --for 100ms" 0 '^1600$'
+check "served when the last part is" "traced interrupt-guest '[.traceEvents[] | select(.pid == 3 and .name == \"end\") | .args.response_ns] | unique' --for 100ms" 0 '^\[170000\]$'
+check "who is on the CPU" "traced interrupt-guest '[.traceEvents[] | select(.cat == \"cpu\") | .name] | unique' --for 100ms" 0 '^\["eth0","plc/vcpu0"\]$'
 check "misses in the trace" "with three-tasks '.vms[0].vcpus[0].budget = \"1ms\"' --trace $tmp/trace.json >/dev/null; jq '[.traceEvents[] | select(.name == \"deadline missed\")] | length > 0' $tmp/trace.json" 0 '^true$'
 
 # Whatever is schedulable misses nothing, and nothing is seen beyond its bound: every example, drawn.
-beyond='.tasks[] | select(.missed > 0 or (.bound != null and .simulated != null and .simulated > .bound)) | "\(.name): \(.simulated) > \(.bound)"'
+beyond='.tasks[], (.irqs // [])[] | select(.missed > 0 or (.bound != null and .simulated != null and .simulated > .bound)) | "\(.name): \(.simulated) > \(.bound)"'
 runs=0 broken=
 for file in "${simulated[@]}"; do
 	[ "$(virtrk analyze --json "$file" | jq .schedulable)" = true ] || continue
@@ -136,6 +149,6 @@ for file in "${simulated[@]}"; do
 	done
 done
 check "nothing beyond its bound" "echo \$broken" 0 '^$'
-check "in many runs" "[ $runs -ge 36 ] && echo $runs" 0 "^$runs$"
+check "in many runs" "[ $runs -ge 48 ] && echo $runs" 0 "^$runs$"
 
 done_testing

@@ -97,6 +97,9 @@ locks.c       | s/if (used\[s->task\] > t->task->wcet_ns)/if (used[s->task] > t-
 locks.c       | s/changed \&= l->ranked;/changed = false;/
 sim-lock.c    | s/(\*at)->spec->rank <= t->spec->rank/(*at)->spec->rank > t->spec->rank/
 sim-lock.c    | s/s->length_ns > left \/ s->count/s->length_ns > left/
+sim-chain.c   | s/c->first = (c->first + 1)/c->first = (c->first + 0)/
+sim-chain.c   | s/{ from->arrived, now + delay }/{ now, now + delay }/
+sim-chain.c   | s/tasks\[i\].next - 1 <= i/tasks[i].next - 1 < i/
 irq.c         | s/s.constant += irq\[i\].hard_ns + /s.constant += /
 irq.c         | s/s.rate += frac_up/s.rate = frac_up/
 irq.c         | s/x = ((x << FRAC_SHIFT) + left - 1) \/ left;/;/
