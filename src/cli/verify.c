@@ -403,27 +403,52 @@ static void trace_count(const struct thread *t, const struct verify_sample *a, c
 		*ret_ran_ns += b->before_ns - since_ns;
 }
 
-/*
- * Can what the trace lacks around [from, to] explain that it got @lack_ns too little there? No, when all its turns were seen; else
- * its CPU time tells, which the kernel brings up to date at each tick only.
- */
-static bool breach_doubtful(const struct thread *t, nsec_t from_ns, nsec_t to_ns, nsec_t lack_ns)
+/* What the trace lacks in [from, to], as the samples next to it tell. */
+struct unseen {
+	bool known;		/* else it is gone, and nothing tells */
+	uint64_t turns;
+	nsec_t ran_ns;		/* at most: the kernel brings its count up to date at each tick only */
+};
+
+static struct unseen unseen_around(const struct thread *t, nsec_t from_ns, nsec_t to_ns)
 {
-	const struct verify_sample *a = &t->samples[0], *b = &t->samples[t->n_samples - 1];
+	size_t a = 0, b = t->n_samples - 1, low = 0, high = t->n_samples;
 	nsec_t traced_ns, counted_ns;
 	uint64_t turns;
 
-	for (size_t i = 0; i < t->n_samples && t->samples[i].after_ns <= from_ns; i++)
-		a = &t->samples[i];
-	for (size_t i = t->n_samples; i > 0 && t->samples[i - 1].before_ns >= to_ns; i--)
-		b = &t->samples[i - 1];
-	if (b->gone)
-		return false;		/* nothing to compare with; then the chain alone must do */
-	trace_count(t, a, b, &turns, &traced_ns);
-	counted_ns = b->ran_ns - a->ran_ns;
-	if (b->turns - a->turns <= turns)
-		return false;
-	return counted_ns + t->subject.supply.tick_ns > traced_ns && counted_ns + t->subject.supply.tick_ns - traced_ns >= lack_ns;
+	while (low < high) {	/* the last one that was over by then */
+		size_t middle = low + (high - low) / 2;
+
+		if (t->samples[middle].after_ns <= from_ns)
+			a = middle, low = middle + 1;
+		else
+			high = middle;
+	}
+	for (low = a + 1, high = t->n_samples; low < high;) {	/* the first one that began later */
+		size_t middle = low + (high - low) / 2;
+
+		if (t->samples[middle].before_ns >= to_ns)
+			b = middle, high = middle;
+		else
+			low = middle + 1;
+	}
+	if (t->samples[b].gone)
+		return (struct unseen){ 0 };
+	trace_count(t, &t->samples[a], &t->samples[b], &turns, &traced_ns);
+	counted_ns = t->samples[b].ran_ns - t->samples[a].ran_ns + t->subject.supply.tick_ns;
+	return (struct unseen){
+		.known = true,
+		.turns = t->samples[b].turns - t->samples[a].turns > turns ? t->samples[b].turns - t->samples[a].turns - turns : 0,
+		.ran_ns = counted_ns > traced_ns ? counted_ns - traced_ns : 0,
+	};
+}
+
+/* Can what the trace lacks around [from, to] explain that it got @lack_ns too little there? No, when all its turns were seen. */
+static bool breach_doubtful(const struct thread *t, nsec_t from_ns, nsec_t to_ns, nsec_t lack_ns)
+{
+	struct unseen u = unseen_around(t, from_ns, to_ns);
+
+	return u.known && u.turns > 0 && u.ran_ns > 0 && u.ran_ns >= lack_ns;	/* unknown: then the chain alone must do */
 }
 
 static int on_broken(void *userdata, const struct verify_wait *waits, const struct verify_window *broken)
@@ -484,20 +509,51 @@ static void walk_run(struct walk *w, nsec_t to_ns)
 	w->got_ns += ran_ns + w->v->grain_ns;
 }
 
-/* What happened from the last mark until @to_ns cannot be told. */
+/* What it did from since_ns until @to_ns cannot be told. Unless it surely ran enough there, that may hide a breach. */
+static void walk_skip(struct walk *w, nsec_t to_ns)
+{
+	nsec_t promised_ns;
+
+	if (to_ns <= w->since_ns)	/* in the first sample */
+		return;
+	promised_ns = vrk_sbf(&w->t->subject.supply, to_ns - w->since_ns);
+	w->result->unjudged_ns += to_ns - w->since_ns;
+	if (promised_ns > 0 && unseen_around(w->t, w->since_ns, to_ns).ran_ns < promised_ns)
+		w->result->doubtful++;
+	w->since_ns = to_ns;
+}
+
 static int walk_lose(struct walk *w, nsec_t to_ns)
 {
 	w->result->holes++;
-	w->result->unjudged_ns += to_ns - w->since_ns;
+	walk_skip(w, to_ns);
 	w->at = AT_UNKNOWN;
 	return walk_judge(w);
+}
+
+/*
+ * Is it unknown what it did between the last mark and @to_ns? A hole does not matter when the kernel counted no turn that the trace
+ * lacks: who ran still runs, who waited still waits; but who slept may have waited since, unless it is known to be still @asleep.
+ */
+static bool walk_lost(struct walk *w, nsec_t to_ns, bool asleep)
+{
+	struct unseen u;
+
+	if (!walk_in_hole(w, to_ns))
+		return false;
+	u = unseen_around(w->t, w->since_ns, to_ns);
+	if (!u.known || u.turns > 0 || w->at == AT_READY)
+		return true;
+	return w->at == AT_SLEEP && !asleep;	/* its wakeup may be in the hole */
 }
 
 static int walk_in(struct walk *w, const struct mark *m, size_t where)
 {
 	int r = 0;
 
-	if (w->at == AT_CPU)	/* it was not seen to leave */
+	if (w->at == AT_UNKNOWN)
+		walk_skip(w, m->time_ns);
+	else if (w->at == AT_CPU)	/* it was not seen to leave */
 		r = walk_lose(w, m->time_ns);
 	else if (w->at == AT_QUEUE || w->at == AT_READY)
 		r = walk_wait(w, m->time_ns, where);
@@ -511,7 +567,9 @@ static int walk_out(struct walk *w, const struct mark *m)
 
 	if (w->at == AT_CPU || w->at == AT_READY)
 		walk_run(w, m->time_ns);
-	else if (w->at != AT_UNKNOWN)	/* it was not seen to come */
+	else if (w->at == AT_UNKNOWN)
+		walk_skip(w, m->time_ns);
+	else			/* it was not seen to come */
 		r = walk_lose(w, m->time_ns);
 	if (r >= 0 && m->kind == MARK_BLOCKED)
 		r = walk_judge(w);
@@ -524,7 +582,7 @@ static int walk_mark(struct walk *w, size_t where)
 	const struct mark *m = &w->t->marks[where];
 	int r = 0;
 
-	if (w->at != AT_UNKNOWN && walk_in_hole(w, m->time_ns))
+	if (w->at != AT_UNKNOWN && walk_lost(w, m->time_ns, m->kind == MARK_WAKE))
 		r = walk_lose(w, m->time_ns);
 	if (r < 0)
 		return r;
@@ -560,9 +618,11 @@ static int walk_end(struct walk *w, const struct verify_sample *end)
 
 	if (end->before_ns <= w->since_ns)
 		return walk_judge(w);
-	if (w->at != AT_UNKNOWN && walk_in_hole(w, end->before_ns))
+	if (w->at != AT_UNKNOWN && walk_lost(w, end->before_ns, !end->ready))
 		return walk_lose(w, end->before_ns);
-	if (w->at == AT_CPU)
+	if (w->at == AT_UNKNOWN)
+		walk_skip(w, end->before_ns);
+	else if (w->at == AT_CPU)
 		walk_run(w, end->before_ns);
 	else if (w->at == AT_QUEUE && !end->gone)
 		r = walk_wait(w, end->before_ns, w->t->n_marks);

@@ -13,9 +13,10 @@
  *
  * What a trace cannot show: time that interrupts and a hypervisor take from a running thread counts as given. Records may be
  * missing, said by the kernel or not. Such holes are found by the chain of each CPU (who is switched out is who was switched
- * in), and no interval reaches over one. When two threads alternate, a hole may look whole (the same one before and after): so
- * before anybody is accused, the kernel's own count of the thread's turns, and its CPU time, must agree with the trace
- * around that interval, or what is unseen must be too little to matter.
+ * in), and no interval reaches over one in which the kernel counted turns of the thread. A hole that is long enough to hide a
+ * breach, with less CPU time in it than was promised, makes the verdict unsure. When two threads alternate, a hole may look
+ * whole (the same one before and after): so before anybody is accused, the kernel's own count of the thread's turns, and its
+ * CPU time, must agree with the trace around that interval, or what is unseen must be too little to matter.
  */
 #ifndef CLI_VERIFY_H
 #define CLI_VERIFY_H
@@ -100,7 +101,7 @@ struct verify_result {
 	nsec_t unjudged_ns;	/* perhaps ready, but in a hole */
 	uint64_t holes;
 	uint64_t missing;	/* turns on a CPU that the kernel counted and the trace lacks */
-	uint64_t doubtful;	/* intervals that would be broken, had it not run unseen */
+	uint64_t doubtful;	/* intervals that would be broken, had it not run unseen; and holes that may hide one */
 	int64_t margin_ns;	/* as verify_busy() */
 	uint64_t broken;	/* intervals */
 	struct verify_breach breaches[VERIFY_BREACHES];		/* the first ones */

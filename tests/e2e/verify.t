@@ -65,20 +65,31 @@ verify_while() {
 	status=$?
 	output=$(<"$e2e_dir/out")
 }
+# verify_breach "WHAT" ARGUMENT...: the same, again when the kernel lost the records of it
+verify_breach() {
+	local i
+
+	for i in 1 2 3; do
+		verify_while "$@"
+		[ "$status" -eq 1 ] || break
+		echo "unsure at try $i: $output"
+	done
+}
 # For 200 ms it is an idle-time thread, beside hogs.
 take_away() {
 	chrt -i -p 0 "$tid"
 	sleep 0.2
 	chrt -R -d -T 6000000 -D 20000000 -P 20000000 -p 0 "$tid"
 }
-verify_while take_away "$rt" --for 4s --json
+verify_breach take_away "$rt" --for 4s --json
 check_between "taken away: the exit code" "$status" 4 4
 check_json "taken away: broken, for so long, and by taking its policy" \
 	'.verdict == "broken" and ([.threads[0].breaches[] | select(.demoted_to == 120 and .length_ns > 100000000 and .length_ns < 2000000000
 		and .got_ns < .promised_ns and (.instead | length) > 0)] | length) > 0' echo "$output"
 check_between "instances left" "$(instances)" 0 0
 
-verify_while take_away --for 4s
+verify_breach take_away --for 4s
+check_between "for people: the exit code" "$status" 4 4
 check "for people" 0 "$rt vcpu0: broken at [0-9:.]+: in [0-9.]+m?s it got [^;]*, promised [^;]*; somebody had taken SCHED_DEADLINE from it" echo "$output"
 
 # Killed in the middle.
