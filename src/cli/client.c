@@ -638,6 +638,7 @@ static const struct signal_def {
 	{ "Released", "sss", { "domain", "thread", "why" } },
 	{ "Drift", "ssssss", { "domain", "thread", "what", "old", "new", "action" } },
 	{ "Missed", "sst", { "domain", "thread", "count" } },
+	{ "Refused", "ss", { "domain", "reason" } },
 };
 
 struct watch {

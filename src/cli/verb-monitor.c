@@ -63,6 +63,8 @@ static int event_text(char **ret, struct json_object *event)
 	if (event_is(event, "Missed"))
 		return asprintf(ret, "%s %s: missed its budget, %" PRIu64 " times so far", answer_text(event, "domain"),
 				answer_text(event, "thread"), answer_u64(event, "count"));
+	if (event_is(event, "Refused"))
+		return asprintf(ret, "%s: refused what its metadata ask for: %s", answer_text(event, "domain"), answer_text(event, "reason"));
 	return asprintf(ret, "%s", answer_text(event, "event"));
 }
 

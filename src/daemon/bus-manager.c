@@ -587,6 +587,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
 				SD_BUS_RESULT("a{sv}", verdict), method_check, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Release", SD_BUS_ARGS("s", domain, "as", threads), SD_BUS_NO_RESULT, method_release, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Prepare", SD_BUS_ARGS("s", document, "t", ttl_nsec), SD_BUS_RESULT("s", token), bus_method_prepare, OPEN),
+	SD_BUS_METHOD_WITH_ARGS("PrepareStart", SD_BUS_ARGS("s", domain, "a(stttta{sv})", requests), SD_BUS_NO_RESULT,
+				bus_method_prepare_start, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Commit", SD_BUS_ARGS("s", token), SD_BUS_RESULT("a{sv}", verdict), bus_method_commit, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Abort", SD_BUS_ARGS("s", token), SD_BUS_NO_RESULT, bus_method_abort, OPEN),
 	SD_BUS_METHOD_WITH_ARGS("Capacity", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", partitions), method_capacity, OPEN),
@@ -605,5 +607,6 @@ const sd_bus_vtable bus_manager_vtable[] = {
 	SD_BUS_SIGNAL_WITH_ARGS("Released", SD_BUS_ARGS("s", domain, "s", thread, "s", why), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("Drift", SD_BUS_ARGS("s", domain, "s", thread, "s", what, "s", old, "s", new, "s", action), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("Missed", SD_BUS_ARGS("s", domain, "s", thread, "t", count), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("Refused", SD_BUS_ARGS("s", domain, "s", reason), 0),
 	SD_BUS_VTABLE_END
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The methods of org.virtrk1.Manager for capacity in two phases: Prepare, Commit, Abort. Translates only; what they mean is
+ * The methods of org.virtrk1.Manager for capacity in two phases: Prepare, PrepareStart, Commit, Abort. Translates only; what they mean is
  * manager-prepare.c's. Called by the table in bus-manager.c.
  */
 #include <stdlib.h>
@@ -22,6 +22,26 @@ int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr
 		return r;
 	r = manager_prepare(bus_manager(userdata), document, ttl_ns, &token, &err);
 	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, "s", token);
+}
+
+int bus_method_prepare_start(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(freep) struct request_item *items = NULL;
+	const char *domain;
+	size_t n;
+	int r;
+
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_RESERVE, bus_method_prepare_start, userdata, reterr);
+	if (r != 0)
+		return r;
+	r = sd_bus_message_read(msg, "s", &domain);
+	if (r >= 0)
+		r = bus_read_items(msg, &items, &n, reterr);
+	if (r < 0)
+		return r;
+	r = manager_prepare_start(bus_manager(userdata), domain, items, n, &err);
+	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, NULL);
 }
 
 int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)

@@ -44,6 +44,7 @@ void bus_questions_free(struct bus_question **list);
 
 /* bus-prepare.c */
 int bus_method_prepare(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_prepare_start(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_abort(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 

@@ -131,6 +131,11 @@ static int fill_missed(sd_bus_message *msg, const struct manager_event *e)
 	return sd_bus_message_append(msg, "sst", e->domain, e->thread, e->count);
 }
 
+static int fill_refused(sd_bus_message *msg, const struct manager_event *e)
+{
+	return sd_bus_message_append(msg, "ss", e->domain, e->what);
+}
+
 static const struct {
 	const char *name;
 	signal_fill fill;
@@ -143,6 +148,7 @@ static const struct {
 	[MANAGER_RELEASED] = { "Released", fill_released },
 	[MANAGER_DRIFT] = { "Drift", fill_drift },
 	[MANAGER_MISSED] = { "Missed", fill_missed },
+	[MANAGER_REFUSED] = { "Refused", fill_refused },
 };
 
 /* The properties that an event changes, so that a client that caches them is told. */

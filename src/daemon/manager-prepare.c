@@ -24,6 +24,7 @@
 #define TTL_MIN_NS	(100 * NSEC_PER_MSEC)
 #define TTL_MAX_NS	(3600 * NSEC_PER_SEC)
 #define PREPARED_MAX	256
+#define START_TTL_NS	(60 * NSEC_PER_SEC)	/* from libvirt's hook until the domain runs */
 
 struct prepared {
 	struct manager *manager;
@@ -33,6 +34,7 @@ struct prepared {
 	size_t n;
 	sd_event_source *timer;
 	bool committing;
+	bool start;			/* by the hook, for a domain that libvirt is about to start: nobody has its token */
 	manager_reserve_done done;	/* while committing */
 	void *userdata;
 	struct prepared *next;
@@ -82,6 +84,12 @@ static bool item_is_named(const struct request_item *items, size_t n, const char
 	return false;
 }
 
+/* Once its thread has a reservation, that one counts; a commit is decided anew. */
+static bool item_is_taken(const struct manager *m, const struct prepared *p, size_t i)
+{
+	return ledger_find(&m->ledger, p->domain, p->items[i].thread);
+}
+
 int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,
 			  struct foreign *foreign)
 {
@@ -91,7 +99,7 @@ int manager_prepared_load(const struct manager *m, const char *domain, const str
 		bool own = domain && strcmp(p->domain, domain) == 0;
 
 		for (size_t i = 0; r >= 0 && i < p->n; i++)
-			if (!own || !item_is_named(items, n, p->items[i].thread))
+			if ((!own || !item_is_named(items, n, p->items[i].thread)) && !item_is_taken(m, p, i))
 				r = foreign_add(foreign, 0, "prepared", &p->items[i].reservation);
 	}
 	return r;
@@ -103,7 +111,8 @@ bw_t manager_prepared_bw(const struct manager *m)
 
 	for (const struct prepared *p = m->prepared; p; p = p->next)
 		for (size_t i = 0; i < p->n; i++)
-			sum += vrk_bw(p->items[i].reservation.budget_ns, p->items[i].reservation.period_ns);
+			if (!item_is_taken(m, p, i))
+				sum += vrk_bw(p->items[i].reservation.budget_ns, p->items[i].reservation.period_ns);
 	return sum;
 }
 
@@ -201,6 +210,71 @@ int manager_prepare(struct manager *m, const char *text, nsec_t ttl_ns, const ch
 	return 0;
 }
 
+/* ---- for a start ---- */
+
+static struct prepared *prepared_of(struct manager *m, const char *domain)
+{
+	for (struct prepared *p = m->prepared; p; p = p->next)
+		if (strcmp(p->domain, domain) == 0)
+			return p;
+	return NULL;
+}
+
+void manager_prepared_started(struct manager *m, const char *domain)
+{
+	struct prepared *p = prepared_of(m, domain);
+
+	if (!p || !p->start)
+		return;
+	prepared_unlink(p);
+	prepared_free(p);
+}
+
+static int start_hold(struct manager *m, const char *domain, const struct request_item *items, size_t n)
+{
+	_cleanup_(prepared_freep) struct prepared *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->manager = m;
+	p->start = true;
+	p->domain = strdup(domain);
+	p->items = calloc(n, sizeof(*items));
+	if (!p->domain || !p->items)
+		return -ENOMEM;
+	memcpy(p->items, items, n * sizeof(*items));
+	p->n = n;
+	r = token_make(p->token);
+	if (r >= 0)
+		r = sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, START_TTL_NS / NSEC_PER_USEC, 1000, on_expired, p);
+	if (r < 0)
+		return r;
+	p->next = m->prepared;
+	m->prepared = p;
+	(void)TAKE_PTR(p);
+	return 0;
+}
+
+int manager_prepare_start(struct manager *m, const char *domain, const struct request_item *items, size_t n, struct vr_error **reterr)
+{
+	const struct domain_config document = { .items = (struct request_item *)items, .n = n };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	int r;
+
+	manager_prepared_started(m, domain);	/* of an earlier start that came to nothing */
+	r = manager_items_check(m, items, n, &err);
+	if (r >= 0)
+		r = prepare_admit(m, domain, &document, &err);
+	if (r < 0) {
+		manager_refused(m, domain, err && err->text ? err->text : strerror(-r));
+		if (reterr)
+			*reterr = TAKE_PTR(err);
+		return r;
+	}
+	return prepared_of(m, domain) ? 0 : start_hold(m, domain, items, n);
+}
+
 /* ---- commit and abort ---- */
 
 static int prepared_find(struct manager *m, const char *token, struct prepared **ret, struct vr_error **reterr)
@@ -243,6 +317,9 @@ int manager_prepared_commit(struct manager *m, const char *token, manager_reserv
 		r = sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);	/* may have to wait: not to end meanwhile */
 	if (r < 0)
 		return r;
+	/* whatever it has got meanwhile, of its metadata for example: what was prepared takes its place */
+	for (size_t i = 0; i < p->n; i++)
+		p->items[i].replace = true;
 	p->committing = true;
 	p->done = done;
 	p->userdata = userdata;

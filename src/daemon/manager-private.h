@@ -68,6 +68,7 @@ struct manager {
 	size_t n_returning;
 	struct waiting *waiting;
 	struct prepared *prepared;
+	struct known_intent *intents;
 	struct watched *watched;
 	size_t n_watched;
 	sd_event_source *watch_timer;
@@ -97,6 +98,7 @@ int manager_load_foreign(struct manager *m, bool with_returning, const char *dom
 int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,
 			  struct foreign *foreign);
 bw_t manager_prepared_bw(const struct manager *m);
+void manager_prepared_started(struct manager *m, const char *domain);	/* it has what was held for its start, or never will */
 void manager_prepared_free(struct manager *m);
 
 /* manager-rest.c: no thread becomes SCHED_DEADLINE again while it may be throttled from before. */
@@ -136,6 +138,16 @@ void manager_partition_affinity(const struct manager *m, const struct promise *p
 				cpu_set_t *expected);
 void manager_partition_rest(const struct manager *m);	/* waits until all have rested; only at the end */
 void manager_partition_free(struct manager *m);
+
+/*
+ * manager-intent.c: what the metadata of libvirt's domains ask for. manager_intent_told() may take *intent; NULL without words: they ask
+ * for nothing.
+ */
+void manager_intent_told(struct manager *m, pid_t pid, struct intent **intent, const char *words);
+void manager_intent_threads(struct manager *m, const struct vm *vm);	/* threads came or went */
+void manager_intent_forget(struct manager *m, pid_t pid);
+void manager_intents_free(struct manager *m);
+void manager_refused(struct manager *m, const char *domain, const char *words);
 
 /* manager-recover.c */
 int manager_recover(struct manager *m, struct vr_error **reterr);

@@ -4,7 +4,7 @@
  *
  *   start    read what the host is, recover what a predecessor left (manager-recover.c), look for domains
  *   domains  sources report snapshots; the table merges them; who is new gets the reservations of its file;
- *            whose threads have ended loses their promises
+ *            or what libvirt's metadata say (manager-intent.c); whose threads have ended loses their promises
  *   requests check, reserve, release (manager-reserve.c): decide, write down, apply, write down
  *   watch    once a second, while there is a promise: is it still what the kernel does (manager-watch.c)?
  *
@@ -175,14 +175,17 @@ static void vm_changed(struct manager *m, struct vm *vm, enum vm_change change)
 		event.kind = MANAGER_STATE_CHANGED;
 		manager_tell(m, &event);
 	}
-	if (change & (VM_CHANGE_NEW | VM_CHANGE_THREADS))
+	if (change & (VM_CHANGE_NEW | VM_CHANGE_THREADS)) {
 		vm_configure(m, vm);
+		manager_intent_threads(m, vm);
+	}
 }
 
 static void vm_vanished(struct manager *m, pid_t pid)
 {
 	_cleanup_(vm_freep) struct vm *vm = vm_table_take(&m->vms, pid);
 
+	manager_intent_forget(m, pid);
 	for (size_t i = m->ledger.n; i > 0; i--)
 		if (m->ledger.promises[i - 1].pid == pid)
 			manager_forget(m, &m->ledger.promises[i - 1], "ended");
@@ -201,6 +204,10 @@ static void on_source(struct source_event *event, void *userdata)
 
 	if (event->kind == SOURCE_VM_GONE) {
 		vm_vanished(m, event->pid);
+		return;
+	}
+	if (event->kind == SOURCE_INTENT) {
+		manager_intent_told(m, event->pid, &event->intent, event->words);
 		return;
 	}
 	r = vm_table_merge(&m->vms, TAKE_PTR(event->vm), &change, &vm);
@@ -311,6 +318,7 @@ struct manager *manager_free(struct manager *m)
 		return NULL;
 	manager_waiting_free(m);
 	manager_prepared_free(m);
+	manager_intents_free(m);
 	if (m->state && m->options.release_on_exit && (m->ledger.n > 0 || m->ledger.n_partitions > 0))
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);

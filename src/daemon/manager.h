@@ -76,6 +76,12 @@ int manager_prepare(struct manager *manager, const char *document, nsec_t ttl_ns
 		    struct vr_error **reterr);
 int manager_prepared_commit(struct manager *manager, const char *token, manager_reserve_done done, void *userdata,
 			    struct vr_error **reterr);
+/*
+ * libvirt is about to start @domain, and asks by its hook: would all of @items fit? Then it is held for the domain, until it has them, or
+ * for a minute. A domain that has prepared capacity already is only judged.
+ */
+int manager_prepare_start(struct manager *manager, const char *domain, const struct request_item *items, size_t n,
+			  struct vr_error **reterr);
 int manager_prepared_abort(struct manager *manager, const char *token, struct vr_error **reterr);
 
 /* @n == 0: all of the domain. All are checked before one is given back. */
@@ -115,6 +121,7 @@ enum manager_event_kind {
 	MANAGER_RELEASED,	/* what: "asked", "ended", "foreign" */
 	MANAGER_DRIFT,		/* what, old, new, action */
 	MANAGER_MISSED,		/* count */
+	MANAGER_REFUSED,	/* what: why the domain does not get what its metadata ask for */
 };
 
 struct manager_event {

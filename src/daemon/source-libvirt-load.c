@@ -221,12 +221,42 @@ static void domain_told(struct source_libvirt *source, const struct libvirt_mess
 	vm_free(event.vm);
 }
 
+static void message_done(struct libvirt_message *message)
+{
+	if (message->kind != LIBVIRT_INTENT)
+		return;
+	intent_free(TAKE_PTR(message->intent));
+	free(TAKE_PTR(message->words));
+}
+
+static void intent_told(struct source_libvirt *source, struct libvirt_message *message)
+{
+	struct source_event event = { .kind = SOURCE_INTENT, .intent = message->intent, .words = message->words };
+	uint64_t start;
+
+	if (read_process(source, message->name, &event.pid, &start) < 0)
+		return;
+	source->handler(&event, source->userdata);
+	message->intent = event.intent;		/* NULL: taken */
+}
+
+/* What nobody has read yet; what still comes after that is told by EPIPE. */
+static void pipe_drain(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct libvirt_message message;
+
+	while (poll(&poll_fd, 1, 0) > 0 && read(fd, &message, sizeof(message)) == (ssize_t)sizeof(message))
+		message_done(&message);
+}
+
 static void link_end(struct source_libvirt *source)
 {
 	if (!source->link)
 		return;
 	source->io = sd_event_source_disable_unref(source->io);
 	source->module->stop(TAKE_PTR(source->link));
+	pipe_drain(source->fd);
 	source->fd = close_fd(source->fd);	/* a thread that still writes is told by EPIPE */
 }
 
@@ -255,10 +285,14 @@ static int on_message(sd_event_source *s, int fd, uint32_t revents, void *userda
 	case LIBVIRT_DOMAIN:
 		domain_told(source, &message);
 		break;
+	case LIBVIRT_INTENT:
+		intent_told(source, &message);
+		break;
 	default:
 		link_lost(source);
 		break;
 	}
+	message_done(&message);
 	return 0;
 }
 
@@ -352,9 +386,11 @@ static void link_wait(int fd)
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 	struct libvirt_message message;
 
-	while (poll(&poll_fd, 1, STOP_LIMIT_MS) > 0)
-		if (read(fd, &message, sizeof(message)) <= 0)
+	while (poll(&poll_fd, 1, STOP_LIMIT_MS) > 0) {
+		if (read(fd, &message, sizeof(message)) != (ssize_t)sizeof(message))
 			return;
+		message_done(&message);
+	}
 }
 
 struct source_libvirt *source_libvirt_free(struct source_libvirt *source)

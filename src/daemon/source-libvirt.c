@@ -2,16 +2,19 @@
 /*
  * A connection to libvirt, in a thread of its own: open, register for events, list what runs, then hear what happens
  * until the connection breaks or somebody says stop. All that comes of it is messages of fixed size in a pipe; there is
- * no table that two threads share.
+ * no table that two threads share. What a domain's metadata ask for (an intent) is read here, too, and handed over by pointer: who
+ * has read the message owns it.
  *
  * libvirt's calls may block for ever when its daemon hangs. Nobody waits for this thread: it is detached, and the last
  * of its two owners (itself, and who started it) frees the link.
  *
- * Events say all that we want to know. In their callbacks no call is made that asks the daemon something, for the
- * answer would have to come through the same loop. No keep-alive is sent: a daemon that dies closes its socket, and
- * messages every few seconds would wake an idle host.
+ * Events say all that we want to know, but for the metadata. In their callbacks no call is made that asks the daemon
+ * something, for the answer would have to come through the same loop: domains whose metadata are wanted are noted down, and
+ * asked for between two turns of it. By then the domain's start is over: libvirt lets nobody look at a domain while a hook
+ * decides on it. No keep-alive is sent: a daemon that dies closes its socket, and messages every few seconds would wake an
+ * idle host.
  *
- * Loaded by source-libvirt-load.c. Reads only: names, UUIDs, states.
+ * Loaded by source-libvirt-load.c. Reads only: names, UUIDs, states, metadata.
  */
 #include <assert.h>
 #include <errno.h>
@@ -36,6 +39,9 @@ struct libvirt_link {
 	char *uri;
 	virConnectPtr connection;
 	int callback;
+	int metadata_callback;
+	virDomainPtr *wanted;	/* whose metadata are to be read */
+	size_t n_wanted;
 	bool broken;		/* the connection, or nobody reads the pipe any more */
 };
 
@@ -47,6 +53,7 @@ static void link_unref(struct libvirt_link *link)
 		return;
 	if (link->timer >= 0)
 		virEventRemoveTimeout(link->timer);
+	free(link->wanted);
 	free(link->uri);
 	free(link);
 }
@@ -71,10 +78,86 @@ static void link_post_domain(struct libvirt_link *link, virDomainPtr domain, enu
 	link_post(link, &message);
 }
 
+/* The pipe takes over what @message owns, if anybody reads it. */
+static void link_post_intent(struct libvirt_link *link, struct libvirt_message *message)
+{
+	link_post(link, message);
+	if (!link->broken)
+		return;
+	intent_free(message->intent);
+	free(message->words);
+}
+
+static int intent_take(const char *xml, struct intent **ret, char **ret_words)
+{
+	_cleanup_(intent_freep) struct intent *intent = calloc(1, sizeof(*intent));
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	bool report;
+	int r;
+
+	if (!intent)
+		return -ENOMEM;
+	r = intent_read(xml, strlen(xml), intent, &report, &err);
+	if (r == 0)
+		*ret = TAKE_PTR(intent);
+	else if (err)
+		*ret_words = TAKE_PTR(err->text);
+	return r == -ENOMEM || (err && !*ret_words) ? -ENOMEM : 0;
+}
+
+/* One that has ended meanwhile, or has no name that a file could bear, is nothing to tell about. */
+static void link_ask(struct libvirt_link *link, virDomainPtr domain)
+{
+	struct libvirt_message message = { .kind = LIBVIRT_INTENT };
+	const char *name = virDomainGetName(domain);
+	_cleanup_(freep) char *xml = NULL;
+
+	if (!name || strlen(name) >= sizeof(message.name))
+		return;
+	xml = virDomainGetXMLDesc(domain, 0);
+	if (!xml || intent_take(xml, &message.intent, &message.words) < 0)
+		return;
+	snprintf(message.name, sizeof(message.name), "%s", name);
+	link_post_intent(link, &message);
+}
+
+static void link_ask_wanted(struct libvirt_link *link)
+{
+	while (link->n_wanted > 0) {
+		virDomainPtr domain = link->wanted[--link->n_wanted];
+
+		if (!link->broken && !atomic_load(&link->stop))
+			link_ask(link, domain);
+		virDomainFree(domain);
+	}
+}
+
+static void link_want(struct libvirt_link *link, virDomainPtr domain)
+{
+	virDomainPtr *wanted = reallocarray(link->wanted, link->n_wanted + 1, sizeof(*wanted));
+
+	if (!wanted)
+		return;
+	link->wanted = wanted;
+	if (virDomainRef(domain) == 0)
+		wanted[link->n_wanted++] = domain;
+}
+
+static void on_metadata(virConnectPtr connection, virDomainPtr domain, int type, const char *uri, void *userdata)
+{
+	if (type == VIR_DOMAIN_METADATA_ELEMENT && uri && strncmp(uri, INTENT_NAMESPACE_ANY, strlen(INTENT_NAMESPACE_ANY)) == 0)
+		link_want(userdata, domain);
+}
+
+/* ---- life ---- */
+
 static int on_lifecycle(virConnectPtr connection, virDomainPtr domain, int event, int detail, void *userdata)
 {
 	switch (event) {
 	case VIR_DOMAIN_EVENT_STARTED:
+		link_post_domain(userdata, domain, VM_RUNNING);
+		link_want(userdata, domain);
+		break;
 	case VIR_DOMAIN_EVENT_RESUMED:
 		link_post_domain(userdata, domain, VM_RUNNING);
 		break;
@@ -135,8 +218,12 @@ static int link_list(struct libvirt_link *link)
 		int state, reason;
 
 		/* one that has ended meanwhile has no state */
-		if (virDomainGetState(domains[i], &state, &reason, 0) == 0)
+		if (virDomainGetState(domains[i], &state, &reason, 0) == 0) {
 			link_post_domain(link, domains[i], state_translate(state));
+			/* in the midst of its start: its event is to come */
+			if (state != VIR_DOMAIN_PAUSED || reason != VIR_DOMAIN_PAUSED_STARTING_UP)
+				link_want(link, domains[i]);
+		}
 		virDomainFree(domains[i]);
 	}
 	free(domains);
@@ -155,6 +242,9 @@ static int link_open(struct libvirt_link *link)
 	(void)virConnectRegisterCloseCallback(link->connection, on_close, link, NULL);
 	link->callback = virConnectDomainEventRegisterAny(link->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 							  VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), link, NULL);
+	/* nor do all know this event: then changes are seen at the next start */
+	link->metadata_callback = virConnectDomainEventRegisterAny(link->connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+								   VIR_DOMAIN_EVENT_CALLBACK(on_metadata), link, NULL);
 	return link->callback < 0 ? -EIO : 0;
 }
 
@@ -162,8 +252,12 @@ static void link_close(struct libvirt_link *link)
 {
 	if (!link->connection)
 		return;
+	link->broken = true;
+	link_ask_wanted(link);		/* asks for nothing any more, frees them */
 	if (link->callback >= 0)
 		(void)virConnectDomainEventDeregisterAny(link->connection, link->callback);
+	if (link->metadata_callback >= 0)
+		(void)virConnectDomainEventDeregisterAny(link->connection, link->metadata_callback);
 	(void)virConnectUnregisterCloseCallback(link->connection, on_close);
 	(void)virConnectClose(link->connection);
 }
@@ -176,9 +270,11 @@ static void *link_main(void *userdata)
 	if (link_open(link) == 0) {
 		link_post(link, &(struct libvirt_message){ .kind = LIBVIRT_CONNECTED });
 		if (link_list(link) == 0)
-			while (!link->broken && !atomic_load(&link->stop))
+			while (!link->broken && !atomic_load(&link->stop)) {
+				link_ask_wanted(link);
 				if (virEventRunDefaultImpl() < 0)
 					break;
+			}
 	}
 	link_close(link);
 	link_post(link, &(struct libvirt_message){ .kind = LIBVIRT_CLOSED });
@@ -225,6 +321,7 @@ static int link_start(struct libvirt_link **ret, const char *uri, int fd)
 	(void)pthread_once(&once, library_setup);
 	atomic_init(&link->owners, 1);
 	link->callback = -1;
+	link->metadata_callback = -1;
 	link->fd = fd;
 	link->uri = strdup(uri);
 	link->timer = virEventAddTimeout(-1, on_wake, NULL, NULL);

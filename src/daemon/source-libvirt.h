@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "intent.h"
 #include "vm.h"
 
 struct source_libvirt;
@@ -15,6 +16,7 @@ struct source_libvirt;
 enum libvirt_message_kind {
 	LIBVIRT_CONNECTED,
 	LIBVIRT_DOMAIN,		/* runs, or runs no more */
+	LIBVIRT_INTENT,		/* what its metadata say */
 	LIBVIRT_CLOSED,		/* the last one: the thread ends */
 };
 
@@ -24,6 +26,9 @@ struct libvirt_message {
 	uint32_t state;			/* enum vm_state */
 	char uuid[40];
 	char name[VM_NAME_MAX + 1];	/* as libvirt has it */
+	/* LIBVIRT_INTENT: whoever has read the message owns both. At most one of them is not NULL. */
+	struct intent *intent;
+	char *words;			/* why it cannot be read */
 };
 
 /*
@@ -32,7 +37,7 @@ struct libvirt_message {
  */
 struct libvirt_link;
 
-#define LIBVIRT_MODULE_VERSION 1
+#define LIBVIRT_MODULE_VERSION 2
 #define LIBVIRT_MODULE_SYMBOL  "virtrk_libvirt_module"
 
 struct libvirt_module {

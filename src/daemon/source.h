@@ -9,17 +9,21 @@
 #include "vm.h"
 
 struct sysroot;
+struct intent;
 typedef struct sd_event sd_event;
 
 enum source_kind {
 	SOURCE_VM,		/* a domain that is new, or whose threads or state changed: @vm is a whole snapshot */
 	SOURCE_VM_GONE,		/* the process @pid has ended */
+	SOURCE_INTENT,		/* what the metadata of the domain @pid say, as of now */
 };
 
 struct source_event {
 	enum source_kind kind;
 	struct vm *vm;		/* SOURCE_VM: the handler takes it (sets it NULL) or it is freed afterwards */
 	pid_t pid;
+	struct intent *intent;	/* SOURCE_INTENT: the handler may take it; NULL: they ask for nothing ... */
+	const char *words;	/* ... or, with words, for something that cannot be read: why */
 };
 
 /* May ask for another look at once (source_proc_rescan), may not free its source. */
@@ -46,7 +50,8 @@ DEFINE_CLEANUP(struct source_proc *, source_proc_free)
 /*
  * source-libvirt: names, UUIDs and states of libvirt's domains through its event API. It tells about processes that
  * source-proc also sees; the manager's table merges both by pid. libvirtd absent is no fault: it waits for its socket.
- * Its snapshots have no threads. libvirt itself is loaded when the socket is there: -ENOENT, -EPROTO when that module of
+ * Its snapshots have no threads. When a domain has started, when one is found running, and when its metadata change, it tells
+ * what they ask for. libvirt itself is loaded when the socket is there: -ENOENT, -EPROTO when that module of
  * ours is missing, or not of this version.
  */
 struct source_libvirt;

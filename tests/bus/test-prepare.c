@@ -242,6 +242,69 @@ static void test_commit(struct daemon *d, const struct guest *g)
 	EXPECT_STR(a.error, "");
 }
 
+/* @threads vCPUs that ask for so much of every 100 ms each. */
+static void prepare_start(sd_bus *bus, const char *domain, unsigned int threads, uint64_t budget_ms, struct said *ret)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *call = NULL;
+	int r;
+
+	r = sd_bus_message_new_method_call(bus, &call, NULL, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "PrepareStart");
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", domain);
+	if (r >= 0)
+		r = sd_bus_message_open_container(call, 'a', "(stttta{sv})");
+	for (unsigned int i = 0; r >= 0 && i < threads; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "vcpu%u", i);
+		r = sd_bus_message_append(call, "(stttta{sv})", name, MS(budget_ms), MS(100), UINT64_C(0), UINT64_C(0), 0);
+	}
+	if (r >= 0)
+		r = sd_bus_message_close_container(call);
+	if (r >= 0)
+		r = sd_bus_call(bus, call, 0, &error, NULL);
+	say(ret, r, &error, NULL);
+	sd_bus_message_unref(call);
+	sd_bus_error_free(&error);
+}
+
+/* What libvirt's hook asks. */
+static void test_start(struct daemon *d, const struct guest *g)
+{
+	_cleanup_(freep) char *document = document_of("later", 1, 30);
+	const uint64_t one = (MS(30) << 20) / MS(100);
+	struct said said, token;
+	struct answer a;
+
+	CASE("a domain that starts");
+	prepare_start(d->bus, "later", harness_too_many() - 1, 45, &said);
+	expect_said(&said, "");
+	EXPECT(prepared_bw(d->bus) > one);
+	EXPECT(!fits(d, g, &a));
+	CASE("again, with less: that counts");
+	prepare_start(d->bus, "later", 1, 30, &said);
+	expect_said(&said, "");
+	EXPECT(prepared_bw(d->bus) >= one && prepared_bw(d->bus) <= one + 1);
+	EXPECT(fits(d, g, &a));
+	CASE("what does not fit, and then nothing is held");
+	prepare_start(d->bus, "later", harness_too_many(), 100, &said);
+	expect_said(&said, VIRTRK_ERROR_OVERLOAD);
+	EXPECT_INT(prepared_bw(d->bus), 0);
+	CASE("what no reservation can be");
+	prepare_start(d->bus, "later", 1, 101, &said);
+	expect_said(&said, VIRTRK_ERROR_BAD_BUDGET);
+	CASE("whoever starts it has prepared it: held once");
+	prepare(d->bus, document, SECONDS(60), &token);
+	expect_said(&token, "");
+	prepare_start(d->bus, "later", 1, 30, &said);
+	expect_said(&said, "");
+	EXPECT(prepared_bw(d->bus) <= one + 1);
+	token_call(d->bus, "Abort", token.text, &said);
+	expect_said(&said, "");
+	EXPECT_INT(prepared_bw(d->bus), 0);
+}
+
 static void test_restart(struct daemon *d, const struct guest *g)
 {
 	struct daemon_options options = { .program = program, .directory = d->directory };
@@ -285,6 +348,7 @@ int main(int argc, char **argv)
 	test_held(&daemon, &guest);
 	test_expiry(&daemon, &guest);
 	test_commit(&daemon, &guest);
+	test_start(&daemon, &guest);
 	test_restart(&daemon, &guest);
 	guest_stop(&guest);
 	return expect_result();

@@ -28,8 +28,8 @@ src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |
-src/daemon/source-libvirt-load.*    | source.h source-libvirt.h vm.h sysroot.h                                         | event
-src/daemon/source-libvirt.*         | source-libvirt.h vm.h                                                            | libvirt
+src/daemon/source-libvirt-load.*    | source.h source-libvirt.h intent.h vm.h sysroot.h                                         | event
+src/daemon/source-libvirt.*         | source-libvirt.h intent.h vm.h                                                            | libvirt
 src/daemon/source-cmdline.*         | source-cmdline.h vm.h                                                            |
 src/daemon/source-connector.*       | source-connector.h                                                               | event nl
 src/daemon/source-proc-judge.*      | source-proc-judge.h source-proc-scan.h source-cmdline.h source-qmp.h vm.h        |
@@ -44,7 +44,7 @@ src/daemon/state-json.*             | json-strict.h state-json.h json-keys.h sta
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
 src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event
-src/daemon/manager*                 | *@src/daemon virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
+src/daemon/manager*                 | *@src/daemon intent.h virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json

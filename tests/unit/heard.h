@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "expect.h"
+#include "intent.h"
 #include "source.h"
 #include "sysroot.h"
 
@@ -20,6 +21,9 @@ struct heard {
 	struct vm_table table;
 	int news, gones;
 	struct source_proc *rescan;	/* asked for another look from within the handler, once */
+	int intents;
+	struct intent *intent;		/* of metadata, as heard last ... */
+	char *words;			/* ... or why they could not be read */
 };
 
 static inline void on_source(struct source_event *event, void *userdata)
@@ -33,6 +37,14 @@ static inline void on_source(struct source_event *event, void *userdata)
 		vm = vm_table_take(&heard->table, event->pid);
 		heard->gones += vm != NULL;
 		vm_free(vm);
+		return;
+	}
+	if (event->kind == SOURCE_INTENT) {
+		heard->intents++;
+		intent_free(heard->intent);
+		heard->intent = TAKE_PTR(event->intent);
+		free(heard->words);
+		heard->words = event->words ? strdup(event->words) : NULL;
 		return;
 	}
 	if (strncmp(event->vm->name, heard->prefix, strlen(heard->prefix)) != 0)

@@ -11,6 +11,7 @@
 #include "expect.h"
 #include "fake-proc.h"
 #include "heard.h"
+#include "intent.h"
 #include "source-libvirt.h"
 
 /* The locks of glib and libvirt are futexes of their own, in code that the thread sanitizer cannot see. Ours it does see. */
@@ -35,6 +36,8 @@ static void setup_done(struct setup *setup)
 {
 	source_libvirt_free(setup->source);
 	vm_table_done(&setup->heard.table);
+	intent_free(setup->heard.intent);
+	free(setup->heard.words);
 	sysroot_free(setup->root);
 	sd_event_unref(setup->event);
 }
@@ -104,6 +107,70 @@ static void test_driver(const char *tree)
 	virConnectClose(connection);
 }
 
+#define RK(inside) "<reservation>" inside "</reservation>"
+
+static void metadata_set(virDomainPtr domain, const char *uri, const char *xml)
+{
+	EXPECT_INT(virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, xml, INTENT_PREFIX, uri, VIR_DOMAIN_AFFECT_LIVE), 0);
+}
+
+/* Turns the loop until so many were told. */
+static void wait_intents(struct setup *setup, int want)
+{
+	uint64_t end = now_usec() + PATIENCE;
+
+	while (setup->heard.intents < want)
+		if (now_usec() > end || sd_event_run(setup->event, PATIENCE) < 0)
+			break;
+	EXPECT_INT(setup->heard.intents, want);
+}
+
+static void test_metadata(const char *tree)
+{
+	_cleanup_(setup_done) struct setup setup = { 0 };
+	virConnectPtr connection;
+	virDomainPtr domain;
+
+	CASE("a domain without metadata asks for nothing");
+	tree_file(tree, "run/libvirt/qemu/test.pid", "4242\n");
+	fake_stat(tree, 4242, 1, "qemu-system-x86", 777);
+	setup_start(&setup, tree, "test:///default");
+	wait_intents(&setup, 1);
+	EXPECT(!setup.heard.intent && !setup.heard.words);
+	connection = virConnectOpen("test:///default");
+	domain = connection ? virDomainLookupByName(connection, "test") : NULL;
+	if (!EXPECT(domain != NULL))
+		return;
+	CASE("others' metadata are not told");
+	metadata_set(domain, "urn:x", "<x/>");
+	CASE("its metadata change");
+	metadata_set(domain, INTENT_NAMESPACE, RK("<thread name='vcpu0' budget='4ms' period='10ms'/>"));
+	wait_intents(&setup, 2);
+	if (EXPECT(setup.heard.intent && setup.heard.intent->n == 1))
+		EXPECT_STR(setup.heard.intent->items[0].thread, "vcpu0");
+	CASE("to what cannot be read");
+	metadata_set(domain, INTENT_NAMESPACE, RK("<thread name='vcpu0' budget='4' period='10ms'/>"));
+	wait_intents(&setup, 3);
+	EXPECT(!setup.heard.intent && setup.heard.words && strstr(setup.heard.words, "budget: \"4\" is no time"));
+	CASE("to a version that is not known");
+	metadata_set(domain, "urn:virtrk:domain:7", "<reservation/>");
+	metadata_set(domain, INTENT_NAMESPACE, NULL);
+	wait_intents(&setup, 5);
+	EXPECT(!setup.heard.intent && setup.heard.words && strstr(setup.heard.words, "urn:virtrk:domain:7"));
+	CASE("taken away");
+	metadata_set(domain, "urn:virtrk:domain:7", NULL);
+	wait_intents(&setup, 6);
+	EXPECT(!setup.heard.intent && !setup.heard.words);
+	CASE("told when it starts");
+	metadata_set(domain, INTENT_NAMESPACE, RK("<thread name='emulator' budget='4ms' period='10ms'/>"));
+	wait_intents(&setup, 7);
+	EXPECT_INT(virDomainDestroy(domain), 0);
+	EXPECT_INT(virDomainCreate(domain), 0);
+	wait_intents(&setup, 8);
+	virDomainFree(domain);
+	virConnectClose(connection);
+}
+
 static void test_pid_files(void)
 {
 	static const struct {
@@ -124,8 +191,8 @@ static void test_pid_files(void)
 		if (cases[i].text)
 			tree_file(tree, "run/libvirt/qemu/test.pid", cases[i].text);
 		setup_start(&setup, tree, "test:///default");
-		/* connected, and the one domain */
-		for (turns = 0; turns < 2; turns++)
+		/* connected, the one domain, and its metadata */
+		for (turns = 0; turns < 3; turns++)
 			EXPECT(sd_event_run(setup.event, PATIENCE) > 0);
 		EXPECT_INT(setup.heard.table.n, 0);
 	}
@@ -217,6 +284,7 @@ int main(int argc, char **argv)
 	}
 	module_path = argv[1];
 	test_driver(tree);
+	test_metadata(tree);
 	test_pid_files();
 	test_socket(tree);
 	test_not_here(tree);
