@@ -11,4 +11,10 @@
  */
 int system_fixed_place(struct system_document *document, enum system_policy policy, struct system_refusal *refusal);
 
+/*
+ * The same on an EDF host whose CPUs interrupts steal from: a CPU takes a vCPU where its reservations hold with what is stolen, and threads of
+ * interrupts still have their bounds. Return: 0; -ENOMEM.
+ */
+int system_irqs_place(struct system_document *document, enum system_policy policy, struct system_refusal *refusal);
+
 #endif

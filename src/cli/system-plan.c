@@ -24,6 +24,7 @@
 #define EXACT_STEPS_MAX 20000		/* about a second */
 #define SHARED_ROUNDS   24		/* of sizes and waits that depend on each other */
 #define SHARED_CAPS     10		/* halvings of the longest period of guests that share */
+#define PLACED_ROUNDS   8		/* of sizes and places that depend on each other, through interrupts */
 
 const char *system_policy_name(enum system_policy policy)
 {
@@ -461,9 +462,47 @@ static int sizes_settle(struct attempt *a)
 	for (unsigned int round = 0; r >= 0 && !a->refusal.reason && grown && round < SHARED_ROUNDS; round++) {
 		_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
 
-		r = system_seen_guess(a->document, &seen);
+		r = system_seen_guess(a->document, false, &seen);
 		if (r >= 0)
 			r = round == 0 ? sizes_find(a, &seen.document) : sizes_grow(a, &seen.document, &grown);
+	}
+	return r;
+}
+
+static int places_find(struct attempt *a)
+{
+	struct system_document *d = a->document;
+
+	for (size_t i = 0; i < d->n_vcpus; i++)
+		if (!d->names[i].pinned && d->system.host.cpus > 1)
+			d->vcpus[i].cpu = -1;
+	if (!place_needed(d, a->policy))
+		return 0;
+	if (d->system.scheduler != VRK_HOST_EDF)
+		return system_fixed_place(d, a->policy, &a->refusal);
+	return d->n_irqs > 0 ? system_irqs_place(d, a->policy, &a->refusal) : vcpus_place(d, a->policy, &a->refusal);
+}
+
+/*
+ * Threads of interrupts answer later the more is placed on their CPU, so the handlers behind them come with more jitter than was
+ * thought when their guests were sized. What that asks for is known now. Where nothing grows any more, the no stands.
+ */
+static int sizes_regrow(struct attempt *a, bool *ret_grown)
+{
+	_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
+	struct system_refusal refusal = { 0 };
+	int r;
+
+	*ret_grown = false;
+	for (size_t i = 0; i < a->result.n_cpus; i++)
+		if (!a->result.cpus[i].ok)
+			return 0;
+	r = system_seen_guess(a->document, true, &seen);
+	if (r >= 0)
+		r = sizes_grow(a, &seen.document, ret_grown);
+	if (r >= 0 && a->refusal.reason) {	/* that of the whole says more */
+		refusal = TAKE_GENERIC(a->refusal, struct system_refusal, (struct system_refusal){ 0 });
+		system_refusal_done(&refusal);
 	}
 	return r;
 }
@@ -472,29 +511,25 @@ static int sizes_settle(struct attempt *a)
 static int attempt_run(struct attempt *a, struct vr_error **reterr)
 {
 	struct system_document *d = a->document;
+	bool again = true;
 	int r;
 
 	r = sizes_settle(a);
-	if (r < 0 || a->refusal.reason)
-		return r;
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		if (!d->names[i].pinned && d->system.host.cpus > 1)
-			d->vcpus[i].cpu = -1;
-	if (d->system.scheduler == VRK_HOST_EDF && place_needed(d, a->policy)) {
-		r = vcpus_place(d, a->policy, &a->refusal);
+	for (unsigned int round = 0; r >= 0 && !a->refusal.reason && again; round++) {
+		vrk_system_result_done(&a->result);
+		r = places_find(a);
 		if (r < 0 || a->refusal.reason)
 			return r;
-	} else if (d->system.scheduler != VRK_HOST_EDF && place_needed(d, a->policy)) {
-		r = system_fixed_place(d, a->policy, &a->refusal);
-		if (r < 0 || a->refusal.reason)
-			return r;
+		for (size_t i = 0; i < d->n_vcpus; i++)
+			d->names[i].sized = true;
+		r = system_judge(d, &a->result, reterr);
+		for (size_t i = 0; i < d->n_vcpus; i++)
+			d->names[i].sized = !a->ours[i];
+		again = false;
+		if (r >= 0 && !a->result.ok && d->n_irqs > 0 && round < PLACED_ROUNDS)
+			r = sizes_regrow(a, &again);
 	}
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		d->names[i].sized = true;
-	r = system_judge(d, &a->result, reterr);
-	for (size_t i = 0; i < d->n_vcpus; i++)
-		d->names[i].sized = !a->ours[i];
-	return r < 0 ? r : system_refusal_find(d, &a->result, &a->refusal);
+	return r < 0 || a->refusal.reason ? r : system_refusal_find(d, &a->result, &a->refusal);
 }
 
 /* May longer periods still help? */
@@ -586,9 +621,9 @@ int system_plan_make(struct system_document *d, enum system_policy policy, struc
 		return -ENOMEM;
 	for (size_t i = 0; i < d->n_vcpus; i++) {
 		ours[i] = !d->names[i].sized;
-		if (ours[i] && d->names[i].n_tasks == 0)
+		if (ours[i] && d->names[i].n_tasks == 0 && !system_has_handler(d, i))
 			return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
-					    "%s/vcpu%" PRIu32 " has neither budget and period nor tasks: nothing says what it needs",
+					    "%s/vcpu%" PRIu32 " has neither budget and period nor tasks nor a handler: nothing says what it needs",
 					    d->names[i].vm, d->names[i].index);
 	}
 	r = system_shared(d) ? attempts_shared(&a, reterr) : attempts_run(&a, reterr);

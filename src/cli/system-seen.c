@@ -71,20 +71,30 @@ static struct vrk_task stolen_task(const struct vrk_irq *irq, bool edf)
 				  .blocking_ns = edf ? irq->hard_ns : 0 };
 }
 
-static int stolen_add(const struct system_document *d, struct system_seen *seen)
+bool system_has_handler(const struct system_document *d, size_t v)
 {
-	struct vrk_task *tasks = calloc(d->n_tasks + (d->n_vcpus + 1) * (d->n_irqs + 1), sizeof(*tasks)), *at = tasks;
+	for (size_t i = 0; i < d->n_irqs; i++)
+		if (d->irqs[i].vcpu == v)
+			return true;
+	return false;
+}
+
+static int stolen_add(const struct system_document *d, const struct vrk_system_result *result, bool placed, struct system_seen *seen)
+{
+	struct vrk_task *tasks = calloc(d->n_tasks + (d->n_vcpus + 1) * (2 * d->n_irqs + 1), sizeof(*tasks)), *at = tasks;
 
 	if (!tasks)
 		return -ENOMEM;
 	for (size_t v = 0; v < d->n_vcpus; v++) {
-		bool known = d->names[v].pinned || d->system.host.cpus == 1;
+		bool known = placed || d->names[v].pinned || d->system.host.cpus == 1;
 		struct vrk_guest *g = &seen->vcpus[v].guest;
 		struct vrk_task *first = at;
 
+		if (g->n == 0 && system_has_handler(d, v))
+			at += vrk_system_tasks(&d->system, result, v, at);
 		for (size_t i = 0; i < g->n; i++)
 			*at++ = g->tasks[i];
-		for (size_t i = 0; g->n > 0 && i < d->n_irqs; i++)
+		for (size_t i = 0; at > first && i < d->n_irqs; i++)
 			if (!known || (uint32_t)d->vcpus[v].cpu == d->irqs[i].cpu)
 				*at++ = stolen_task(&d->irqs[i].irq, g->scheduler == VRK_GUEST_EDF);
 		g->tasks = first;
@@ -95,13 +105,20 @@ static int stolen_add(const struct system_document *d, struct system_seen *seen)
 	return 0;
 }
 
-int system_seen_guess(const struct system_document *d, struct system_seen *ret)
+static bool cpus_ok(const struct vrk_system_result *result)
 {
-	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	for (size_t i = 0; i < result->n_cpus; i++)
+		if (!result->cpus[i].ok)
+			return false;
+	return true;
+}
+
+/* A system in which nobody is in anybody's way but by what they share: interrupts of one CPU stay together. */
+static int apart_analyze(const struct system_document *d, struct vrk_system_result *ret)
+{
 	_cleanup_(freep) struct vrk_vcpu *vcpus = calloc(d->n_vcpus + 1, sizeof(*vcpus));
 	_cleanup_(freep) struct vrk_system_irq *irqs = calloc(d->n_irqs + 1, sizeof(*irqs));
-	struct system_document apart = *d;
-	int r;
+	struct vrk_system apart = d->system;
 
 	if (!vcpus || !irqs)
 		return -ENOMEM;
@@ -111,26 +128,40 @@ int system_seen_guess(const struct system_document *d, struct system_seen *ret)
 	}
 	for (size_t i = 0; i < d->n_irqs; i++) {
 		irqs[i] = d->irqs[i];
-		irqs[i].cpu = (uint32_t)(d->n_vcpus + i);
+		irqs[i].cpu += (uint32_t)d->n_vcpus;
 	}
-	apart.system.host.cpus = (uint32_t)(d->n_vcpus + d->n_irqs);
-	apart.system.host.fair_budget_ns = apart.system.host.fair_period_ns = 0;
-	apart.system.host.kernel_limit_bw = VRK_BW_UNLIMITED;
-	apart.system.vcpus = apart.vcpus = vcpus;
-	apart.system.irqs = apart.irqs = irqs;
-	r = vrk_system_analyze(&apart.system, &result);
+	apart.host.cpus += (uint32_t)d->n_vcpus;
+	apart.host.fair_budget_ns = apart.host.fair_period_ns = 0;
+	apart.host.kernel_limit_bw = VRK_BW_UNLIMITED;
+	apart.vcpus = vcpus;
+	apart.irqs = irqs;
+	return vrk_system_analyze(&apart, ret);
+}
+
+int system_seen_guess(const struct system_document *d, bool placed, struct system_seen *ret)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	_cleanup_(system_seen_done) struct system_seen seen = { .vcpus = NULL };
+	int r = placed ? vrk_system_analyze(&d->system, &result) : -EAGAIN;
+
+	if (r >= 0 && !cpus_ok(&result)) {
+		vrk_system_result_done(&result);
+		r = -EAGAIN;
+	}
+	if (r == -EAGAIN)
+		r = apart_analyze(d, &result);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {	/* for the verdict on the whole to tell */
 		*ret = (struct system_seen){ .document = *d };
 		return 0;
 	}
-	r = system_seen_make(&apart, &result, ret);
-	if (r < 0)
-		return r;
-	ret->document.system.host = d->system.host;
-	ret->document.system.irqs = ret->document.irqs = d->irqs;
-	return d->n_irqs > 0 ? stolen_add(d, ret) : 0;
+	r = system_seen_make(d, &result, &seen);
+	if (r >= 0 && d->n_irqs > 0)
+		r = stolen_add(d, &result, placed, &seen);
+	if (r >= 0)
+		*ret = TAKE_GENERIC(seen, struct system_seen, (struct system_seen){ .vcpus = NULL });
+	return r;
 }
 
 /* ---- JSON ---- */

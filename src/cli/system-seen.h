@@ -23,10 +23,13 @@ void system_seen_done(struct system_seen *seen);
 int system_seen_make(const struct system_document *document, const struct vrk_system_result *result, struct system_seen *ret);
 
 /*
- * The same before anything is placed: each vCPU with the reservation that it has now, on a CPU of its own. Nothing is promised by it.
- * 0; -ENOMEM.
+ * The same for sizing, with what hard handlers steal as tasks, and handlers of a vCPU without tasks, too. Before anything is @placed: each
+ * vCPU with the reservation that it has now, on a CPU of its own, and interrupts on theirs. Then: where they are, if the CPUs hold them.
+ * Nothing is promised by it. 0; -ENOMEM.
  */
-int system_seen_guess(const struct system_document *document, struct system_seen *ret);
+int system_seen_guess(const struct system_document *document, bool placed, struct system_seen *ret);
+/* Does an interrupt go on to a handler in vCPU @v? */
+bool system_has_handler(const struct system_document *document, size_t v);
 
 /* The member "locks" of task @t, where the description has critical sections: { waits, wait, wait_once, local, hold }. */
 void system_locks_write(const struct system_document *document, const struct vrk_system_result *result, size_t t,

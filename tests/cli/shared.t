@@ -73,4 +73,15 @@ check "with short deadlines, too" "unsized | jq '.vms[].vcpus[].tasks[].deadline
 check "but not with deadlines below the sections" "unsized | jq '.vms[].vcpus[].tasks[].deadline = \"3ms\"' | virtrk plan --json -" 3 '"schedulable": ?false'
 check "plan counts handlers" "jq 'del(.vms[].vcpus[] | .budget, .period)' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --json - | virtrk analyze --json - | jq -c '[.schedulable, .irqs[0].ok]'" 0 '^\[true,true\]$'
 
+check "and sizes a vCPU with nothing else" "jq 'del(.vms[].vcpus[] | .budget, .period, .deadline)' $SOURCE/share/examples/interrupt-vcpu.json | virtrk plan --json - | virtrk analyze --json - | jq -c '[.schedulable, .irqs[0].ok, .vcpus[1].budget > 0]'" 0 '^\[true,true,true\]$'
+check "a vCPU that takes no interrupt either" "jq 'del(.vms[].vcpus[] | .budget, .period, .deadline) | del(.irqs[].vm, .irqs[].vcpu, .irqs[].handler, .irqs[].injection)' $SOURCE/share/examples/interrupt-vcpu.json | virtrk plan -" 2 "plc/vcpu1 has neither budget and period nor tasks nor a handler"
+# CPU 0 loses some of 10 ms to a hard handler, or has a thread behind all reservations
+away='.host.cpus = 2 | .vms = [{name:"a", scheduler:"fp", vcpus:[{budget:"6ms", period:"10ms"}]}, {name:"b", scheduler:"fp", vcpus:[{budget:"2ms", period:"10ms"}]}]'
+check "plan goes where interrupts leave enough" "jq '$away | $irq |= {name, cpu, period, hard:\"3ms\"}' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --json - | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[1,0\]$'
+check "and away from threads behind them all" "jq '$away | $irq |= {name, cpu, period, deadline:\"9ms\", hard:\"10us\", thread:{wcet:\"1ms\"}}' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --json - | jq -c '[.vms[].vcpus[].cpu]'" 0 '^\[1,[01]\]$'
+check "by search where one after the other fails" "jq '$away | .vms += [{name:\"c\", scheduler:\"fp\", vcpus:[{budget:\"3500us\", period:\"10ms\"}]}] | $irq |= {name, cpu, period, hard:\"3500us\"}' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --json - | virtrk analyze --json - | jq .schedulable" 0 '^true$'
+check "no CPU beside interrupts" "jq '$away | $irq |= {name, cpu, period, hard:\"4ms\"} | .vms[1].vcpus[0].budget = \"6ms\"' $SOURCE/share/examples/interrupt-guest.json | virtrk plan -" 3 "^why: b/vcpu0: no CPU takes 6ms in every 10ms beside the others and the interrupts$"
+check "one without them would" "jq '$away | $irq |= {name, cpu, period, hard:\"4ms\"} | .vms[1].vcpus[0].budget = \"6ms\"' $SOURCE/share/examples/interrupt-guest.json | virtrk plan -" 3 "^repair: one more CPU, without interrupts, would take it$"
+check "exclusive among those that are fixed" "jq '$away | .vms[].vcpus[0].cpu = 1 | $irq |= {name, cpu, period, hard:\"1ms\"}' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --policy exclusive -" 3 "^why: a/vcpu0: no CPU takes 6ms in every 10ms beside interrupts, for itself alone$"
+
 done_testing
