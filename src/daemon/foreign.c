@@ -68,6 +68,8 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 	cpu_set_t affinity;
 	int r;
 
+	if (root->ops->policy_get && root->ops->policy_get(root, tid) != SCHED_DEADLINE_POLICY)
+		return 0;	/* nearly all of them: this is asked for every thread of the host at each request */
 	if (root->ops->sched_get(root, tid, &s) < 0 || s.policy != SCHED_DEADLINE_POLICY)
 		return 0;	/* gone, or not ours to read: then it is no DEADLINE thread that could hurt */
 	if ((s.flags & SCHED_FLAG_SUGOV_BIT) || ledger_owns(ledger, tid))

@@ -172,6 +172,15 @@ static int host_sched_get(const struct sysroot *root, pid_t tid, struct sched_st
 	return 0;
 }
 
+static int host_policy_get(const struct sysroot *root, pid_t tid)
+{
+	int policy = tid <= 0 ? -EINVAL : sched_getscheduler(tid);
+
+	if (policy < 0)
+		return tid <= 0 ? policy : -errno;
+	return policy & ~SCHED_RESET_ON_FORK;
+}
+
 static int host_sched_set(const struct sysroot *root, pid_t tid, const struct sched_state *state)
 {
 	struct attr_v0 attr = {
@@ -232,6 +241,7 @@ static int host_wake(const struct sysroot *root, pid_t tid)
 
 static const struct sysroot_ops host_ops = {
 	.sched_get = host_sched_get,
+	.policy_get = host_policy_get,
 	.sched_set = host_sched_set,
 	.affinity_get = host_affinity_get,
 	.affinity_set = host_affinity_set,

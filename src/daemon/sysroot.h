@@ -51,6 +51,7 @@ struct sysroot_ops {
 	int (*write)(const struct sysroot *root, const char *path, const char *text);
 	int (*mkdir)(const struct sysroot *root, const char *path);
 	int (*rmdir)(const struct sysroot *root, const char *path);
+	int (*policy_get)(const struct sysroot *root, pid_t tid);	/* the policy alone, at half the price; NULL: ask sched_get */
 };
 
 struct sysroot {
