@@ -24,6 +24,8 @@ int verb_list(const struct arguments *arguments);
 int verb_show(const struct arguments *arguments);
 int verb_reserve(const struct arguments *arguments);
 int verb_check(const struct arguments *arguments);
+int verb_define(const struct arguments *arguments);
+int define_show(const struct arguments *arguments);	/* show --xml */
 int verb_release(const struct arguments *arguments);
 int verb_capacity(const struct arguments *arguments);
 int verb_top(const struct arguments *arguments);

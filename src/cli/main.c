@@ -29,6 +29,9 @@
 #define RESERVE_OPTIONS                                                                               \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
 	 OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_CPU) | OPTION_BIT(OPTION_FILE))
+#define OPTIONS_DEFINE                                                                                \
+	(OPTION_BIT(OPTION_PERSIST) | OPTION_BIT(OPTION_REMOVE) | OPTION_BIT(OPTION_ON_REFUSAL) | OPTION_BIT(OPTION_PARTITION) |   \
+	 OPTION_BIT(OPTION_CONNECT))
 
 static int verb_help(const struct arguments *arguments);
 
@@ -42,13 +45,16 @@ static const struct verb {
 	const char *example;
 } verbs[] = {
 	{ "list", "", 0, 0, READING, verb_list, "the domains that run, and how many reservations each has", "list" },
-	{ "show", "DOMAIN", 1, 1, READING, verb_show, "one domain: its threads and what they are promised", "show rt" },
+	{ "show", "DOMAIN", 1, 1, READING | OPTION_BIT(OPTION_XML) | OPTION_BIT(OPTION_CONNECT), verb_show,
+	  "one domain: its threads and what they are promised", "show rt" },
 	{ "reserve", "[DOMAIN]", 0, 1, READING | RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE), verb_reserve,
 	  "promise CPU time to threads of a domain, all of them or none", "reserve rt --vcpu 0 --budget 4ms --period 10ms" },
 	{ "check", "[DOMAIN]", 0, 1, READING | RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE), verb_check,
 	  "would it fit, and why; changes nothing", "check rt --vcpu 0-1 --budget 4ms --period 10ms" },
 	{ "release", "DOMAIN", 1, 1, COMMON | OPTIONS_THREADS, verb_release,
 	  "give reservations back: of the named threads, or of the whole domain", "release rt --vcpu 0" },
+	{ "define", "[DOMAIN]", 0, 1, COMMON | RESERVE_OPTIONS | OPTIONS_DEFINE, verb_define,
+	  "write into a libvirt domain's metadata what it gets at each start", "define rt --vcpu 0 --budget 4ms --period 10ms" },
 	{ "prepare", "", 0, 0, COMMON | OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL), verb_prepare,
 	  "hold capacity for a domain that starts later; prints a token", "prepare --file rt.json --ttl 120s" },
 	{ "commit", "TOKEN", 1, 1, COMMON, verb_commit,
@@ -126,8 +132,10 @@ static int help_all(void)
 	options_help(READING | OPTION_BIT(OPTION_VERSION));
 	puts("\nOptions of reserve, check and release:");
 	options_help(OPTIONS_THREADS);
-	puts("\nOptions of reserve and check:");
+	puts("\nOptions of reserve, check and define:");
 	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
+	puts("\nOptions of define, and of show --xml:");
+	options_help(OPTIONS_DEFINE | OPTION_BIT(OPTION_XML));
 	puts("\nOptions of prepare:");
 	options_help(OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL));
 	puts("\nOptions of top:");

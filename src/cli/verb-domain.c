@@ -122,8 +122,15 @@ int verb_show(const struct arguments *arguments)
 	_cleanup_(json_object_putp) struct json_object *domain = NULL;
 	_cleanup_(client_closep) struct client *client = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-	int r = cli_connect(&client, arguments, &err);
+	int r;
 
+	if (arguments->given[OPTION_XML] && arguments->given[OPTION_JSON])
+		return cli_say(CLI_USAGE, "--xml or --json, not both");
+	if (arguments->given[OPTION_XML])
+		return define_show(arguments);
+	if (arguments->given[OPTION_CONNECT])
+		return cli_say(CLI_USAGE, "--connect goes with --xml: the rest is virtrkd's answer");
+	r = cli_connect(&client, arguments, &err);
 	if (r >= 0)
 		r = client_domain(client, arguments->operands[1], &domain, &err);
 	if (r < 0)

@@ -128,12 +128,12 @@ bool intent_cpus_valid(const char *text)
 	}
 }
 
-static void item_write(FILE *f, const struct intent_item *item)
+static void item_write(FILE *f, const char *prefix, const struct intent_item *item)
 {
 	char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN], deadline[VRK_NSEC_STRLEN];
 
 	assert(intent_thread_valid(item->thread) && (!*item->cpus || intent_cpus_valid(item->cpus)));
-	fprintf(f, "  <" INTENT_PREFIX ":thread name='%s' budget='%s' period='%s'", item->thread,
+	fprintf(f, "  <%sthread name='%s' budget='%s' period='%s'", prefix, item->thread,
 		vrk_nsec_format(budget, item->budget_ns), vrk_nsec_format(period, item->period_ns));
 	if (item->deadline_ns != item->period_ns)
 		fprintf(f, " deadline='%s'", vrk_nsec_format(deadline, item->deadline_ns));
@@ -144,19 +144,20 @@ static void item_write(FILE *f, const struct intent_item *item)
 	fputs("/>\n", f);
 }
 
-int intent_write(const struct intent *intent, char **ret)
+int intent_write(const struct intent *intent, bool bare, char **ret)
 {
+	const char *prefix = bare ? "" : INTENT_PREFIX ":";
 	_cleanup_(freep) char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
 		return -ENOMEM;
-	fprintf(f, "<" INTENT_PREFIX ":" INTENT_ELEMENT " xmlns:" INTENT_PREFIX "='" INTENT_NAMESPACE "'%s>\n",
+	fprintf(f, "<%s" INTENT_ELEMENT "%s%s>\n", prefix, bare ? "" : " xmlns:" INTENT_PREFIX "='" INTENT_NAMESPACE "'",
 		intent->report ? " on-refusal='report'" : "");
 	for (size_t i = 0; i < intent->n; i++)
-		item_write(f, &intent->items[i]);
-	fputs("</" INTENT_PREFIX ":" INTENT_ELEMENT ">\n", f);
+		item_write(f, prefix, &intent->items[i]);
+	fprintf(f, "</%s" INTENT_ELEMENT ">\n", prefix);
 	if (fclose(f) != 0)
 		return -ENOMEM;
 	*ret = TAKE_PTR(text);

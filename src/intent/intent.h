@@ -52,8 +52,8 @@ bool intent_unset(struct intent *intent, const char *thread);	/* false: it was n
 bool intent_thread_valid(const char *name);
 bool intent_cpus_valid(const char *text);
 
-/* The element, as it stands in <metadata>, with its namespace; malloc()ed. */
-int intent_write(const struct intent *intent, char **ret);
+/* The element, as it stands in <metadata>; malloc()ed. @bare: without namespace, as libvirt wants it, which adds that by itself. */
+int intent_write(const struct intent *intent, bool bare, char **ret);
 
 /*
  * intent_read() - from a domain's XML, or from the element alone; intent-read.c

@@ -46,6 +46,9 @@ src/daemon/log.*                    | log.h                                     
 src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event
 src/daemon/manager*                 | *@src/daemon intent.h virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
+src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h                                                 | libvirt xml
+src/cli/define*                     | define.h intent.h virtrk/units.h                                                 |
+src/cli/verb-define.*               | *@src/cli intent.h virtrk/dbus.h virtrk/units.h                                  | json
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
 src/cli/chart*                      | *@src/cli virtrk/simulate.h                                                      | json

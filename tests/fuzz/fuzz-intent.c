@@ -15,7 +15,7 @@ static void round_trip(const struct intent *intent)
 	bool report;
 	int r;
 
-	r = intent_write(intent, &text);
+	r = intent_write(intent, false, &text);
 	assert(r == 0);
 	r = intent_read(text, strlen(text), &again, &report, NULL);
 	assert(r == 0 && intent_equal(intent, &again) && report == intent->report);

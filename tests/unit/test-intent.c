@@ -109,7 +109,7 @@ static void expect_round(const struct intent *intent)
 	_cleanup_(freep) char *text = NULL;
 	bool report;
 
-	EXPECT_INT(intent_write(intent, &text), 0);
+	EXPECT_INT(intent_write(intent, false, &text), 0);
 	EXPECT(schema_accepts(text));
 	EXPECT_INT(intent_read(text, strlen(text), &again, &report, NULL), 0);
 	EXPECT(intent_equal(intent, &again));
