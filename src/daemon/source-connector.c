@@ -7,6 +7,9 @@
  * A fork is of a known domain when the child's tgid is: then the child is a thread. (What the kernel calls the parent is
  * the parent of the whole process, even when a thread was made.)
  *
+ * systemd hands the socket over where it may (virtrkd.socket): the service is then in a network namespace of its own, where the
+ * connector does not speak, and needs no right to configure networks. A virtrkd that is started by hand opens one.
+ *
  * Used by source-proc alone. Knows nothing of QEMU; never reads /proc.
  */
 #include <arpa/inet.h>
@@ -24,6 +27,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -48,6 +52,7 @@ struct connector {
 	sd_event_source *io;
 	connector_handler handler;
 	void *userdata;
+	bool handed_over;	/* by systemd: a member of the group already */
 	uint32_t ack;		/* that the kernel sends back for our request */
 	int ack_result;		/* 1: none yet; 0 or -errno */
 	bool subscribed;
@@ -199,10 +204,13 @@ static int on_message(struct nl_msg *msg, void *userdata)
 	    message->id.idx != CN_IDX_PROC || message->id.val != CN_VAL_PROC)
 		return NL_SKIP;
 	memcpy(&event, message->data, sizeof(event));	/* it is not aligned there */
-	switch ((uint32_t)event.what) {
-	case PROC_EVENT_NONE:
+	if ((uint32_t)event.what == PROC_EVENT_NONE) {
 		ack_received(connector, message, &event);
 		return NL_SKIP;
+	}
+	if (!connector->subscribed)	/* a socket that is handed over may hold what our predecessor has not read */
+		return NL_SKIP;
+	switch ((uint32_t)event.what) {
 	case PROC_EVENT_EXEC:
 		out.kind = CONNECTOR_EXEC;
 		out.tgid = event.event_data.exec.process_tgid;
@@ -258,6 +266,37 @@ static int nl_errno(int r)
 	return r >= 0 ? 0 : errno ? -errno : -EIO;
 }
 
+/* The socket that systemd has for us, else a negative number. Asked for once: a second connector opens its own. */
+static int socket_handed_over(void)
+{
+	int fd, n = sd_listen_fds(true);
+
+	for (fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++)
+		if (sd_is_socket(fd, AF_NETLINK, 0, -1) > 0)
+			return fd;
+	return -ENOENT;
+}
+
+/* A member of the group that hears only the answer to our request. */
+static int socket_join(struct connector *connector)
+{
+	int r, fd = socket_handed_over();
+
+	errno = 0;
+	if (fd >= 0)
+		r = nl_socket_set_fd(connector->socket, NETLINK_CONNECTOR, fd);
+	else
+		r = nl_connect(connector->socket, NETLINK_CONNECTOR);
+	if (r < 0)
+		return nl_errno(r);
+	connector->handed_over = fd >= 0;
+	r = filter_attach_ack(connector);	/* before the membership: nothing else may ever come in */
+	if (r < 0 || connector->handed_over)
+		return r;
+	errno = 0;
+	return nl_errno(nl_socket_add_membership(connector->socket, CN_IDX_PROC));
+}
+
 static int socket_open(struct connector *connector)
 {
 	const int size = RECEIVE_BYTES;
@@ -272,20 +311,14 @@ static int socket_open(struct connector *connector)
 	r = nl_socket_modify_cb(connector->socket, NL_CB_MSG_IN, NL_CB_CUSTOM, on_message, connector);
 	if (r < 0)
 		return -ENOMEM;
-	errno = 0;
-	r = nl_connect(connector->socket, NETLINK_CONNECTOR);
-	if (r < 0)
-		return nl_errno(r);
-	r = filter_attach_ack(connector);	/* before the membership: nothing else may ever come in */
+	r = socket_join(connector);
 	if (r < 0)
 		return r;
-	r = nl_socket_add_membership(connector->socket, CN_IDX_PROC);
-	if (r < 0)
-		return nl_errno(r);
+	errno = 0;
 	r = nl_socket_set_nonblocking(connector->socket);
 	if (r < 0)
 		return nl_errno(r);
-	/* without it the default has to do, and a storm of execs costs a rescan */
+	/* without it the default has to do (systemd's unit asks for as much), and a storm of execs costs a rescan */
 	(void)setsockopt(nl_socket_get_fd(connector->socket), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	return 0;
 }
@@ -305,7 +338,7 @@ static int subscribe(struct connector *connector)
 		return r;
 	while (connector->ack_result > 0) {
 		r = nl_recvmsgs_default(connector->socket);
-		if (r == -NLE_INTR)
+		if (r == -NLE_INTR || r == -NLE_NOMEM)	/* the latter once: events were lost before we came */
 			continue;
 		if (r < 0)
 			return -EOPNOTSUPP;

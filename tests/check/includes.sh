@@ -31,7 +31,7 @@ src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.
 src/daemon/source-libvirt-load.*    | source.h source-libvirt.h intent.h vm.h sysroot.h                                         | event
 src/daemon/source-libvirt.*         | source-libvirt.h intent.h vm.h                                                            | libvirt
 src/daemon/source-cmdline.*         | source-cmdline.h vm.h                                                            |
-src/daemon/source-connector.*       | source-connector.h                                                               | event nl
+src/daemon/source-connector.*       | source-connector.h                                                               | event nl notify
 src/daemon/source-proc-judge.*      | source-proc-judge.h source-proc-scan.h source-cmdline.h source-qmp.h vm.h        |
 src/daemon/source-proc-scan.*       | source-proc-scan.h source-cmdline.h vm.h sysroot.h                               |
 src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h                                                      | event json
