@@ -3,7 +3,8 @@
 # tier: C
 #
 # virtrkd as a service of systemd: started, stopped, started again, killed, hung; started by a call on the bus. Whatever
-# happens to it, the reservation stays in the kernel and is taken over. The journal has its fields and explanations.
+# happens to it, the reservation stays in the kernel and is taken over. The journal has its fields and explanations. It runs with
+# few rights (systemd-analyze says how few), members of its group may use it, the shell completes its command.
 # shellcheck disable=SC2317  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -84,6 +85,38 @@ check_json "the journal has the reservation under its domain and thread" \
 check "and what was taken over" 0 'service|took|adopted|taken' journal MESSAGE_ID=e0a4b1c1f6de4c0b8e9f0a5d1b7c2f15
 check "and the end" 0 '' journal MESSAGE_ID=e0a4b1c1f6de4c0b8e9f0a5d1b7c2f11
 check "explained by the catalog" 0 'A reservation of service is in force' journal -x MESSAGE_ID=e0a4b1c1f6de4c0b8e9f0a5d1b7c2f10
+
+# --- its place in the system ----------------------------------------------------------------------------------------------
+
+check "start" 0 '' systemctl start virtrkd
+pid=$(daemon_pid)
 systemd-analyze security --no-pager virtrkd >"$VM_ARTEFACTS/security" 2>&1
+check_between "exposure as systemd-analyze security counts it" "$(sed -n 's/.* exposure level for .*: \([0-9.]*\) .*/\1/p' "$VM_ARTEFACTS/security")" 0.1 1.8
+check_equal "it runs as a user of its own" "$(stat -c %U "/proc/$pid")" virtrkd
+check_equal "with the rights that its unit names" "$(sed -n 's/^CapEff:\t*0*//p' "/proc/$pid/status")" \
+	"$(printf '%x' $((1 << 23 | 1 << 38 | 1 << 19 | 1 << 1 | 1 << 21)))"
+check "in a network of its own" 1 '' test "$(readlink "/proc/$pid/ns/net")" = "$(readlink /proc/1/ns/net)"
+check_equal "its directory is its own" "$(stat -c '%U %a' /run/virtrk)" "virtrkd 755"
+check "which tmpfiles agrees with" 0 '' systemd-tmpfiles --create --dry-run virtrk.conf
+check "the slice for domains" 0 '' systemctl start virtrk.slice
+useradd --no-create-home --groups virtrk member
+useradd --no-create-home stranger
+as() {
+	setpriv --reuid "$1" --regid "$1" --init-groups "${@:2}"
+}
+check "a stranger may not reserve" 1 '' as stranger virtrk reserve service --vcpu 0 --budget 2ms --period 20ms
+check_equal "and nothing happened" "$(parameters "$tid")" "SCHED_OTHER"
+check "a stranger may look" 0 'service' as stranger virtrk list
+check "a member of the group virtrk may reserve: polkit says so" 0 '' as member virtrk reserve service --vcpu 0 --budget 2ms --period 20ms
+kept "by a member"
+check "and release" 0 '' as member virtrk release service
+completes() {	# WORD...: what bash offers for the last one
+	bash -c '. /usr/share/bash-completion/bash_completion; . /usr/share/bash-completion/completions/virtrk; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+		_virtrk; printf "%s\n" "${COMPREPLY[@]}"' bash "$@"
+}
+check "the shell completes verbs" 0 'reserve' completes virtrk res
+check "and domains" 0 'service' completes virtrk show serv
+check "systemctl stop ends its socket, too" 0 '' systemctl stop virtrkd.service
+check_equal "so that no process that starts can start it" "$(systemctl show -P ActiveState virtrkd.socket)" inactive
 systemctl stop virtrkd
 vm_done
