@@ -3,8 +3,8 @@
  * Turns what the daemon knows (regime, ledger, foreign load, a request) into the analysis' question, and the analysis'
  * numbers into sentences. Called by manager.c for Reserve, Check and Capacity. Never looks at the system, never logs.
  *
- * CPUs that are set apart are judged one by one, as hosts of one CPU; what the other threads share, as a host of those that are
- * left. A no of any of them is the answer.
+ * CPUs that are set apart, or to which threads are pinned, are judged one by one, as hosts of one CPU; what the other threads share, as
+ * a host of those that are left. A no of any of them is the answer.
  *
  * The order of a question is fixed: promises that stay, then foreign load, then the request. So an index of the
  * analysis below the first two tells "somebody else would be hit" and the rest is the request's own item.
@@ -21,8 +21,9 @@
 #define MEND_TICK     "echo HRTICK_DL > /sys/kernel/debug/sched/features"
 #define TICK_EXACT_NS (10 * NSEC_PER_USEC)	/* what topology.c assumes where the kernel enforces exactly */
 
-/* A set of CPUs that is judged by itself: one that is set apart, or (NULL) those that the others share. */
+/* A set of CPUs that is judged by itself: one that threads have been given, or (NULL) those that the others share. */
 struct place {
+	enum partition_kind kind;
 	uint32_t cpu;
 };
 
@@ -73,7 +74,7 @@ char *admit_regime_text(const struct regime *regime)
 {
 	char *text;
 
-	if (asprintf(&text, "%s, %u CPU%s, %s", regime_kind_name(regime->kind), regime->n_cpus,
+	if (asprintf(&text, "%s, %u CPU%s, %s", regime_kind_name(REGIME_ROOT_DOMAIN), regime->n_cpus,
 		     regime->n_cpus == 1 ? "" : "s", regime->n_cpus == 1 ? "EDF" : "global EDF") < 0)
 		return NULL;
 	return text;
@@ -96,12 +97,30 @@ static bool promise_is_at(const struct ledger *ledger, const struct promise *p, 
 	return place ? partition && partition->cpu == place->cpu : !partition;
 }
 
-/* Somebody else's thread may be pinned to a CPU that is about to be set apart: then it goes to the others. */
+/* The one CPU of a load that has one; CPU_SETSIZE of any other. */
+static uint32_t load_cpu(const struct foreign_load *load)
+{
+	uint32_t cpu = 0;
+
+	if (CPU_COUNT(&load->cpus) != 1)
+		return CPU_SETSIZE;
+	while (!CPU_ISSET(cpu, &load->cpus))
+		cpu++;
+	return cpu;
+}
+
+/*
+ * Somebody else's thread may be pinned to a CPU that is about to be set apart: then it goes to the others. Where ours are only
+ * pinned it stays, and a load that has no CPU (yet) counts on each of them: it may still be owed, or come to be.
+ */
 static bool load_is_at(const struct ledger *ledger, const struct foreign_load *load, const struct place *place)
 {
-	bool apart = load->pinned && ledger_partition_on(ledger, load->cpu);
+	uint32_t cpu = load_cpu(load);
+	bool apart = cpu < CPU_SETSIZE && ledger_partition_on(ledger, cpu);
 
-	return place ? apart && load->cpu == place->cpu : !apart;
+	if (place && place->kind == PARTITION_PINNED)
+		return CPU_COUNT(&load->cpus) == 0 || CPU_ISSET(place->cpu, &load->cpus);
+	return place ? apart && cpu == place->cpu : !apart;
 }
 
 static bool item_is_at(const struct request_item *item, const struct place *place)
@@ -424,7 +443,7 @@ void admit_shared(const struct regime *regime, const struct ledger *ledger, stru
 	}
 }
 
-/* The CPUs that are set apart when the request is granted, of @shared; how many are new. */
+/* The CPUs that are given away when the request is granted, of @shared; how many of them are taken from the others. */
 static uint32_t shared_without(struct regime *shared, const struct request_item *items, size_t n)
 {
 	uint32_t count = 0;
@@ -434,37 +453,63 @@ static uint32_t shared_without(struct regime *shared, const struct request_item 
 			continue;
 		CPU_CLR(items[i].cpu, &shared->online);
 		shared->n_cpus -= shared->n_cpus > 0;
-		count++;
+		count += items[i].kind == PARTITION_EXCLUSIVE;
 	}
 	return count;
+}
+
+static enum regime_kind kind_regime(enum partition_kind kind)
+{
+	return kind == PARTITION_PINNED ? REGIME_PINNED : REGIME_EXCLUSIVE;
+}
+
+/* "exclusive, CPUs 2-3, EDF on each" behind what stands there; nothing when no item is of this kind. */
+static int regime_add_kind(enum partition_kind kind, const struct request_item *items, size_t n, char **text)
+{
+	_cleanup_(freep) char *list = NULL, *before = NULL;
+	cpu_set_t cpus;
+	int r;
+
+	CPU_ZERO(&cpus);
+	for (size_t i = 0; i < n; i++)
+		if (items[i].apart && items[i].kind == kind)
+			CPU_SET(items[i].cpu, &cpus);
+	if (CPU_COUNT(&cpus) == 0)
+		return 0;
+	r = cpulist_format(&cpus, &list);
+	if (r < 0)
+		return r;
+	before = TAKE_PTR(*text);
+	r = asprintf(text, "%s%s%s, CPU%s %s, EDF%s", before ?: "", before ? "; " : "", regime_kind_name(kind_regime(kind)),
+		     CPU_COUNT(&cpus) == 1 ? "" : "s", list, CPU_COUNT(&cpus) == 1 ? "" : " on each");
+	if (r < 0)
+		*text = NULL;
+	return r < 0 ? -ENOMEM : 0;
 }
 
 /* "exclusive, CPU 2, EDF", "exclusive, CPUs 2-3, EDF on each; root-domain, 2 CPUs, global EDF" */
 static int regime_write(const struct regime *shared, const struct request_item *items, size_t n, char **ret)
 {
-	_cleanup_(freep) char *list = NULL, *others = NULL;
+	_cleanup_(freep) char *others = NULL, *text = NULL;
 	bool all = true;
-	cpu_set_t apart;
-	int r;
+	int r = 0;
 
-	CPU_ZERO(&apart);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		all &= items[i].apart;
-		if (items[i].apart)
-			CPU_SET(items[i].cpu, &apart);
-	}
-	others = all ? strdup("") : admit_regime_text(shared);
-	if (!others)
-		return -ENOMEM;
-	if (CPU_COUNT(&apart) == 0) {
-		*ret = TAKE_PTR(others);
-		return 0;
-	}
-	r = cpulist_format(&apart, &list);
+	for (enum partition_kind kind = 0; r >= 0 && kind < _PARTITION_KIND_MAX; kind++)
+		r = regime_add_kind(kind, items, n, &text);
 	if (r < 0)
 		return r;
-	r = asprintf(ret, "%s, CPU%s %s, EDF%s%s%s", regime_kind_name(REGIME_EXCLUSIVE), CPU_COUNT(&apart) == 1 ? "" : "s",
-		     list, CPU_COUNT(&apart) == 1 ? "" : " on each", all ? "" : "; ", others);
+	if (!all) {
+		others = admit_regime_text(shared);
+		if (!others)
+			return -ENOMEM;
+	}
+	if (!text || !others) {
+		*ret = text ? TAKE_PTR(text) : TAKE_PTR(others);
+		return 0;
+	}
+	r = asprintf(ret, "%s; %s", text, others);
 	if (r < 0)
 		*ret = NULL;
 	return r < 0 ? -ENOMEM : 0;
@@ -508,7 +553,7 @@ static int decide_apart(const struct regime *regime, const struct request *reque
 
 	one.n_cpus = 1;
 	for (size_t i = 0; r >= 0 && i < request->n; i++) {
-		const struct place place = { request->items[i].cpu };
+		const struct place place = { request->items[i].kind, request->items[i].cpu };
 
 		if (!request->items[i].apart || (ret->reason && !ret->analysis.ok))
 			continue;
@@ -566,18 +611,46 @@ int admit_decide(const struct regime *regime, const struct ledger *ledger, const
 	return 0;
 }
 
-int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
-		  nsec_t period_ns, nsec_t *ret_budget_ns)
+int admit_fits_on(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		  const char *domain, const struct request_item *items, size_t n, uint32_t cpu, bool *ret)
 {
+	_cleanup_(question_done) struct question q = { 0 };
+	struct place place = { .cpu = cpu };
+	struct vrk_verdict v = { 0 };
+	struct vrk_host host;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (items[i].apart && items[i].cpu == cpu)
+			place.kind = items[i].kind;
+	r = question_init(&q, ledger, foreign, &place, domain, items, n);
+	if (r < 0)
+		return r;
+	admit_host(regime, &host);
+	host.cpus = 1;
+	r = parameters_check(&host, &q, &v);
+	if (r >= 0 && (q.first == q.n || v.ok))
+		r = vrk_admit(&host, q.r, q.n, &v, NULL);
+	if (r >= 0)
+		*ret = v.ok;
+	return r;
+}
+
+int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		  const struct partition *place, nsec_t period_ns, nsec_t *ret_budget_ns)
+{
+	const struct place at = { place ? place->kind : 0, place ? place->cpu : 0 };
 	_cleanup_(question_done) struct question q = { 0 };
 	struct regime shared;
 	struct vrk_host host;
 	int r;
 
-	r = question_init(&q, ledger, foreign, NULL, NULL, NULL, 0);
+	r = question_init(&q, ledger, foreign, place ? &at : NULL, NULL, NULL, 0);
 	if (r < 0)
 		return r;
 	admit_shared(regime, ledger, &shared);
 	admit_host(&shared, &host);
+	if (place)
+		host.cpus = 1;
 	return vrk_admit_largest(&host, q.r, q.n, period_ns, ret_budget_ns);
 }

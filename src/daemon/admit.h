@@ -17,9 +17,10 @@ struct request_item {
 	struct vrk_reservation reservation;
 	bool soft;
 	bool replace;		/* the thread may be reserved already */
-	cpu_set_t cpus;		/* one of these for itself; empty: as it comes */
-	bool apart;		/* decided by partition_assign(): it gets @cpu for itself */
+	cpu_set_t cpus;		/* one of these, exclusive or pinned to it; empty: as it comes */
+	bool apart;		/* decided by partition_assign(): it gets @cpu, in this way */
 	uint32_t cpu;
+	enum partition_kind kind;
 };
 
 /* A SCHED_DEADLINE thread that is not ours, or bandwidth of ours on its way back: it counts like a promise. */
@@ -27,8 +28,7 @@ struct foreign_load {
 	pid_t tid;
 	char comm[16];
 	struct vrk_reservation reservation;
-	bool pinned;		/* to this one CPU */
-	uint32_t cpu;
+	cpu_set_t cpus;		/* where it may run; empty: anywhere, or not known */
 };
 
 struct foreign {
@@ -72,8 +72,12 @@ int admit_decide(const struct regime *regime, const struct ledger *ledger, const
 /* What the threads share that have no CPU of their own: @regime without the CPUs that @ledger has set apart. */
 void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret);
 
-/* The largest budget that one more reservation of @period_ns (= its deadline) would get there. */
+/* Would those of @items that get @cpu fit there? As admit_decide(), but without words, certificate and repair. */
+int admit_fits_on(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
+		  const char *domain, const struct request_item *items, size_t n, uint32_t cpu, bool *ret);
+
+/* The largest budget that one more reservation of @period_ns (= its deadline) would get on the CPU of @place; NULL: on those shared. */
 int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
-		  nsec_t period_ns, nsec_t *ret_budget_ns);
+		  const struct partition *place, nsec_t period_ns, nsec_t *ret_budget_ns);
 
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "apply-affinity.h"
 #include "apply-cpuset.h"
 #include "apply-sched.h"
 #include "apply.h"
@@ -34,6 +35,7 @@ struct step_ops {
 static const struct step_ops step_ops[_STEP_KIND_MAX] = {
 	[STEP_SCHED] = { apply_sched, apply_sched_restore, apply_sched_look },
 	[STEP_PARTITION] = { apply_cpuset, apply_cpuset_restore, apply_cpuset_look },
+	[STEP_AFFINITY] = { apply_affinity, apply_affinity_restore, apply_affinity_look },
 };
 
 /*

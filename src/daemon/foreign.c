@@ -63,7 +63,6 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 {
 	_cleanup_(freep) char *comm = NULL;
 	struct vrk_reservation reservation;
-	struct foreign_load *load;
 	struct sched_state s;
 	cpu_set_t affinity;
 	int r;
@@ -82,12 +81,8 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 		.period_ns = s.period_ns ? s.period_ns : s.deadline_ns,
 	};
 	r = foreign_add(foreign, tid, comm ?: "?", &reservation);
-	if (r >= 0 && root->ops->affinity_get(root, tid, &affinity) >= 0 && CPU_COUNT(&affinity) == 1) {
-		load = &foreign->loads[foreign->n - 1];
-		load->pinned = true;
-		while (!CPU_ISSET(load->cpu, &affinity))
-			load->cpu++;
-	}
+	if (r >= 0 && root->ops->affinity_get(root, tid, &affinity) >= 0)
+		foreign->loads[foreign->n - 1].cpus = affinity;
 	return r;
 }
 

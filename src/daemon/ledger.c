@@ -229,6 +229,30 @@ struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu)
 	return NULL;
 }
 
+static bool place_is_first(const struct ledger *ledger, size_t at)
+{
+	return ledger_partition_on(ledger, ledger->partitions[at].cpu) == &ledger->partitions[at];
+}
+
+size_t ledger_places(const struct ledger *ledger)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		n += place_is_first(ledger, i);
+	return n;
+}
+
+const struct partition *ledger_place(const struct ledger *ledger, size_t place)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		if (place_is_first(ledger, i) && place-- == 0)
+			return &ledger->partitions[i];
+	return NULL;
+}
+
 struct promise *ledger_tenant(const struct ledger *ledger, const struct partition *partition)
 {
 	size_t i;
@@ -240,15 +264,22 @@ struct promise *ledger_tenant(const struct ledger *ledger, const struct partitio
 	return NULL;
 }
 
+static bool partition_shares(const struct partition *a, const struct partition *b)
+{
+	return a->kind == PARTITION_PINNED && b->kind == PARTITION_PINNED;
+}
+
 /* The list is grown last, so that a failure leaves the ledger as it was. */
 int ledger_add_partition(struct ledger *ledger, const struct partition *partition)
 {
-	_cleanup_(freep) char *label = strdup(partition->label), *cgroup = strdup(partition->cgroup);
+	_cleanup_(freep) char *label = strdup(partition->label);
+	_cleanup_(freep) char *cgroup = partition->cgroup ? strdup(partition->cgroup) : NULL;
+	const struct partition *other = ledger_partition_on(ledger, partition->cpu);
 	struct partition *grown;
 
-	if (!label || !cgroup)
+	if (!label || (partition->cgroup && !cgroup))
 		return -ENOMEM;
-	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || ledger_partition_on(ledger, partition->cpu))
+	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || (other && !partition_shares(other, partition)))
 		return -EEXIST;
 	grown = reallocarray(ledger->partitions, ledger->n_partitions + 1, sizeof(*grown));
 	if (!grown)

@@ -36,18 +36,26 @@ struct leaver {
 	nsec_t until_ns;		/* CLOCK_MONOTONIC */
 };
 
+enum partition_kind {
+	PARTITION_EXCLUSIVE,	/* a cpuset partition on a cgroup of ours below the thread's own (apply-cpuset.c) */
+	PARTITION_PINNED,	/* no partition for the kernel, only an affinity (apply-affinity.c) */
+	_PARTITION_KIND_MAX,
+};
+
 /*
- * A CPU that is set apart for one thread: a cpuset partition on a cgroup of ours below the thread's own (apply-cpuset.c).
- * It outlives its promise by rest_ns: the kernel counts the bandwidth of a thread that has left until then.
+ * The CPU that one thread was given. It outlives its promise by rest_ns: the kernel counts the bandwidth of a thread that
+ * has left until then. An exclusive CPU is one thread's; those that are pinned to one CPU share it.
  */
 struct partition {
 	char *label;			/* "vcpu0 of rt", for messages */
-	char *cgroup;			/* the thread's own, as libvirt made it */
+	char *cgroup;			/* EXCLUSIVE: the thread's own, as libvirt made it; else NULL */
 	pid_t tid;
 	uint64_t start_ticks;
 	uint32_t cpu;
-	uint64_t kept;			/* what was so before and has to stay: PARTITION_KEPT_* */
+	uint64_t kept;			/* EXCLUSIVE: what was so before and has to stay, PARTITION_KEPT_* */
 	nsec_t rest_ns;
+	enum partition_kind kind;
+	cpu_set_t before;		/* PINNED: where the thread could run */
 };
 
 #define PARTITION_LEVELS_MAX   32
@@ -83,9 +91,12 @@ void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns);
  */
 nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns);
 
-int ledger_add_partition(struct ledger *ledger, const struct partition *partition);	/* copies; -EEXIST: CPU or thread has one */
+/* Copies. -EEXIST: the thread has one, or the CPU is another's and one of both is exclusive. */
+int ledger_add_partition(struct ledger *ledger, const struct partition *partition);
 struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint64_t start_ticks);
-struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu);
+struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu);	/* of several the first */
+size_t ledger_places(const struct ledger *ledger);	/* how many CPUs have partitions */
+const struct partition *ledger_place(const struct ledger *ledger, size_t place);	/* the first one on the place-th of them */
 void ledger_remove_partition(struct ledger *ledger, pid_t tid, uint64_t start_ticks);
 /* The promise that a partition serves; NULL: it only waits for its end. */
 struct promise *ledger_tenant(const struct ledger *ledger, const struct partition *partition);
@@ -96,6 +107,7 @@ void promise_sched_state(const struct promise *promise, struct sched_state *ret)
 enum step_kind {
 	STEP_SCHED,		/* policy and parameters of one thread */
 	STEP_PARTITION,		/* a CPU of its own for one thread */
+	STEP_AFFINITY,		/* one thread to one CPU */
 	_STEP_KIND_MAX,
 };
 
@@ -106,10 +118,11 @@ struct step {
 	char *label;			/* "vcpu0 of rt", for messages */
 	struct sched_state old;		/* STEP_SCHED */
 	struct sched_state new;
-	bool make;			/* STEP_PARTITION: else it is removed; the rest as in struct partition */
+	bool make;			/* STEP_PARTITION, STEP_AFFINITY: else it is removed; the rest as in struct partition */
 	char *cgroup;
 	uint32_t cpu;
 	uint64_t kept;
+	cpu_set_t before;
 	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
 };
 

@@ -5,24 +5,33 @@
  * all of that, what is left. Called by the requests and for Capacity.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "manager-private.h"
 
 #define RETURN_GRACE_NS (100 * NSEC_PER_MSEC)	/* timers are late; the kernel's 0-lag timer too */
 #define RETURN_DEBT_NS	(2 * NSEC_PER_SEC)
 
-void returning_add(struct manager *m, const struct vrk_reservation *reservation)
+void returning_add(struct manager *m, const struct promise *promise)
 {
-	struct returning *list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
+	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+	const struct vrk_reservation *reservation = &promise->reservation;
+	struct returning *list;
 	nsec_t ns;
 
+	if (p && p->kind == PARTITION_EXCLUSIVE)
+		return;
+	list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
 	if (!list)
 		return;		/* the kernel's own count still holds it: at worst an EBUSY is not explained */
 	m->returning = list;
 	ns = manager_rest_ns(m, reservation);
 	if (ns > reservation->period_ns + RETURN_DEBT_NS)	/* of a tiny budget; then the kernel may still say EBUSY */
 		ns = reservation->period_ns + RETURN_DEBT_NS;
-	list[m->n_returning++] = (struct returning) { *reservation, manager_now() + ns + RETURN_GRACE_NS };
+	list[m->n_returning] = (struct returning) { .reservation = *reservation, .until_ns = manager_now() + ns + RETURN_GRACE_NS };
+	if (p)
+		CPU_SET(p->cpu, &list[m->n_returning].cpus);
+	m->n_returning++;
 }
 
 static void returning_expire(struct manager *m, nsec_t now)
@@ -61,6 +70,7 @@ int manager_load_foreign(struct manager *m, bool with_returning, const char *dom
 		r = foreign_add(&foreign, 0, "given back", &m->returning[i].reservation);
 		if (r < 0)
 			return r;
+		foreign.loads[foreign.n - 1].cpus = m->returning[i].cpus;
 	}
 	*ret = foreign;
 	foreign = (struct foreign) { 0 };
@@ -69,7 +79,7 @@ int manager_load_foreign(struct manager *m, bool with_returning, const char *dom
 
 size_t manager_places(const struct manager *m)
 {
-	return 1 + m->ledger.n_partitions;
+	return 1 + ledger_places(&m->ledger);
 }
 
 void capacity_done(struct capacity *capacity)
@@ -79,13 +89,25 @@ void capacity_done(struct capacity *capacity)
 }
 
 /* @apart NULL: what is shared. */
+static bool load_is_on(const struct manager *m, const struct foreign_load *load, const struct partition *apart)
+{
+	if (apart)
+		return CPU_COUNT(&load->cpus) == 1 && CPU_ISSET(apart->cpu, &load->cpus);
+	for (size_t i = 0; CPU_COUNT(&load->cpus) == 1 && i < m->ledger.n_partitions; i++)
+		if (CPU_ISSET(m->ledger.partitions[i].cpu, &load->cpus))
+			return false;
+	return true;
+}
+
 static void capacity_sum(const struct manager *m, const struct foreign *foreign, const struct partition *apart,
 			 struct capacity *c)
 {
 	for (size_t i = 0; i < m->ledger.n; i++) {
 		const struct promise *p = &m->ledger.promises[i];
 
-		if (ledger_partition(&m->ledger, p->tid, p->start_ticks) != apart)
+		const struct partition *own = ledger_partition(&m->ledger, p->tid, p->start_ticks);
+
+		if (own ? !apart || own->cpu != apart->cpu : apart != NULL)
 			continue;
 		c->reserved_bw += vrk_bw(p->reservation.budget_ns, p->reservation.period_ns);
 		c->reservations++;
@@ -93,7 +115,7 @@ static void capacity_sum(const struct manager *m, const struct foreign *foreign,
 	for (size_t i = 0; i < foreign->n; i++) {
 		const struct foreign_load *load = &foreign->loads[i];
 
-		if ((load->pinned ? ledger_partition_on(&m->ledger, load->cpu) : NULL) == apart)
+		if (load_is_on(m, load, apart))
 			c->foreign_bw += vrk_bw(load->reservation.budget_ns, load->reservation.period_ns);
 	}
 }
@@ -104,7 +126,7 @@ static int capacity_describe(const struct manager *m, const struct partition *ap
 	c->cpus = regime->online;
 	c->n_cpus = regime->n_cpus;
 	if (!apart) {
-		snprintf(c->name, sizeof(c->name), "%s", regime_kind_name(regime->kind));
+		snprintf(c->name, sizeof(c->name), "%s", regime_kind_name(REGIME_ROOT_DOMAIN));
 		c->regime = admit_regime_text(regime);
 		return c->regime ? 0 : -ENOMEM;
 	}
@@ -112,6 +134,10 @@ static int capacity_describe(const struct manager *m, const struct partition *ap
 	CPU_SET(apart->cpu, &c->cpus);
 	c->n_cpus = 1;
 	snprintf(c->name, sizeof(c->name), "cpu%u", apart->cpu);
+	if (apart->kind == PARTITION_PINNED) {
+		c->regime = strdup("pinned, EDF");
+		return c->regime ? 0 : -ENOMEM;
+	}
 	if (asprintf(&c->regime, "%s, %s, EDF", regime_kind_name(REGIME_EXCLUSIVE),
 		     ledger_tenant(&m->ledger, apart) ? apart->label : "nobody, given back in a moment") < 0)
 		c->regime = NULL;
@@ -124,7 +150,7 @@ int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 		1 * NSEC_PER_MSEC,  5 * NSEC_PER_MSEC,	10 * NSEC_PER_MSEC,
 		20 * NSEC_PER_MSEC, 50 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC,
 	};
-	const struct partition *apart = place == 0 ? NULL : &m->ledger.partitions[place - 1];
+	const struct partition *apart = place == 0 ? NULL : ledger_place(&m->ledger, place - 1);
 	_cleanup_(capacity_done) struct capacity c = { 0 };
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	struct regime shared;
@@ -151,9 +177,9 @@ int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED : host.kernel_limit_bw * c.n_cpus;
 	for (size_t i = 0; i < CAPACITY_PERIODS; i++) {
 		c.period_ns[i] = periods[i];
-		if (apart)
+		if (apart && apart->kind == PARTITION_EXCLUSIVE)
 			continue;	/* one CPU serves one thread: no second one */
-		r = admit_largest(&m->regime, &m->ledger, &foreign, periods[i], &c.largest_ns[i]);
+		r = admit_largest(&m->regime, &m->ledger, &foreign, apart, periods[i], &c.largest_ns[i]);
 		if (r < 0)
 			return r;
 	}

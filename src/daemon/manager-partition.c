@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPUs of their own, from the manager's side:
+ * CPUs for threads, exclusive or pinned to, from the manager's side:
  *
  *   asked for   which CPU for which thread (partition.c), and can it be (partition-look.c)? Then the request goes its way
  *               through admission, and the partition is a step of the plan like any other
  *   in force    the kernel's file that tells what became of it is watched (inotify): somebody else may write there, and the
- *               kernel itself makes it "root invalid" without a word to anybody
+ *               kernel itself makes it "root invalid" without a word to anybody. Of a pinned thread the watch sees the affinity
  *   given back  a partition whose promise is gone stays until its thread has rested (apply-cpuset.c says why), then it is removed by a
- *               plan of its own. One that cannot be removed yet is tried again each second.
+ *               plan of its own; a pinned thread is let go at once. One that cannot be removed yet is tried again each second.
  *
  * Called by the requests and by manager_watch_update(), which hears of every change of the ledger.
  */
@@ -68,6 +68,23 @@ static int label_make(const struct vm *vm, const char *thread, char **ret)
 	return 0;
 }
 
+/* Takes @label on success. */
+static int item_look_pinned(struct manager *m, const struct vm_thread *thread, char **label, struct partition *ret,
+			    struct vr_error **reterr)
+{
+	struct partition partition = { .kind = PARTITION_PINNED, .tid = thread->tid, .start_ticks = thread->start_ticks };
+	int r;
+
+	r = m->root->ops->affinity_get(m->root, thread->tid, &partition.before);
+	if (r == -ESRCH)
+		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s has ended", *label);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read the affinity of %s: %s", *label, strerror(-r));
+	partition.label = TAKE_PTR(*label);
+	*ret = partition;
+	return 0;
+}
+
 static int item_look(struct manager *m, const struct vm *vm, const struct request_item *item, struct partition *ret,
 		     struct vr_error **reterr)
 {
@@ -77,12 +94,14 @@ static int item_look(struct manager *m, const struct vm *vm, const struct reques
 
 	if (!thread)
 		return vr_error_set(reterr, -ESRCH, VR_THREAD_GONE, "%s of %s has ended", item->thread, vm->name);
-	if (thread->kind != VM_THREAD_VCPU)
+	if (item->kind != PARTITION_PINNED && thread->kind != VM_THREAD_VCPU)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "%s of %s cannot get a CPU of its own: only a vCPU can",
 				    item->thread, vm->name);
 	r = label_make(vm, item->thread, &label);
 	if (r < 0)
 		return r;
+	if (item->kind == PARTITION_PINNED)
+		return item_look_pinned(m, thread, &label, ret, reterr);
 	return partition_look(m->root, &m->regime, label, thread->tid, thread->start_ticks, ret, reterr);
 }
 
@@ -112,19 +131,57 @@ static int ledger_settled(const struct ledger *ledger, struct partition_host *ho
 	return r;
 }
 
-int manager_place(struct manager *m, const struct vm *vm, bool settled, struct request_item *items, size_t n,
-		  struct vr_error **reterr)
+/*
+ * A reservation on all CPUs promises what global EDF gives, to a thread that may run on all of them. The kernel insists on that, but
+ * where it checks nothing it is looked at here.
+ */
+static int item_check_roams(struct manager *m, const struct vm *vm, const struct request_item *item, struct vr_error **reterr)
+{
+	const struct vm_thread *thread = vm_find_thread(vm, item->thread);
+	cpu_set_t affinity, needs, missing;
+
+	if (!thread || ledger_find(&m->ledger, vm->name, item->thread) ||
+	    m->root->ops->affinity_get(m->root, thread->tid, &affinity) < 0)
+		return 0;
+	CPU_XOR(&needs, &m->regime.online, &m->regime.isolated);	/* isolated are a subset of those online */
+	CPU_AND(&missing, &affinity, &needs);
+	if (CPU_EQUAL(&missing, &needs))
+		return 0;
+	return vr_error_set(reterr, -EPERM, VR_AFFINITY,
+			    "%s of %s may not run on all CPUs, and without one to which it is pinned it would have to: name CPUs for it (--cpu)",
+			    item->thread, vm->name);
+}
+
+static int items_look(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+		      struct vr_error **reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		_cleanup_(partition_clear) struct partition partition = { 0 };
+
+		if (items[i].apart && !ledger_find(&m->ledger, vm->name, items[i].thread) && !item_rests(m, vm, &items[i]))
+			r = item_look(m, vm, &items[i], &partition, reterr);
+		else if (!items[i].apart && m->regime.kind == REGIME_PINNED)
+			r = item_check_roams(m, vm, &items[i], reterr);
+	}
+	return r;
+}
+
+int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
+		  size_t n, struct vr_error **reterr)
 {
 	_cleanup_(ledger_done) struct ledger later = { 0 };
 	struct partition_host host = { 0 };
+	const struct partition_ask ask = { &host, &m->regime, settled ? &later : &m->ledger, foreign, vm->name };
 	bool asks = items_ask(items, n);
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++)
 		items[i].apart = false;
 	if (!asks && m->ledger.n_partitions == 0)
-		return 0;
-	if (asks)
+		return items_look(m, vm, items, n, reterr);
+	if (asks || m->regime.kind == REGIME_PINNED)
 		r = partition_host_read(m->root, &m->regime, &host, reterr);
 	if (r >= 0 && settled)
 		r = ledger_settled(&m->ledger, &host, &later);
@@ -132,14 +189,8 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, struct r
 		if (item_rests(m, vm, &items[i]))
 			return -EAGAIN;
 	if (r >= 0)
-		r = partition_assign(&host, settled ? &later : &m->ledger, vm->name, items, n, reterr);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		_cleanup_(partition_clear) struct partition partition = { 0 };
-
-		if (items[i].apart && !ledger_find(&m->ledger, vm->name, items[i].thread) && !item_rests(m, vm, &items[i]))
-			r = item_look(m, vm, &items[i], &partition, reterr);
-	}
-	return r;
+		r = partition_assign(&ask, items, n, reterr);
+	return r < 0 ? r : items_look(m, vm, items, n, reterr);
 }
 
 /* Into the ledger that is wanted: a partition for each item that gets a CPU. */
@@ -158,15 +209,18 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 		rest = rest < REST_MAX_NS ? rest : REST_MAX_NS;
 		own = ledger_partition(want, thread->tid, thread->start_ticks);
 		if (own) {
-			own->rest_ns = rest > own->rest_ns ? rest : own->rest_ns;
+			if (own->kind == PARTITION_EXCLUSIVE && rest > own->rest_ns)
+				own->rest_ns = rest;
 			continue;
 		}
 		r = item_look(m, vm, &items[i], &partition, reterr);
 		if (r < 0)
 			return r;
 		partition.cpu = items[i].cpu;
-		partition.rest_ns = rest;
-		r = partition_look_kept(m->root, &partition);
+		if (partition.kind == PARTITION_EXCLUSIVE) {
+			partition.rest_ns = rest;
+			r = partition_look_kept(m->root, &partition);
+		}
 		if (r < 0)
 			return vr_error_set(reterr, r, VR_FAILED, "cannot read %s: %s", partition.cgroup, strerror(-r));
 		r = ledger_add_partition(want, &partition);
@@ -186,7 +240,7 @@ static void partition_look_at(struct manager *m, const struct partition *p, stru
 	char text[sizeof(w->drift)];
 	int r;
 
-	if (!promise || partition_state_read(m->root, p, &state) < 0)
+	if (!promise || p->kind == PARTITION_PINNED || partition_state_read(m->root, p, &state) < 0)
 		return;		/* it ends, or has ended with its domain: that is no drift */
 	if (strcmp(state, "root") == 0) {
 		w->drift[0] = '\0';
@@ -251,8 +305,9 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 	_cleanup_(ledger_done) struct ledger want = { 0 };
 	struct manager *m = userdata;
 	nsec_t now = manager_now();
+	const struct partition *p;
 	bool news = false;
-	size_t n = 0;
+	size_t n = 0, apart = 0;
 	int r;
 
 	r = ledger_copy(&m->ledger, &want);
@@ -261,6 +316,8 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 
 		if (!w->due_ns || w->due_ns > now)
 			continue;
+		p = ledger_partition(&want, w->tid, w->start_ticks);
+		apart += p && p->kind == PARTITION_EXCLUSIVE;
 		ledger_remove_partition(&want, w->tid, w->start_ticks);
 		w->due_ns = now + RETRY_NS;	/* if it fails */
 		news |= !w->tried;
@@ -272,8 +329,8 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 	if (r < 0 && news)
 		log_warning("a CPU could not be given back, it will be tried again: %s",
 			    err && err->text ? err->text : strerror(-r));
-	else if (r >= 0 && n > 0)
-		log_info("%zu CPU%s back from a reservation that is gone", n, n == 1 ? " is" : "s are");
+	else if (r >= 0 && apart > 0)
+		log_info("%zu CPU%s back from a reservation that is gone", apart, apart == 1 ? " is" : "s are");
 	(void)manager_partition_update(m);
 	return 0;
 }
@@ -299,7 +356,8 @@ static int watch_update(struct manager *m, const struct partition *p)
 
 	if (!w)
 		return -ENOMEM;
-	CPU_SET(p->cpu, &m->apart_ever);
+	if (p->kind == PARTITION_EXCLUSIVE)
+		CPU_SET(p->cpu, &m->apart_ever);
 	if (!ledger_tenant(&m->ledger, p)) {
 		if (!w->due_ns)
 			w->due_ns = manager_now() + p->rest_ns;
@@ -308,7 +366,7 @@ static int watch_update(struct manager *m, const struct partition *p)
 		return 0;
 	}
 	w->due_ns = 0;
-	if (w->inotify)
+	if (w->inotify || p->kind == PARTITION_PINNED)
 		return 0;
 	r = partition_state_path(p, &path);
 	if (r >= 0)

@@ -13,6 +13,7 @@
 /* Bandwidth that was given back, and that the kernel still counts until the 0-lag time. */
 struct returning {
 	struct vrk_reservation reservation;
+	cpu_set_t cpus;			/* the one to which it was pinned; else none */
 	nsec_t until_ns;
 };
 
@@ -85,7 +86,8 @@ nsec_t manager_now(void);
 void manager_tell(struct manager *m, const struct manager_event *event);
 
 /* manager-load.c */
-void returning_add(struct manager *m, const struct vrk_reservation *reservation);
+/* What @promise has held: on the CPUs that are shared, or that it was pinned to. An exclusive one is given to nobody else before it has rested. */
+void returning_add(struct manager *m, const struct promise *promise);
 nsec_t returning_until(const struct manager *m);	/* 0 = nothing is on its way back */
 /*
  * Other people's threads and what is prepared, but for these items of @domain (NULL: for all). Returning bandwidth, when asked
@@ -124,11 +126,11 @@ int manager_commit(struct manager *m, struct ledger *want, struct vr_error **ret
 void manager_forget(struct manager *m, const struct promise *promise, const char *why);
 
 /*
- * manager-partition.c. manager_place(): which item gets which CPU for itself; @settled: as if partitions that end were gone already.
+ * manager-partition.c. manager_place(): which item gets which CPU; @settled: as if partitions that end were gone already.
  * -EAGAIN: one has to be waited for.
  */
-int manager_place(struct manager *m, const struct vm *vm, bool settled, struct request_item *items, size_t n,
-		  struct vr_error **reterr);
+int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
+		  size_t n, struct vr_error **reterr);
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			    struct ledger *want, struct vr_error **reterr);
 int manager_partition_update(struct manager *m);

@@ -141,8 +141,8 @@ static int duplicate_check(struct manager *m, const struct vm *vm, const struct 
 }
 
 /* The request with its CPUs; for the caller to free. */
-static int items_place(struct manager *m, const struct vm *vm, bool settled, const struct request_item *items, size_t n,
-		       struct request_item **ret, struct vr_error **reterr)
+static int items_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign,
+		       const struct request_item *items, size_t n, struct request_item **ret, struct vr_error **reterr)
 {
 	_cleanup_(freep) struct request_item *placed = calloc(n, sizeof(*placed));
 	int r;
@@ -150,7 +150,7 @@ static int items_place(struct manager *m, const struct vm *vm, bool settled, con
 	if (!placed)
 		return -ENOMEM;
 	memcpy(placed, items, n * sizeof(*placed));
-	r = manager_place(m, vm, settled, placed, n, reterr);
+	r = manager_place(m, vm, settled, foreign, placed, n, reterr);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(placed);
@@ -169,9 +169,9 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 	if (r >= 0)
 		r = request_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = items_place(m, vm, true, items, n, &placed, reterr);
-	if (r >= 0)
 		r = manager_load_foreign(m, false, domain, items, n, &foreign);
+	if (r >= 0)
+		r = items_place(m, vm, true, &foreign, items, n, &placed, reterr);
 	if (r < 0)
 		return r;
 	return admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, ret);
@@ -277,11 +277,11 @@ static void returning_add_replaced(struct manager *m, const struct ledger *befor
 		const struct promise *old = &before->promises[i];
 		const struct promise *new = ledger_find(&m->ledger, old->domain, old->thread);
 
-		if (!new || ledger_partition(&m->ledger, old->tid, old->start_ticks))
+		if (!new)
 			continue;
 		if (vrk_bw(new->reservation.budget_ns, new->reservation.period_ns) <
 		    vrk_bw(old->reservation.budget_ns, old->reservation.period_ns))
-			returning_add(m, &old->reservation);
+			returning_add(m, old);
 	}
 }
 
@@ -341,9 +341,9 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r >= 0)
 		r = duplicate_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = items_place(m, vm, m->options.dry_run, items, n, &placed, reterr);
-	if (r >= 0)
 		r = manager_load_foreign(m, true, domain, items, n, &foreign);
+	if (r >= 0)
+		r = items_place(m, vm, m->options.dry_run, &foreign, items, n, &placed, reterr);
 	if (r >= 0)
 		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, verdict);
 	if (r < 0)
@@ -520,8 +520,7 @@ void manager_forget(struct manager *m, const struct promise *promise, const char
 
 	if (!domain)
 		return;
-	if (!ledger_partition(&m->ledger, p.tid, p.start_ticks))	/* that CPU is not given to others before it has rested */
-		returning_add(m, &p.reservation);
+	returning_add(m, &p);
 	monitor_unwatch(m->monitor, p.tid);
 	ledger_remove(&m->ledger, domain, p.thread);
 	if (m->state) {
@@ -620,8 +619,7 @@ int manager_release(struct manager *m, const char *domain, const char *const *th
 
 		if (ledger_find(&m->ledger, p->domain, p->thread))
 			continue;
-		if (!ledger_partition(&m->ledger, p->tid, p->start_ticks))
-			returning_add(m, &p->reservation);
+		returning_add(m, p);
 		log_line(LOG_INFO, &(struct log_about) { MSG_RELEASED, domain, p->thread }, "%s of %s is released",
 			 p->thread, domain);
 		manager_tell(m, &(struct manager_event) { .kind = MANAGER_RELEASED, .domain = domain,

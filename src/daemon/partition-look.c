@@ -11,6 +11,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,13 +37,41 @@ static int cpus_read(const struct sysroot *root, const char *path, cpu_set_t *re
 	return r < 0 ? r : cpulist_parse(text, ret);
 }
 
+/*
+ * Needs no control groups. The limit is read again, since with one the kernel checks affinities: a promise that relies on
+ * its not doing so would be refused by it, or could not be changed any more.
+ */
+static int host_read_pinned(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
+			    struct vr_error **reterr)
+{
+	struct partition_host host = { .isolated = regime->isolated, .pinned = true };
+	char path[PATH_MAX];
+	int64_t runtime_us;
+	int r;
+
+	if (sysroot_read_i64(root, "/proc/sys/kernel/sched_rt_runtime_us", &runtime_us) >= 0 && runtime_us >= 0)
+		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+				    "no thread can be pinned to a CPU any more: somebody has set sched_rt_runtime_us from -1 to %" PRId64
+				    " (virtrk doctor makes virtrkd look at the host again)", runtime_us);
+	r = cpus_read(root, "/sys/devices/system/cpu/online", &host.online);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read which CPUs are online: %s", strerror(-r));
+	snprintf(path, sizeof(path), "%s/cpuset.cpus.effective", regime->cgroup_path);
+	if (!regime->cgroup_path[0] || cpus_read(root, path, &host.housekeeping) < 0)
+		host.housekeeping = host.online;
+	*ret = host;
+	return 0;
+}
+
 int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
 			struct vr_error **reterr)
 {
-	struct partition_host host = { .isolated = regime->isolated };
+	struct partition_host host = { .isolated = regime->isolated, .pinned = regime->kind == REGIME_PINNED };
 	char path[PATH_MAX];
 	int r;
 
+	if (host.pinned)
+		return host_read_pinned(root, regime, ret, reterr);
 	if (regime->partitions != YES)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
 				    regime->cgroup == CGROUP_V2 ?

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who gets which CPU for itself. A request may name CPUs for a thread; the first of them that nobody has is taken, so
- * that one number means this CPU and a list leaves the choice. A thread that has a CPU of its own keeps it when its
- * parameters are replaced; to go to another one it has to be released first, since it cannot be SCHED_DEADLINE on the way.
+ * Who gets which CPU. A request may name CPUs for a thread; the first of them that will do is taken, so that one number
+ * means this CPU and a list leaves the choice. A thread that has its CPU keeps it when its parameters are replaced; to go
+ * to another one it has to be released first, since it cannot be SCHED_DEADLINE on the way.
  *
- * A CPU is refused, each time with one line that says why, when it is not there, offline, isolated by boot options, in a
- * partition of somebody else, promised to another thread, or the last one for housekeeping.
+ *   exclusive   the thread gets a CPU that nobody has
+ *   pinned      where the kernel checks nothing (sched_rt_runtime_us = -1): threads of any domain share a CPU as long as admission says
+ *               yes. Since it judges one CPU by itself, no SCHED_DEADLINE thread may roam that could come there
+ *
+ * A CPU is refused, each time with one line that says why, when it is not there, offline, in a partition of somebody else,
+ * promised to another thread, or the last one for housekeeping; isolated by boot options, when it is to be exclusive.
  *
  * Called by the manager before admission, which judges what is assigned here. Pure.
  */
@@ -22,6 +26,7 @@ static const struct partition *item_partition(const struct ledger *ledger, const
 	return promise ? ledger_partition(ledger, promise->tid, promise->start_ticks) : NULL;
 }
 
+/* By an item before, not by those that are pinned there with it. */
 static bool cpu_is_taken(const struct request_item *items, size_t n, uint32_t cpu)
 {
 	for (size_t i = 0; i < n; i++)
@@ -46,49 +51,110 @@ static bool housekeeping_remains(const struct partition_host *host, const struct
 }
 
 struct question {
-	const struct partition_host *host;
-	const struct ledger *ledger;
-	const char *domain;
-	const struct request_item *items;
+	const struct partition_ask *ask;
+	struct request_item *items;
+	size_t n;
 	size_t before;			/* so many items have their CPU */
 };
+
+#define refuse(q, thread, code, format, ...) \
+	vr_error_set(reterr, code, VR_BAD_CPU, "%s of %s: " format, thread, (q)->ask->domain, __VA_ARGS__)
+
+/* A thread of somebody else that has more than this CPU: where it runs next nobody knows, and no test for one CPU holds beside it. */
+static const struct foreign_load *load_roams(const struct foreign *foreign, uint32_t cpu)
+{
+	for (size_t i = 0; foreign && i < foreign->n; i++) {
+		const struct foreign_load *load = &foreign->loads[i];
+		int count = CPU_COUNT(&load->cpus);
+
+		if (load->tid > 0 && count != 1 && (count == 0 || CPU_ISSET(cpu, &load->cpus)))
+			return load;
+	}
+	return NULL;
+}
+
+static const struct promise *promise_roams(const struct ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->n; i++)
+		if (!ledger_partition(ledger, ledger->promises[i].tid, ledger->promises[i].start_ticks))
+			return &ledger->promises[i];
+	return NULL;
+}
+
+/* What only those mind that are pinned. */
+static int cpu_check_pinned(const struct question *q, const char *thread, uint32_t cpu, struct vr_error **reterr)
+{
+	const struct promise *promise = promise_roams(q->ask->ledger);
+	const struct foreign_load *load = load_roams(q->ask->foreign, cpu);
+
+	if (promise)
+		return refuse(q, thread, -EBUSY,
+			      "CPU %u cannot be promised to it, since %s of %s has a reservation on all CPUs: release that one, then both "
+			      "may be pinned", cpu, promise->thread, promise->domain);
+	if (load)
+		return refuse(q, thread, -EBUSY,
+			      "CPU %u cannot be promised to it, since thread %d (%s, not ours) is SCHED_DEADLINE and may come there, too: "
+			      "give that one a CPU with taskset", cpu, load->tid, load->comm);
+	return 0;
+}
+
+/* What only those mind that want it for themselves. */
+static int cpu_check_exclusive(const struct question *q, const char *thread, uint32_t cpu, struct vr_error **reterr)
+{
+	if (CPU_ISSET(cpu, &q->ask->host->isolated))
+		return refuse(q, thread, -EINVAL, "CPU %u is isolated by boot options (isolcpus): the kernel makes no partition of it", cpu);
+	if (cpu_is_taken(q->items, q->before, cpu))
+		return refuse(q, thread, -EBUSY, "CPU %u is asked for twice, and one CPU serves one thread", cpu);
+	return 0;
+}
 
 /* 0 = free; else with words. -EAGAIN: a partition on it is about to end. */
 static int cpu_check(const struct question *q, const char *thread, uint32_t cpu, struct vr_error **reterr)
 {
-	const struct partition *other = ledger_partition_on(q->ledger, cpu);
+	const struct partition_host *host = q->ask->host;
+	const struct partition *other = ledger_partition_on(q->ask->ledger, cpu);
+	int r;
 
-	if (!CPU_ISSET(cpu, &q->host->online))
-		return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "%s of %s: CPU %u does not exist or is offline", thread,
-				    q->domain, cpu);
-	if (CPU_ISSET(cpu, &q->host->isolated))
-		return vr_error_set(reterr, -EINVAL, VR_BAD_CPU,
-				    "%s of %s: CPU %u is isolated by boot options (isolcpus): the kernel makes no partition of it",
-				    thread, q->domain, cpu);
-	if (cpu_is_taken(q->items, q->before, cpu))
-		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-				    "%s of %s: CPU %u is asked for twice, and one CPU serves one thread", thread, q->domain, cpu);
-	if (other && !ledger_tenant(q->ledger, other))
-		return -EAGAIN;
-	if (other)
-		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU, "%s of %s: CPU %u is exclusive to %s", thread, q->domain, cpu,
-				    other->label);
-	if (!CPU_ISSET(cpu, &q->host->housekeeping))
-		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-				    "%s of %s: CPU %u belongs to a cpuset partition that is not of virtrkd", thread, q->domain,
-				    cpu);
-	if (!housekeeping_remains(q->host, q->ledger, q->items, q->before, cpu))
-		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-				    "%s of %s: CPU %u is the last one for everything else, at least one has to stay", thread,
-				    q->domain, cpu);
+	if (!CPU_ISSET(cpu, &host->online))
+		return refuse(q, thread, -EINVAL, "CPU %u does not exist or is offline", cpu);
+	r = host->pinned ? cpu_check_pinned(q, thread, cpu, reterr) : cpu_check_exclusive(q, thread, cpu, reterr);
+	if (r < 0)
+		return r;
+	if (other && !(host->pinned && other->kind == PARTITION_PINNED)) {
+		if (!ledger_tenant(q->ask->ledger, other))
+			return -EAGAIN;
+		return refuse(q, thread, -EBUSY, "CPU %u is %s to %s", cpu,
+			      other->kind == PARTITION_PINNED ? "promised" : "exclusive", other->label);
+	}
+	if (!CPU_ISSET(cpu, &host->housekeeping))
+		return refuse(q, thread, -EBUSY, "CPU %u belongs to a cpuset partition that is not of virtrkd", cpu);
+	if (!housekeeping_remains(host, q->ask->ledger, q->items, q->before, cpu))
+		return refuse(q, thread, -EBUSY, "CPU %u is the last one for everything else, at least one has to stay", cpu);
 	return 0;
+}
+
+static void item_give(const struct question *q, struct request_item *item, uint32_t cpu)
+{
+	item->apart = true;
+	item->cpu = cpu;
+	item->kind = q->ask->host->pinned ? PARTITION_PINNED : PARTITION_EXCLUSIVE;
+}
+
+/* Is it as good as any, or does the item fit beside those that are pinned there? The item has the CPU. */
+static int item_fits(const struct question *q, const struct request_item *item, bool *ret)
+{
+	*ret = true;
+	if (!q->ask->host->pinned || CPU_COUNT(&item->cpus) == 1)
+		return 0;
+	return admit_fits_on(q->ask->regime, q->ask->ledger, q->ask->foreign, q->ask->domain, q->items, q->before + 1, item->cpu, ret);
 }
 
 /* The first that is free. Of several that are not, the first one's reason, unless another only has to be waited for. */
 static int cpu_choose(const struct question *q, struct request_item *item, struct vr_error **reterr)
 {
 	_cleanup_(vr_error_freep) struct vr_error *first = NULL;
-	bool waits = false;
+	uint32_t allowed = CPU_SETSIZE;
+	bool waits = false, fits;
 	int code = -EINVAL;
 
 	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
@@ -97,48 +163,92 @@ static int cpu_choose(const struct question *q, struct request_item *item, struc
 		if (!CPU_ISSET(cpu, &item->cpus))
 			continue;
 		r = cpu_check(q, item->thread, cpu, &first);
-		if (r == 0) {
-			item->apart = true;
-			item->cpu = cpu;
-			return 0;
-		}
 		waits |= r == -EAGAIN;
+		if (r < 0)
+			continue;
+		item_give(q, item, cpu);
+		r = item_fits(q, item, &fits);
+		if (r < 0 || fits)
+			return r;
+		allowed = allowed < cpu ? allowed : cpu;
 	}
+	if (allowed < CPU_SETSIZE) {
+		item_give(q, item, allowed);
+		return 0;
+	}
+	item->apart = false;
 	if (waits)
 		return -EAGAIN;
 	code = first ? first->code : -ENOMEM;
 	if (CPU_COUNT(&item->cpus) > 1)
 		return vr_error_set(reterr, code, VR_BAD_CPU, "%s of %s: none of its %d CPUs is free; the first: %s",
-				    item->thread, q->domain, CPU_COUNT(&item->cpus), first ? first->text : "");
+				    item->thread, q->ask->domain, CPU_COUNT(&item->cpus), first ? first->text : "");
 	if (reterr && !*reterr)
 		*reterr = TAKE_PTR(first);
 	return code;
 }
 
+/* A CPU for one that names none: rather one to which others are pinned already, so that the rest stays what it is. */
+static int cpu_plan(const struct question *q, struct request_item *item, struct vr_error **reterr)
+{
+	const struct partition_host *host = q->ask->host;
+	bool fits;
+	int r;
+
+	item->cpus = host->online;
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &host->online) ||
+		    (!cpu_is_taken(q->items, q->before, cpu) && !ledger_partition_on(q->ask->ledger, cpu)) ||
+		    cpu_check(q, item->thread, cpu, NULL) < 0)
+			continue;
+		item_give(q, item, cpu);
+		r = item_fits(q, item, &fits);
+		if (r < 0 || fits)
+			return r;
+	}
+	return cpu_choose(q, item, reterr);
+}
+
+/* Where some are pinned all are. */
+static bool others_are_pinned(const struct question *q)
+{
+	for (size_t i = 0; i < q->ask->ledger->n_partitions; i++)
+		if (q->ask->ledger->partitions[i].kind == PARTITION_PINNED)
+			return true;
+	for (size_t i = 0; i < q->n; i++)
+		if (CPU_COUNT(&q->items[i].cpus) > 0)
+			return true;
+	return false;
+}
+
 static int item_assign(const struct question *q, struct request_item *item, struct vr_error **reterr)
 {
-	const struct promise *promise = ledger_find(q->ledger, q->domain, item->thread);
-	const struct partition *own = item_partition(q->ledger, q->domain, item);
+	const struct promise *promise = ledger_find(q->ask->ledger, q->ask->domain, item->thread);
+	const struct partition *own = item_partition(q->ask->ledger, q->ask->domain, item);
 	bool asks = CPU_COUNT(&item->cpus) > 0;
 
 	item->apart = false;
 	if (own && (!asks || CPU_ISSET(own->cpu, &item->cpus))) {
 		item->apart = true;
 		item->cpu = own->cpu;
+		item->kind = own->kind;
 		return 0;
 	}
 	if (promise && asks)
 		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-				    own ? "%s of %s has a CPU of its own already: release it first, then it may get another"
-					: "%s of %s shares its CPUs with others: release it first, then it may get one of its own",
-				    item->thread, q->domain);
+				    !own ? "%s of %s shares its CPUs with others: release it first, then it may get one of its own"
+				    : own->kind == PARTITION_PINNED ?
+					   "%s of %s is pinned to a CPU already: release it first, then it may get another"
+					 : "%s of %s has a CPU of its own already: release it first, then it may get another",
+				    item->thread, q->ask->domain);
+	if (!promise && !asks && q->ask->host->pinned && others_are_pinned(q))
+		return cpu_plan(q, item, reterr);
 	return asks ? cpu_choose(q, item, reterr) : 0;
 }
 
-int partition_assign(const struct partition_host *host, const struct ledger *ledger, const char *domain,
-		     struct request_item *items, size_t n, struct vr_error **reterr)
+int partition_assign(const struct partition_ask *ask, struct request_item *items, size_t n, struct vr_error **reterr)
 {
-	struct question q = { host, ledger, domain, items, 0 };
+	struct question q = { ask, items, n, 0 };
 
 	for (q.before = 0; q.before < n; q.before++) {
 		int r = item_assign(&q, &items[q.before], reterr);

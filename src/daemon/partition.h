@@ -14,6 +14,7 @@ struct partition_host {
 	cpu_set_t online;
 	cpu_set_t isolated;		/* by boot options */
 	cpu_set_t housekeeping;		/* in no partition, of ours or of others */
+	bool pinned;			/* the kernel checks nothing: a CPU is not set apart, threads are pinned to it */
 };
 
 int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
@@ -36,15 +37,26 @@ int partition_state_read(const struct sysroot *root, const struct partition *par
 int partition_state_path(const struct partition *partition, char **ret);	/* the file to watch */
 int partition_state_write(const struct sysroot *root, const struct partition *partition);	/* "root" again, read back */
 
+/* What is asked, beside the items. */
+struct partition_ask {
+	const struct partition_host *host;
+	const struct regime *regime;
+	const struct ledger *ledger;
+	const struct foreign *foreign;	/* NULL: none */
+	const char *domain;
+};
+
 /*
  * partition_assign() - which CPU for which item
  *
- * An item that names CPUs gets the first of them that is free; one that names none stays where the thread is. Sets apart
- * and cpu of each item. One CPU serves one thread, and at least one CPU stays for housekeeping.
- * Return: 0; -EBUSY, -EINVAL (VR_BAD_CPU) with the rule; -EAGAIN: in a moment, when a partition that ends is gone.
- * O(items * (CPUs + promises)).
+ * Sets apart, cpu and kind of each item. An item that names CPUs gets the first of them that is free; one that names none stays
+ * where the thread is. At least one CPU stays for housekeeping. An exclusive CPU serves one thread.
+ * Where threads are pinned, several share a CPU: the first is taken on which the item fits beside them, or, when it fits on
+ * none, the first that is allowed, for admission to say why. There pinned and unpinned reservations do not mix: one that
+ * names no CPU gets one, too, as soon as others have.
+ * Return: 0; -EBUSY, -EINVAL (VR_BAD_CPU) with the rule; -EAGAIN: in a moment, when a partition that ends is gone; -ENOMEM.
+ * O(items * (CPUs + promises)), and an admission for each CPU that is tried.
  */
-int partition_assign(const struct partition_host *host, const struct ledger *ledger, const char *domain,
-		     struct request_item *items, size_t n, struct vr_error **reterr);
+int partition_assign(const struct partition_ask *ask, struct request_item *items, size_t n, struct vr_error **reterr);
 
 #endif

@@ -185,8 +185,9 @@ static int plan_add_partitions(struct plan *plan, const struct ledger *some, con
 	for (i = 0; i < some->n_partitions; i++) {
 		const struct partition *p = &some->partitions[i];
 		const struct step step = {
-			.kind = STEP_PARTITION, .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label,
-			.make = make, .cgroup = p->cgroup, .cpu = p->cpu, .kept = p->kept,
+			.kind = p->kind == PARTITION_PINNED ? STEP_AFFINITY : STEP_PARTITION, .tid = p->tid,
+			.start_ticks = p->start_ticks, .label = p->label, .make = make, .cgroup = p->cgroup, .cpu = p->cpu,
+			.kept = p->kept, .before = p->before,
 		};
 
 		if (ledger_partition(other, p->tid, p->start_ticks))

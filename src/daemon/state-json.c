@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "cpulist.h"
 #include "json-keys.h"
 #include "json-strict.h"
 #include "state-json.h"
@@ -26,7 +27,10 @@
 DEFINE_CLEANUP(struct json_object *, json_object_put)
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free)
 
-enum field_kind { FIELD_NUMBER, FIELD_BOOL, FIELD_THREAD, FIELD_TEXT, FIELD_DIRECTORY, FIELD_STEP_KIND, FIELD_SCHED };
+enum field_kind {
+	FIELD_NUMBER, FIELD_BOOL, FIELD_THREAD, FIELD_TEXT, FIELD_DIRECTORY, FIELD_STEP_KIND, FIELD_PARTITION_KIND, FIELD_CPUS,
+	FIELD_SCHED
+};
 
 struct field {
 	const char *key;
@@ -90,13 +94,34 @@ static const struct field partition_step_fields[] = {
 	NUMBER(step, kept, "kept", 0, TIME_MAX),
 };
 
-static const struct field partition_fields[] = {
+static const struct field affinity_step_fields[] = {
+	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
+	NUMBER(step, tid, "tid", 1, INT32_MAX),
+	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
+	OTHER(FIELD_TEXT, step, label, "label"),
+	OTHER(FIELD_BOOL, step, make, "make"),
+	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
+	OTHER(FIELD_CPUS, step, before, "before"),
+};
+
+/* An exclusive one is written without its kind, as before there were others. */
+static const struct field exclusive_fields[] = {
 	OTHER(FIELD_TEXT, partition, label, "label"),
 	OTHER(FIELD_DIRECTORY, partition, cgroup, "cgroup"),
 	NUMBER(partition, tid, "tid", 1, INT32_MAX),
 	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
 	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
 	NUMBER(partition, kept, "kept", 0, TIME_MAX),
+	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
+};
+
+static const struct field pinned_fields[] = {
+	OTHER(FIELD_PARTITION_KIND, partition, kind, "kind"),
+	OTHER(FIELD_TEXT, partition, label, "label"),
+	NUMBER(partition, tid, "tid", 1, INT32_MAX),
+	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
+	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
+	OTHER(FIELD_CPUS, partition, before, "before"),
 	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
 };
 
@@ -109,17 +134,33 @@ static const struct field leaver_fields[] = {
 static const char *const step_kind_names[] = {
 	[STEP_SCHED] = "sched",
 	[STEP_PARTITION] = "partition",
+	[STEP_AFFINITY] = "affinity",
 };
 static_assert(ARRAY_SIZE(step_kind_names) == _STEP_KIND_MAX, "a name for each kind of step");
 
-static const struct {
+static const char *const partition_kind_names[] = {
+	[PARTITION_EXCLUSIVE] = "exclusive",
+	[PARTITION_PINNED] = "pinned",
+};
+static_assert(ARRAY_SIZE(partition_kind_names) == _PARTITION_KIND_MAX, "a name for each kind of partition");
+
+struct fields {
 	const struct field *fields;
 	size_t n;
-} steps_fields[] = {
+};
+
+static const struct fields steps_fields[] = {
 	[STEP_SCHED] = { step_fields, ARRAY_SIZE(step_fields) },
 	[STEP_PARTITION] = { partition_step_fields, ARRAY_SIZE(partition_step_fields) },
+	[STEP_AFFINITY] = { affinity_step_fields, ARRAY_SIZE(affinity_step_fields) },
 };
 static_assert(ARRAY_SIZE(steps_fields) == _STEP_KIND_MAX, "the fields of each kind of step");
+
+static const struct fields partitions_fields[] = {
+	[PARTITION_EXCLUSIVE] = { exclusive_fields, ARRAY_SIZE(exclusive_fields) },
+	[PARTITION_PINNED] = { pinned_fields, ARRAY_SIZE(pinned_fields) },
+};
+static_assert(ARRAY_SIZE(partitions_fields) == _PARTITION_KIND_MAX, "the fields of each kind of partition");
 
 /* Where the reader is, for its messages: "promises[1].before". */
 struct place {
@@ -177,18 +218,45 @@ static int thread_read(const struct place *place, const struct field *field, str
 	return 0;
 }
 
-static int step_kind_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+/* -1: it is none of them. */
+static int name_find(struct json_object *value, const char *const *names, size_t n)
 {
 	const char *text = text_of(value);
 	size_t i;
 
-	for (i = 0; text && i < ARRAY_SIZE(step_kind_names); i++) {
-		if (strcmp(text, step_kind_names[i]) != 0)
-			continue;
-		*(enum step_kind *)out = (enum step_kind)i;
-		return 0;
-	}
-	return bad(place, "%s.%s: no kind of step", place->path, field->key);
+	for (i = 0; text && i < n; i++)
+		if (strcmp(text, names[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int step_kind_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	int kind = name_find(value, step_kind_names, ARRAY_SIZE(step_kind_names));
+
+	if (kind < 0)
+		return bad(place, "%s.%s: no kind of step", place->path, field->key);
+	*(enum step_kind *)out = (enum step_kind)kind;
+	return 0;
+}
+
+static int partition_kind_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
+{
+	int kind = name_find(value, partition_kind_names, ARRAY_SIZE(partition_kind_names));
+
+	if (kind < 0)
+		return bad(place, "%s.%s: no kind of partition", place->path, field->key);
+	*(enum partition_kind *)out = (enum partition_kind)kind;
+	return 0;
+}
+
+static int cpus_read(const struct place *place, const struct field *field, struct json_object *value, cpu_set_t *out)
+{
+	const char *text = text_of(value);
+
+	if (!text || cpulist_parse(text, out) < 0)
+		return bad(place, "%s.%s: no list of CPUs", place->path, field->key);
+	return 0;
 }
 
 static int sched_read(const struct place *place, const struct field *field, struct json_object *value, void *out)
@@ -223,6 +291,10 @@ static int field_read(const struct place *place, const struct field *field, stru
 		return 0;
 	case FIELD_STEP_KIND:
 		return step_kind_read(place, field, value, out);
+	case FIELD_PARTITION_KIND:
+		return partition_kind_read(place, field, value, out);
+	case FIELD_CPUS:
+		return cpus_read(place, field, value, out);
 	case FIELD_SCHED:
 		return sched_read(place, field, value, out);
 	}
@@ -297,9 +369,15 @@ static int step_read(const struct place *place, struct json_object *value, void 
 static int partition_read(const struct place *place, struct json_object *value, void *out)
 {
 	struct partition partition = { 0 };
+	struct json_object *kind = NULL;
 	int r;
 
-	r = object_read(place, value, partition_fields, ARRAY_SIZE(partition_fields), &partition);
+	if (json_object_is_type(value, json_type_object) && json_object_object_get_ex(value, "kind", &kind)) {
+		r = partition_kind_read(place, &pinned_fields[0], kind, &partition.kind);
+		if (r < 0)
+			return r;
+	}
+	r = object_read(place, value, partitions_fields[partition.kind].fields, partitions_fields[partition.kind].n, &partition);
 	if (r < 0)
 		return r;
 	r = ledger_add_partition(out, &partition);
@@ -450,6 +528,13 @@ static int member_add(struct json_object *object, const char *key, struct json_o
 
 static struct json_object *object_compose(const struct field *fields, size_t n, const void *in);
 
+static struct json_object *cpus_compose(const cpu_set_t *cpus)
+{
+	_cleanup_(freep) char *text = NULL;
+
+	return cpulist_format(cpus, &text) < 0 ? NULL : json_object_new_string(text);
+}
+
 static struct json_object *field_compose(const struct field *field, const void *in)
 {
 	switch (field->kind) {
@@ -465,6 +550,10 @@ static struct json_object *field_compose(const struct field *field, const void *
 		return json_object_new_string(*(const char *const *)in);
 	case FIELD_STEP_KIND:
 		return json_object_new_string(step_kind_names[*(const enum step_kind *)in]);
+	case FIELD_PARTITION_KIND:
+		return json_object_new_string(partition_kind_names[*(const enum partition_kind *)in]);
+	case FIELD_CPUS:
+		return cpus_compose(in);
 	case FIELD_SCHED:
 		return object_compose(sched_fields, ARRAY_SIZE(sched_fields), in);
 	}
@@ -485,6 +574,18 @@ static struct json_object *object_compose(const struct field *fields, size_t n, 
 	return TAKE_PTR(object);
 }
 
+/* Takes @entry, which may be NULL. */
+static int entry_add(struct json_object *array, struct json_object *entry)
+{
+	if (!entry)
+		return -ENOMEM;
+	if (json_object_array_add(array, entry) < 0) {
+		json_object_put(entry);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static struct json_object *array_compose(const struct field *fields, size_t n_fields, const void *entries, size_t n,
 					 size_t size)
 {
@@ -493,15 +594,22 @@ static struct json_object *array_compose(const struct field *fields, size_t n_fi
 
 	if (!array)
 		return NULL;
-	for (i = 0; i < n; i++) {
-		struct json_object *entry = object_compose(fields, n_fields, (const char *)entries + i * size);
+	for (i = 0; i < n; i++)
+		if (entry_add(array, object_compose(fields, n_fields, (const char *)entries + i * size)) < 0)
+			return NULL;
+	return TAKE_PTR(array);
+}
 
-		if (!entry)
+static struct json_object *partitions_compose(const struct ledger *ledger)
+{
+	_cleanup_(json_object_putp) struct json_object *array = json_object_new_array();
+	size_t i;
+
+	for (i = 0; array && i < ledger->n_partitions; i++) {
+		const struct fields *f = &partitions_fields[ledger->partitions[i].kind];
+
+		if (entry_add(array, object_compose(f->fields, f->n, &ledger->partitions[i])) < 0)
 			return NULL;
-		if (json_object_array_add(array, entry) < 0) {
-			json_object_put(entry);
-			return NULL;
-		}
 	}
 	return TAKE_PTR(array);
 }
@@ -513,14 +621,9 @@ static struct json_object *plan_compose(const struct plan *plan)
 
 	for (i = 0; array && plan && i < plan->n; i++) {
 		const struct step *step = &plan->steps[i];
-		struct json_object *entry = object_compose(steps_fields[step->kind].fields, steps_fields[step->kind].n, step);
 
-		if (!entry)
+		if (entry_add(array, object_compose(steps_fields[step->kind].fields, steps_fields[step->kind].n, step)) < 0)
 			return NULL;
-		if (json_object_array_add(array, entry) < 0) {
-			json_object_put(entry);
-			return NULL;
-		}
 	}
 	return TAKE_PTR(array);
 }
@@ -539,10 +642,7 @@ int state_compose(const struct ledger *ledger, const struct plan *plan, const ch
 	    member_add(document, "promises",
 		       array_compose(promise_fields, ARRAY_SIZE(promise_fields), ledger->promises, ledger->n,
 				     sizeof(*ledger->promises))) < 0 ||
-	    (ledger->n_partitions > 0 &&
-	     member_add(document, "partitions",
-			array_compose(partition_fields, ARRAY_SIZE(partition_fields), ledger->partitions, ledger->n_partitions,
-				      sizeof(*ledger->partitions))) < 0) ||
+	    (ledger->n_partitions > 0 && member_add(document, "partitions", partitions_compose(ledger)) < 0) ||
 	    (ledger->n_leavers > 0 &&
 	     member_add(document, "left",
 			array_compose(leaver_fields, ARRAY_SIZE(leaver_fields), ledger->leavers, ledger->n_leavers,

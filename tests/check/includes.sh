@@ -40,7 +40,7 @@ src/daemon/source.h                 | vm.h                                      
 src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h virtrk/units.h            |
 src/daemon/config.*                 | json-strict.h config.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
-src/daemon/state-json.*             | json-strict.h state-json.h json-keys.h state.h ledger.h virtrk/units.h                         | json
+src/daemon/state-json.*             | json-strict.h state-json.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
 src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h virtrk/dbus.h virtrk/units.h  | bus event

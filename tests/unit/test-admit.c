@@ -130,9 +130,9 @@ static void test_largest(void)
 	_cleanup_(ledger_done) struct ledger ledger = { 0 };
 	nsec_t before, after;
 
-	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(10), &before) == 0);
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, NULL, MS(10), &before) == 0);
 	ledger_put(&ledger, "a", "vcpu0", MS(4), MS(10));
-	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(10), &after) == 0);
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, NULL, MS(10), &after) == 0);
 	CHECK("largest", before > after && after > MS(4));
 }
 
@@ -175,9 +175,9 @@ static void test_apart(void)
 	CHECK("mixed, beside others", strstr(v.repair_text, "vcpu1") || strstr(v.repair_text, "release"));
 	verdict_done(&v);
 
-	CHECK("largest", admit_largest(&regime, &ledger, NULL, MS(100), &before) == 0);
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, NULL, MS(100), &before) == 0);
 	CHECK("in force", ledger_add(&ledger, &p) == 0 && ledger_add_partition(&ledger, &own) == 0);
-	CHECK("largest beside it", admit_largest(&regime, &ledger, NULL, MS(100), &after) == 0 && after > 0 && after <= before);
+	CHECK("largest beside it", admit_largest(&regime, &ledger, NULL, NULL, MS(100), &after) == 0 && after > 0 && after <= before);
 	items[0] = item_make("vcpu0", MS(90), MS(100));
 	items[0].apart = true;
 	items[0].cpu = 3;
@@ -210,14 +210,67 @@ static void test_taken(void)
 	verdict_done(&v);
 	CHECK("without the other it is enough", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && v.analysis.ok);
 	verdict_done(&v);
-	load.pinned = true;		/* to the CPU that goes: the kernel sends it to the others */
-	load.cpu = 1;
+	CPU_SET(1, &load.cpus);		/* pinned to the CPU that goes: the kernel sends it to the others */
 	CHECK("pinned there", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+}
+
+/* Where the kernel checks nothing, threads of several domains share the CPU to which they are pinned. */
+static void test_pinned(void)
+{
+	struct regime regime = regime_make(4);
+	struct partition pin = { .kind = PARTITION_PINNED, .label = (char *)"vcpu0 of a", .tid = 1, .start_ticks = 1, .cpu = 2 };
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .tid = 1, .start_ticks = 1,
+			     .reservation = { MS(40), MS(100), MS(100) } };
+	struct foreign_load load = { .tid = 7, .comm = "x", .reservation = { MS(20), MS(100), MS(100) } };
+	const struct foreign foreign = { &load, 1 };
+	struct request_item item = item_make("vcpu0", MS(40), MS(100));
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+	nsec_t empty, beside;
+	bool fits = false;
+
+	for (int cpu = 0; cpu < 4; cpu++)
+		CPU_SET(cpu, &regime.online);
+	regime.kind = REGIME_PINNED;
+	regime.rt_runtime_us = -1;
+	CHECK("in force", ledger_add(&ledger, &p) == 0 && ledger_add_partition(&ledger, &pin) == 0);
+	item.apart = true;
+	item.cpu = 2;
+	item.kind = PARTITION_PINNED;
+	CHECK("two on one CPU", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	CHECK("two on one CPU", v.analysis.test == VRK_TEST_QPA && strcmp(v.regime, "pinned, CPU 2, EDF") == 0);
+	verdict_done(&v);
+	CHECK("fits", admit_fits_on(&regime, &ledger, NULL, "b", &item, 1, 2, &fits) == 0 && fits);
+	item.reservation.budget_ns = MS(56);
+	CHECK("too much, which the kernel would not see",
+	      admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && !v.analysis.ok && v.analysis.test == VRK_TEST_QPA);
+	CHECK("fits not", admit_fits_on(&regime, &ledger, NULL, "b", &item, 1, 2, &fits) == 0 && !fits);
+	verdict_done(&v);
+	item.cpu = 3;
+	CHECK("another CPU", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	verdict_done(&v);
+	item = item_make("vcpu0", MS(40), MS(100));
+	item.apart = true;
+	item.cpu = 2;
+	item.kind = PARTITION_PINNED;
+	CHECK("with one that may be anywhere", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+	verdict_done(&v);
+	CPU_SET(2, &load.cpus);
+	CHECK("with one that is there", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+	verdict_done(&v);
+	CPU_ZERO(&load.cpus);
+	CPU_SET(1, &load.cpus);
+	CHECK("with one that is elsewhere", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, &pin, MS(100), &beside) == 0);
+	ledger_remove(&ledger, "a", "vcpu0");
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, &pin, MS(100), &empty) == 0);
+	CHECK("largest", beside >= MS(50) && beside < MS(56) && empty >= beside + MS(39));
 }
 
 int main(void)
 {
 	test_apart();
+	test_pinned();
 	test_taken();
 	test_fits();
 	test_repair_fits();

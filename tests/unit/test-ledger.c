@@ -196,9 +196,40 @@ static void test_partition(void)
 	EXPECT(ledger_remove(&copy, "a", "vcpu0") && copy.n_partitions == 2);	/* it outlives its promise */
 }
 
+/* Threads that are pinned share a CPU, with each other only; a place is a CPU. */
+static void test_pinned(void)
+{
+	struct partition pin = { .kind = PARTITION_PINNED, .label = (char *)"vcpu0 of a", .tid = 7, .start_ticks = 70, .cpu = 2 };
+	const struct partition exclusive = { (char *)"vcpu0 of b", (char *)"/g/b", 8, 80, 3, 0, 0 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 }, copy = { 0 };
+
+	CASE("two on one CPU");
+	CPU_SET(5, &pin.before);
+	EXPECT_INT(ledger_places(&ledger), 0);
+	EXPECT(ledger_place(&ledger, 0) == NULL);
+	EXPECT_INT(ledger_add_partition(&ledger, &pin), 0);
+	EXPECT_INT(ledger_add_partition(&ledger, &pin), -EEXIST);
+	EXPECT_INT(ledger_add_partition(&ledger, &exclusive), 0);
+	pin.tid = 9;
+	EXPECT_INT(ledger_add_partition(&ledger, &pin), 0);
+	CASE("none beside an exclusive one");
+	pin.tid = 10;
+	pin.cpu = 3;
+	EXPECT_INT(ledger_add_partition(&ledger, &pin), -EEXIST);
+	CASE("places");
+	EXPECT_INT(ledger_places(&ledger), 2);
+	EXPECT(ledger_place(&ledger, 0) == &ledger.partitions[0] && ledger_place(&ledger, 1) == &ledger.partitions[1]);
+	EXPECT(ledger_place(&ledger, 2) == NULL);
+	CASE("copied");
+	EXPECT_INT(ledger_copy(&ledger, &copy), 0);
+	EXPECT(copy.n_partitions == 3 && copy.partitions[2].kind == PARTITION_PINNED && copy.partitions[2].cgroup == NULL &&
+	       CPU_ISSET(5, &copy.partitions[2].before));
+}
+
 int main(void)
 {
 	test_partition();
+	test_pinned();
 	test_rest();
 	test_rest_ns();
 	test_add();

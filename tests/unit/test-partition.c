@@ -55,6 +55,52 @@ static const struct {
 	{ "from what is shared", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu1=3" }, -EBUSY, "vcpu1 of a shares its CPUs with others: release it first" },
 };
 
+/*
+ * Where the kernel checks nothing. Ledger: vcpu0 of a pinned to CPU 2 with 60 of 100 ms; each item asks for 30 of 100 ms.
+ */
+static const struct {
+	const char *name;
+	const char *isolated;
+	const char *roams;		/* a foreign SCHED_DEADLINE thread on these CPUs; NULL: none */
+	bool shares;			/* a promise of ours on all CPUs */
+	const char *domain;
+	const char *items[4];
+	int r;
+	const char *got;
+} pins[] = {
+	{ "beside another", "", NULL, false, "b", { "vcpu0=2" }, 0, "2" },
+	{ "the first on which it fits", "", NULL, false, "b", { "vcpu0=2-3", "vcpu1=2-3" }, 0, "23" },
+	{ "two on an empty one", "", NULL, false, "b", { "vcpu0=3", "vcpu1=3" }, 0, "33" },
+	{ "on none of them: admission says why", "", NULL, false, "b", { "vcpu0=2", "vcpu1=2", "emulator=2" }, 0, "222" },
+	{ "who names none, where others are", "", NULL, false, "b", { "vcpu0" }, 0, "2" },
+	{ "and elsewhere, if it has to", "", NULL, false, "b", { "vcpu0", "vcpu1" }, 0, "20" },
+	{ "with one that names some", "", NULL, false, "b", { "vcpu0", "vcpu1=3" }, 0, "23" },
+	{ "an isolated one", "3", NULL, false, "b", { "vcpu0=3" }, 0, "3" },
+	{ "replaced", "", NULL, false, "a", { "vcpu0" }, 0, "2" },
+	{ "to another CPU", "", NULL, false, "a", { "vcpu0=3" }, -EBUSY, "vcpu0 of a is pinned to a CPU already: release it first" },
+	{ "not there", "", NULL, false, "b", { "vcpu0=4" }, -EINVAL, "CPU 4 does not exist or is offline" },
+	{ "the last one", "", NULL, false, "b", { "vcpu0=0", "vcpu1=1", "emulator=3" }, -EBUSY, "CPU 3 is the last one for everything else" },
+	{ "one that roams", "", "0-3", false, "b", { "vcpu0=2" }, -EBUSY, "since thread 77 (chrt, not ours) is SCHED_DEADLINE and may come there" },
+	{ "one that roams elsewhere", "", "0-1", false, "b", { "vcpu0=2" }, 0, "2" },
+	{ "one that is pinned", "", "2", false, "b", { "vcpu0=2" }, 0, "2" },
+	{ "one of ours that roams", "", NULL, true, "b", { "vcpu0=2" }, -EBUSY, "since vcpu1 of a has a reservation on all CPUs" },
+	{ "which may be replaced", "", NULL, true, "a", { "vcpu1" }, 0, "-" },
+};
+
+static void pins_make(struct ledger *ledger, bool shares)
+{
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .pid = 10, .tid = 10, .start_ticks = 1,
+			     .reservation = { 60 * MS, 100 * MS, 100 * MS } };
+	const struct partition pin = { .kind = PARTITION_PINNED, .label = (char *)"vcpu0 of a", .tid = 10, .start_ticks = 1, .cpu = 2 };
+
+	EXPECT_INT(ledger_add(ledger, &p), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &pin), 0);
+	strcpy(p.thread, "vcpu1");
+	p.tid = 11;
+	if (shares)
+		EXPECT_INT(ledger_add(ledger, &p), 0);
+}
+
 static void item_parse(const char *text, struct request_item *item)
 {
 	const char *equals = strchrnul(text, '=');
@@ -68,12 +114,14 @@ static void item_parse(const char *text, struct request_item *item)
 static void test_assign(void)
 {
 	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	const struct regime regime = { 0 };
 
 	ledger_make(&ledger);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		struct request_item items[4];
-		struct partition_host host;
+		struct partition_host host = { 0 };
+		const struct partition_ask ask = { &host, &regime, &ledger, NULL, cases[i].domain };
 		char got[8] = "";
 		size_t n = 0;
 		int r;
@@ -86,7 +134,7 @@ static void test_assign(void)
 			item_parse(cases[i].items[n], &items[n]);
 			n++;
 		}
-		r = partition_assign(&host, &ledger, cases[i].domain, items, n, &err);
+		r = partition_assign(&ask, items, n, &err);
 		EXPECT_INT(r, cases[i].r);
 		for (size_t k = 0; r == 0 && k < n; k++)
 			got[k] = (char)(items[k].apart ? "01234567"[items[k].cpu] : '-');
@@ -96,6 +144,46 @@ static void test_assign(void)
 			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, cases[i].got));
 		else
 			EXPECT(err == NULL);
+	}
+}
+
+static void test_assign_pinned(void)
+{
+	const struct regime regime = { .kind = REGIME_PINNED, .rt_runtime_us = -1, .rt_period_us = 1000000, .n_cpus = 4,
+				       .period_min_ns = MS / 10, .period_max_ns = 4000 * MS, .tick_ns = 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pins); i++) {
+		struct foreign_load load = { .tid = 77, .comm = "chrt", .reservation = { MS, 100 * MS, 100 * MS } };
+		const struct foreign foreign = { &load, pins[i].roams ? 1 : 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(ledger_done) struct ledger ledger = { 0 };
+		struct partition_host host = { .pinned = true };
+		const struct partition_ask ask = { &host, &regime, &ledger, &foreign, pins[i].domain };
+		struct request_item items[4];
+		char got[8] = "";
+		size_t n = 0;
+		int r;
+
+		CASE(pins[i].name);
+		pins_make(&ledger, pins[i].shares);
+		EXPECT_INT(cpulist_parse("0-3", &host.online), 0);
+		host.housekeeping = host.online;
+		EXPECT_INT(cpulist_parse(pins[i].isolated, &host.isolated), 0);
+		EXPECT_INT(cpulist_parse(pins[i].roams ?: "", &load.cpus), 0);
+		for (; n < 4 && pins[i].items[n]; n++) {
+			item_parse(pins[i].items[n], &items[n]);
+			items[n].reservation = (struct vrk_reservation){ 30 * MS, 100 * MS, 100 * MS };
+		}
+		r = partition_assign(&ask, items, n, &err);
+		EXPECT_INT(r, pins[i].r);
+		for (size_t k = 0; r == 0 && k < n; k++) {
+			EXPECT(!items[k].apart || items[k].kind == PARTITION_PINNED);
+			got[k] = (char)(items[k].apart ? "01234567"[items[k].cpu] : '-');
+		}
+		if (r == 0)
+			EXPECT_STR(got, pins[i].got);
+		else
+			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, pins[i].got));
 	}
 }
 
@@ -207,9 +295,49 @@ static void test_host(void)
 	}
 }
 
+/* Pinned: no control groups are needed, but the limit has to be off still. */
+static void test_host_pinned(void)
+{
+	static const struct {
+		const char *name;
+		const char *limit;
+		bool cgroup;
+		int r;
+		int housekeeping;
+	} hosts[] = {
+		{ "no control groups", "-1\n", false, 0, 4 },
+		{ "a partition of others", "-1\n", true, 0, 3 },
+		{ "somebody has set the limit", "950000\n", true, -EOPNOTSUPP, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(tree_freep) char *tree = tree_new();
+		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+		struct regime regime = { .kind = REGIME_PINNED };
+		struct partition_host host = { 0 };
+
+		CASE(hosts[i].name);
+		tree_file(tree, "sys/devices/system/cpu/online", "0-3\n");
+		tree_file(tree, "sys/fs/cgroup/cpuset.cpus.effective", "0-1,3\n");
+		tree_file(tree, "proc/sys/kernel/sched_rt_runtime_us", hosts[i].limit);
+		tree_must(sysroot_new(&root, tree) == 0, tree);
+		if (hosts[i].cgroup)
+			strcpy(regime.cgroup_path, "/sys/fs/cgroup");
+		EXPECT_INT(partition_host_read(root, &regime, &host, &err), hosts[i].r);
+		EXPECT_INT(CPU_COUNT(&host.housekeeping), hosts[i].housekeeping);
+		if (hosts[i].r == 0)
+			EXPECT(host.pinned);
+		else
+			EXPECT(err && strstr(err->text, "from -1 to 950000"));
+	}
+}
+
 int main(void)
 {
+	test_host_pinned();
 	test_assign();
+	test_assign_pinned();
 	test_look();
 	test_kept();
 	test_host();

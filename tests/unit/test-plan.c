@@ -157,6 +157,31 @@ static void test_partitions(void)
 	EXPECT_STR(plan.steps[3].label, "vcpu0 of b");
 }
 
+/* Pinned before it takes its policy, and let go behind it. */
+static void test_pinned(void)
+{
+	static const struct row have_row = { "a", "vcpu0", 1, 1, 2 * MS, false }, want_row = { "b", "vcpu0", 2, 1, 2 * MS, false };
+	struct partition old = { .kind = PARTITION_PINNED, .label = (char *)"vcpu0 of a", .tid = 1, .start_ticks = 1, .cpu = 2 };
+	struct partition new = { .kind = PARTITION_PINNED, .label = (char *)"vcpu0 of b", .tid = 2, .start_ticks = 1, .cpu = 2 };
+	static const enum step_kind kinds[] = { STEP_SCHED, STEP_AFFINITY, STEP_AFFINITY, STEP_SCHED };
+	_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+	_cleanup_(plan_done) struct plan plan = { 0 };
+
+	CASE("pinned");
+	CPU_SET(4, &new.before);
+	ledger_fill(&have, &have_row, 1);
+	ledger_fill(&want, &want_row, 1);
+	EXPECT_INT(ledger_add_partition(&have, &old), 0);
+	EXPECT_INT(ledger_add_partition(&want, &new), 0);
+	EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+	if (!EXPECT_INT(plan.n, ARRAY_SIZE(kinds)))
+		return;
+	for (size_t i = 0; i < plan.n; i++)
+		EXPECT_INT(plan.steps[i].kind, kinds[i]);
+	EXPECT(!plan.steps[1].make && plan.steps[1].tid == 1 && plan.steps[1].cgroup == NULL);
+	EXPECT(plan.steps[2].make && plan.steps[2].tid == 2 && plan.steps[2].cpu == 2 && CPU_ISSET(4, &plan.steps[2].before));
+}
+
 /* A kernel of 16 threads, all with nice 5 at first. */
 #define MODEL_THREADS 16
 
@@ -229,6 +254,7 @@ int main(void)
 	test_cases();
 	test_step();
 	test_partitions();
+	test_pinned();
 	test_random();
 	return expect_result();
 }

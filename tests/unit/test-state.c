@@ -44,14 +44,23 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 		.cgroup = (char *)"/g", .cpu = 0, .kept = 603,
 	};
 
+	struct partition pinned = { .kind = PARTITION_PINNED, .label = (char *)"vcpu1 of b", .tid = 701, .start_ticks = 702, .cpu = 3,
+				    .rest_ns = 703 };
+	struct step pin = { .kind = STEP_AFFINITY, .tid = 801, .start_ticks = 802, .label = (char *)"x", .make = true, .cpu = 5 };
+
+	CPU_SET(0, &pinned.before);
+	CPU_SET(1023, &pinned.before);
+	CPU_SET(7, &pin.before);
 	EXPECT_INT(ledger_add(ledger, &first), 0);
 	EXPECT_INT(ledger_add_partition(ledger, &partition), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &pinned), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
 	EXPECT_INT(ledger_add(ledger, &full), 0);
 	EXPECT_INT(ledger_rest(ledger, 401, 402, 403), 0);
 	EXPECT_INT(ledger_rest(ledger, 404, 0, INT64_MAX - 1), 0);
 	EXPECT_INT(plan_add(plan, &step), 0);
 	EXPECT_INT(plan_add(plan, &apart), 0);
+	EXPECT_INT(plan_add(plan, &pin), 0);
 }
 
 static bool states_same(const struct sched_state *a, const struct sched_state *b)
@@ -89,6 +98,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 			EXPECT(x->tid == y->tid && x->start_ticks == y->start_ticks && x->cpu == y->cpu && x->kept == y->kept &&
 			       x->rest_ns == y->rest_ns);
 			EXPECT_STR(x->label, y->label);
+			EXPECT(x->kind == y->kind && CPU_EQUAL(&x->before, &y->before));
 			EXPECT_STR(x->cgroup, y->cgroup);
 		}
 	for (i = 0; i < p->n; i++) {
@@ -97,7 +107,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 		EXPECT(x->kind == y->kind && x->tid == y->tid && x->start_ticks == y->start_ticks);
 		EXPECT_STR(x->label, y->label);
 		EXPECT(states_same(&x->old, &y->old) && states_same(&x->new, &y->new));
-		EXPECT(x->make == y->make && x->cpu == y->cpu && x->kept == y->kept);
+		EXPECT(x->make == y->make && x->cpu == y->cpu && x->kept == y->kept && CPU_EQUAL(&x->before, &y->before));
 		EXPECT_STR(x->cgroup, y->cgroup);
 	}
 }
@@ -177,6 +187,11 @@ static const struct {
 	{ "\"kind\":\"partition\"", "\"kind\":\"sched\"", "plan[1].make: unknown key" },
 	{ "\"partitions\":[",	"\"partitions\":[{\"label\":\"x\",\"cgroup\":\"/x\",\"tid\":1,\"start_ticks\":1,\"cpu\":1023,"
 	  "\"kept\":0,\"rest_ns\":0},", "partitions[1]: this thread, or this CPU, stands here before" },
+	{ "\"kind\":\"pinned\"", "\"kind\":\"nailed\"", "partitions[1].kind: no kind of partition" },
+	{ "\"kind\":\"pinned\"", "\"kind\":\"exclusive\"", "partitions[1].kind: unknown key" },
+	{ "\"kind\":\"pinned\",", "",			"partitions[1].before: unknown key" },
+	{ "\"before\":\"0,1023\"", "\"before\":\"0,1024\"", "partitions[1].before: no list of CPUs" },
+	{ "\"before\":\"7\"", "\"before\":\"\"",	"plan[2].before: no list of CPUs" },
 	{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
 	{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
 	  "promises[1]: this thread is promised something before" },
