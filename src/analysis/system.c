@@ -69,19 +69,20 @@ struct question {
 
 static void question_done(struct question *q)
 {
-	free(q->r);
-	free(q->all);
-	free(q->irqs);
-	free(q->index);
+	free(q->r);		/* the others lie behind it */
 }
 
 static int question_init(struct question *q, const struct vrk_system *s)
 {
 	size_t n = s->n + s->n_irqs + 1;
 
-	*q = (struct question){ .r = calloc(n, sizeof(*q->r)), .all = calloc(n, sizeof(*q->all)),
-				.irqs = calloc(s->n_irqs + 1, sizeof(*q->irqs)), .index = calloc(n, sizeof(*q->index)) };
-	return q->r && q->all && q->irqs && q->index ? 0 : -ENOMEM;
+	*q = (struct question){ .r = malloc(n * (sizeof(*q->r) + sizeof(*q->all) + sizeof(*q->index)) + (s->n_irqs + 1) * sizeof(*q->irqs)) };
+	if (!q->r)
+		return -ENOMEM;
+	q->all = q->r + n;
+	q->irqs = (struct vrk_irq *)(q->all + n);
+	q->index = (size_t *)(q->irqs + s->n_irqs + 1);
+	return 0;
 }
 
 size_t system_irqs(const struct vrk_system *s, size_t cpu, struct vrk_irq *ret)

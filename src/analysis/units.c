@@ -34,9 +34,12 @@ static bool is_digit(char c)
 
 static uint64_t unit_parse(const char *text)
 {
-	for (size_t i = 0; i < N_UNITS; i++)
-		if (strcmp(text, units[i].name) == 0)
+	for (size_t i = 0; i < N_UNITS; i++) {
+		const char *name = units[i].name;	/* of one letter or two: no call is worth it */
+
+		if (text[0] == name[0] && text[1] == name[1] && (name[1] == '\0' || text[2] == '\0'))
 			return units[i].ns;
+	}
 	return 0;
 }
 
@@ -45,6 +48,10 @@ static int fraction_to_ns(const char *digits, size_t n, uint64_t unit_ns, uint64
 {
 	uint64_t value = 0, scale = 1;
 
+	if (n == 0) {		/* as almost always: spare it two divisions */
+		*ret_ns = 0;
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		value = value * 10 + (uint64_t)(digits[i] - '0');
 		scale *= 10;

@@ -14,16 +14,6 @@
 
 #define KEY_MAX 90	/* bytes of one key that are shown: keys are whatever somebody wrote */
 
-void place_key(struct place *place, const struct place *parent, const char *key)
-{
-	*place = (struct place){ .key = key, .parent = parent };
-}
-
-void place_index(struct place *place, const struct place *parent, size_t index)
-{
-	*place = (struct place){ .parent = parent, .index = index };
-}
-
 char *place_text(char buf[PLACE_MAX], const struct place *place)
 {
 	size_t n;

@@ -18,8 +18,15 @@ struct place {
 	size_t index;
 };
 
-void place_key(struct place *place, const struct place *parent, const char *key);
-void place_index(struct place *place, const struct place *parent, size_t index);
+static inline void place_key(struct place *place, const struct place *parent, const char *key)
+{
+	*place = (struct place){ .key = key, .parent = parent };
+}
+
+static inline void place_index(struct place *place, const struct place *parent, size_t index)
+{
+	*place = (struct place){ .parent = parent, .index = index };
+}
 
 /* As people write it; too long a place loses what is deepest. @buf is returned. */
 char *place_text(char buf[PLACE_MAX], const struct place *place);

@@ -8,6 +8,7 @@
  * Called by document.c, system-document.c and others that read documents. Knows no document, opens no file but the one it is
  * given.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -15,17 +16,27 @@
 #include "strict.h"
 #include "suggest.h"
 
+/* Two letters tell most keys apart, without a call. */
+static bool key_is(const char *a, const char *b)
+{
+	return a[0] == b[0] && (a[0] == '\0' || (a[1] == b[1] && strcmp(a, b) == 0));
+}
+
+static int key_unknown(const char *key, const struct place *place, const char *const *known, size_t n, struct vr_error **reterr)
+{
+	const char *near = suggest(key, known, n);
+	struct place below;
+
+	place_key(&below, place, key);
+	return place_broken(&below, reterr, "unknown key%s%s%s", near ? ", did you mean " : "", near ?: "", near ? "?" : "");
+}
+
 static int key_check(const char *key, const struct place *place, const char *const *known, size_t n, struct vr_error **reterr)
 {
-	struct place below;
-	const char *near;
-
 	for (size_t i = 0; i < n; i++)
 		if (key_is(key, known[i]))
 			return 0;
-	near = suggest(key, known, n);
-	place_key(&below, place, key);
-	return place_broken(&below, reterr, "unknown key%s%s%s", near ? ", did you mean " : "", near ?: "", near ? "?" : "");
+	return key_unknown(key, place, known, n, reterr);
 }
 
 int strict_keys(struct json_object *object, const struct place *place, const char *const *known, size_t n,
@@ -53,6 +64,34 @@ int strict_value_keys(const struct value *object, const struct place *place, con
 	return 0;
 }
 
+static int member_unknown(const struct value *member, const struct place *place, const struct key *known, size_t n,
+			  struct vr_error **reterr)
+{
+	const char *texts[STRICT_KEYS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		texts[i] = known[i].text;
+	return key_unknown(member->key, place, texts, n, reterr);
+}
+
+int strict_value_members(const struct value *object, const struct place *place, const struct key *known, size_t n,
+			 const struct value **ret, struct vr_error **reterr)
+{
+	assert(n <= STRICT_KEYS_MAX);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = NULL;
+	for (const struct value *v = object->first; v; v = v->next) {
+		size_t i = 0;
+
+		while (i < n && !value_has_key(v, &known[i]))
+			i++;
+		if (i == n)
+			return member_unknown(v, place, known, n, reterr);
+		ret[i] = v;
+	}
+	return 0;
+}
+
 int strict_text(struct json_object *object, const struct place *place, const char *key, bool needed,
 		const char **ret, struct vr_error **reterr)
 {
@@ -74,7 +113,12 @@ int strict_text(struct json_object *object, const struct place *place, const cha
 int strict_value_text(const struct value *object, const struct place *place, const char *key, bool needed, const char **ret,
 		      struct vr_error **reterr)
 {
-	const struct value *value = value_get(object, key);
+	return strict_member_text(value_get(object, key), place, key, needed, ret, reterr);
+}
+
+int strict_member_text(const struct value *value, const struct place *place, const char *key, bool needed, const char **ret,
+		       struct vr_error **reterr)
+{
 	struct place below;
 
 	place_key(&below, place, key);
@@ -91,13 +135,18 @@ int strict_value_text(const struct value *object, const struct place *place, con
 
 int strict_values(const char *text, size_t length, size_t length_max, struct values *ret, struct vr_error **reterr)
 {
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
 	const struct place root = { "" };
+	int r;
 
 	if (length > length_max)
 		return place_broken(&root, reterr, "larger than %zu bytes, that is no document of ours", length_max);
-	if (memchr(text, '\0', length))
+	r = values_parse(text, length, ret, &why);
+	if (r == -EBADMSG && memchr(text, '\0', length))	/* none passes the parser, but this is what to say */
 		return place_broken(&root, reterr, "a zero byte in it, that is no document of ours");
-	return values_parse(text, length, ret, reterr);
+	if (r < 0 && reterr)
+		*reterr = TAKE_PTR(why);
+	return r;
 }
 
 int strict_parse(const char *text, size_t length, size_t length_max, struct json_object **ret, struct vr_error **reterr)

@@ -60,25 +60,28 @@ static int time_read(struct reader *reader, const struct value *value, const str
 	return 0;
 }
 
+int reader_member_time(struct reader *reader, const struct value *value, const struct place *place, const char *key, bool needed,
+		       nsec_t *ret)
+{
+	struct place below;
+
+	if (!value && !needed)
+		return 0;
+	place_key(&below, place, key);
+	return value ? time_read(reader, value, &below, ret) : place_broken(&below, reader->reterr, "missing");
+}
+
 int reader_time(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		    bool needed, nsec_t *ret)
 {
-	const struct value *value = value_get(object, key);
-	struct place below;
-
-	place_key(&below, place, key);
-	if (!value)
-		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
-	return time_read(reader, value, &below, ret);
+	return reader_member_time(reader, value_get(object, key), place, key, needed, ret);
 }
 
-int reader_integer(struct reader *reader, const struct value *object, const struct place *place, const char *key,
-		       int64_t least, int64_t most, bool *ret_given, int64_t *ret)
+int reader_member_integer(struct reader *reader, const struct value *value, const struct place *place, const char *key, int64_t least,
+			  int64_t most, int64_t *ret)
 {
-	const struct value *value = value_get(object, key);
 	struct place below;
 
-	*ret_given = value;
 	if (!value)
 		return 0;
 	place_key(&below, place, key);
@@ -89,12 +92,21 @@ int reader_integer(struct reader *reader, const struct value *object, const stru
 	return 0;
 }
 
-int reader_word(struct reader *reader, const struct value *object, const struct place *place, const char *key,
-		    const char *const *words, size_t n, size_t *ret)
+int reader_integer(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+		       int64_t least, int64_t most, bool *ret_given, int64_t *ret)
+{
+	const struct value *value = value_get(object, key);
+
+	*ret_given = value;
+	return reader_member_integer(reader, value, place, key, least, most, ret);
+}
+
+int reader_member_word(struct reader *reader, const struct value *value, const struct place *place, const char *key,
+		       const char *const *words, size_t n, size_t *ret)
 {
 	const char *text;
 	struct place below;
-	int r = strict_value_text(object, place, key, false, &text, reader->reterr);
+	int r = strict_member_text(value, place, key, false, &text, reader->reterr);
 
 	if (r < 0 || !text)
 		return r;
@@ -108,26 +120,50 @@ int reader_word(struct reader *reader, const struct value *object, const struct 
 			    n > 2 ? ", " : "", n > 2 ? words[2] : "", text);
 }
 
-int reader_array(struct reader *reader, const struct value *object, const struct place *place, const char *key,
-		     bool needed, const struct value **ret)
+int reader_word(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+		    const char *const *words, size_t n, size_t *ret)
+{
+	return reader_member_word(reader, value_get(object, key), place, key, words, n, ret);
+}
+
+int reader_member_array(struct reader *reader, const struct value *value, const struct place *place, const char *key, bool needed)
 {
 	struct place below;
 
+	if (value ? value->type == VALUE_ARRAY : !needed)
+		return 0;
 	place_key(&below, place, key);
+	return value ? place_broken(&below, reader->reterr, "must be an array, not %s", value_type_name(value))
+		     : place_broken(&below, reader->reterr, "missing");
+}
+
+int reader_array(struct reader *reader, const struct value *object, const struct place *place, const char *key,
+		     bool needed, const struct value **ret)
+{
 	*ret = value_get(object, key);
-	if (!*ret)
-		return needed ? place_broken(&below, reader->reterr, "missing") : 0;
-	if ((*ret)->type != VALUE_ARRAY)
-		return place_broken(&below, reader->reterr, "must be an array, not %s", value_type_name(*ret));
-	return 0;
+	return reader_member_array(reader, *ret, place, key, needed);
+}
+
+int reader_is_object(struct reader *reader, const struct value *object, const struct place *place)
+{
+	return object->type == VALUE_OBJECT ? 0 : place_broken(place, reader->reterr, "must be an object, not %s",
+							       value_type_name(object));
 }
 
 int reader_object(struct reader *reader, const struct value *object, const struct place *place,
 			const char *const *known, size_t n)
 {
-	if (object->type != VALUE_OBJECT)
-		return place_broken(place, reader->reterr, "must be an object, not %s", value_type_name(object));
-	return strict_value_keys(object, place, known, n, reader->reterr);
+	int r = reader_is_object(reader, object, place);
+
+	return r < 0 ? r : strict_value_keys(object, place, known, n, reader->reterr);
+}
+
+int reader_members(struct reader *reader, const struct value *object, const struct place *place, const struct key *known, size_t n,
+		   const struct value **ret)
+{
+	int r = reader_is_object(reader, object, place);
+
+	return r < 0 ? r : strict_value_members(object, place, known, n, ret, reader->reterr);
 }
 
 /* ---- host ---- */
@@ -199,12 +235,11 @@ static int host_read(struct reader *reader, const struct value *top)
 
 /* ---- tasks ---- */
 
-static int suspensions_read(struct reader *reader, const struct value *object, const struct place *place,
+static int suspensions_read(struct reader *reader, const struct value *array, const struct place *place,
 			    struct vrk_task *task)
 {
-	const struct value *array;
 	struct place below;
-	int r = reader_array(reader, object, place, "suspensions", false, &array);
+	int r = reader_member_array(reader, array, place, "suspensions", false);
 
 	place_key(&below, place, "suspensions");
 	for (const struct value *v = r >= 0 && array ? array->first : NULL; v; v = v->next) {
@@ -222,37 +257,46 @@ static int suspensions_read(struct reader *reader, const struct value *object, c
 	return r;
 }
 
+enum task_key { TASK_NAME, TASK_WCET, TASK_PERIOD, TASK_DEADLINE, TASK_PRIORITY, TASK_JITTER, TASK_BLOCKING, TASK_SUSPENSIONS,
+		TASK_SECTIONS, _TASK_KEYS };
+
 static int task_read(struct reader *reader, const struct value *object, const struct place *place,
 		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
 {
-	static const char *const known[] = { "name", "wcet", "period", "deadline", "priority", "jitter", "blocking",
-					     "suspensions", "critical_sections" };
+	static const struct key known[_TASK_KEYS] = {
+		[TASK_NAME] = KEY("name"), [TASK_WCET] = KEY("wcet"), [TASK_PERIOD] = KEY("period"), [TASK_DEADLINE] = KEY("deadline"),
+		[TASK_PRIORITY] = KEY("priority"), [TASK_JITTER] = KEY("jitter"), [TASK_BLOCKING] = KEY("blocking"),
+		[TASK_SUSPENSIONS] = KEY("suspensions"), [TASK_SECTIONS] = KEY("critical_sections"),
+	};
+	const struct value *v[_TASK_KEYS];
 	int64_t priority = 0;
 	int r;
 
-	r = reader_object(reader, object, place, known, ARRAY_SIZE(known));
+	r = reader_members(reader, object, place, known, _TASK_KEYS, v);
+	if (r < 0)
+		return r;
+	r = strict_member_text(v[TASK_NAME], place, "name", true, ret_name, reader->reterr);
 	if (r >= 0)
-		r = strict_value_text(object, place, "name", true, ret_name, reader->reterr);
+		r = reader_member_time(reader, v[TASK_WCET], place, "wcet", true, &task->wcet_ns);
 	if (r >= 0)
-		r = reader_time(reader, object, place, "wcet", true, &task->wcet_ns);
-	if (r >= 0)
-		r = reader_time(reader, object, place, "period", true, &task->period_ns);
+		r = reader_member_time(reader, v[TASK_PERIOD], place, "period", true, &task->period_ns);
 	task->deadline_ns = task->period_ns;
 	if (r >= 0)
-		r = reader_time(reader, object, place, "deadline", false, &task->deadline_ns);
+		r = reader_member_time(reader, v[TASK_DEADLINE], place, "deadline", false, &task->deadline_ns);
 	if (r >= 0)
-		r = reader_time(reader, object, place, "jitter", false, &task->jitter_ns);
+		r = reader_member_time(reader, v[TASK_JITTER], place, "jitter", false, &task->jitter_ns);
 	if (r >= 0)
-		r = reader_time(reader, object, place, "blocking", false, &task->blocking_ns);
+		r = reader_member_time(reader, v[TASK_BLOCKING], place, "blocking", false, &task->blocking_ns);
 	if (r >= 0)
-		r = reader_integer(reader, object, place, "priority", 0, 1000000, ret_priority, &priority);
+		r = reader_member_integer(reader, v[TASK_PRIORITY], place, "priority", 0, 1000000, &priority);
+	*ret_priority = v[TASK_PRIORITY];
 	task->priority = (uint32_t)(1000000 - priority);	/* here the larger goes first, as SCHED_FIFO */
 	if (r >= 0 && (task->wcet_ns == 0 || task->period_ns == 0 || task->deadline_ns == 0))
 		return place_broken(place, reader->reterr, "%s must be above zero",
 				    task->wcet_ns == 0 ? "wcet" : task->period_ns == 0 ? "period" : "deadline");
 	if (r >= 0)
-		r = suspensions_read(reader, object, place, task);
-	return r < 0 ? r : shared_task(reader, object, place, task);
+		r = suspensions_read(reader, v[TASK_SUSPENSIONS], place, task);
+	return r < 0 ? r : shared_task(reader, v[TASK_SECTIONS], place, task);
 }
 
 #define FEW_TASKS 16	/* counting is quicker than sorting */
@@ -298,14 +342,13 @@ static int priorities_assign(struct vrk_task *tasks, size_t n)
 	return 0;
 }
 
-static int tasks_read(struct reader *reader, const struct value *vcpu, const struct place *place,
+static int tasks_read(struct reader *reader, const struct value *array, const struct place *place,
 		      enum vrk_guest_scheduler scheduler, struct system_vcpu *name)
 {
 	struct system_document *d = reader->document;
-	const struct value *array;
 	struct place below, at;
 	size_t prioritised = 0, i = 0;
-	int r = reader_array(reader, vcpu, place, "tasks", false, &array);
+	int r = reader_member_array(reader, array, place, "tasks", false);
 
 	place_key(&below, place, "tasks");
 	name->first_task = d->n_tasks;
@@ -332,90 +375,107 @@ static int tasks_read(struct reader *reader, const struct value *vcpu, const str
 
 /* ---- vCPUs and VMs ---- */
 
+enum vcpu_key { VCPU_BUDGET, VCPU_PERIOD, VCPU_DEADLINE, VCPU_CPU, VCPU_TASKS, _VCPU_KEYS };
+
+static int reservation_read(struct reader *reader, const struct value *const v[_VCPU_KEYS], const struct place *place,
+			    struct vrk_reservation *ret)
+{
+	int r;
+
+	if (!v[VCPU_BUDGET] != !v[VCPU_PERIOD])
+		return place_broken(place, reader->reterr, "%s is missing (a vCPU has a budget and a period, or neither)",
+				    v[VCPU_BUDGET] ? "period" : "budget");
+	if (!v[VCPU_BUDGET] && v[VCPU_DEADLINE])
+		return place_broken(place, reader->reterr, "a deadline, but no budget and period");
+	r = reader_member_time(reader, v[VCPU_BUDGET], place, "budget", false, &ret->budget_ns);
+	if (r >= 0)
+		r = reader_member_time(reader, v[VCPU_PERIOD], place, "period", false, &ret->period_ns);
+	ret->deadline_ns = ret->period_ns;
+	return r < 0 ? r : reader_member_time(reader, v[VCPU_DEADLINE], place, "deadline", false, &ret->deadline_ns);
+}
+
 static int vcpu_read(struct reader *reader, const struct value *object, const struct place *place,
 		     const struct vrk_guest *guest, nsec_t masked_ns, struct system_vcpu *name)
 {
-	static const char *const known[] = { "budget", "period", "deadline", "cpu", "tasks" };
+	static const struct key known[_VCPU_KEYS] = {
+		[VCPU_BUDGET] = KEY("budget"), [VCPU_PERIOD] = KEY("period"), [VCPU_DEADLINE] = KEY("deadline"), [VCPU_CPU] = KEY("cpu"),
+		[VCPU_TASKS] = KEY("tasks"),
+	};
 	struct system_document *d = reader->document;
 	struct vrk_vcpu *vcpu = &d->vcpus[d->n_vcpus];
 	int64_t cpu = d->system.host.cpus == 1 ? 0 : -1;
-	bool budget, period;
+	const struct value *v[_VCPU_KEYS];
 	int r;
 
-	r = reader_object(reader, object, place, known, ARRAY_SIZE(known));
+	r = reader_members(reader, object, place, known, _VCPU_KEYS, v);
 	if (r < 0)
 		return r;
-	budget = value_get(object, "budget");
-	period = value_get(object, "period");
-	if (budget != period)
-		return place_broken(place, reader->reterr, "%s is missing (a vCPU has a budget and a period, or neither)",
-				    budget ? "period" : "budget");
-	if (!budget && value_get(object, "deadline"))
-		return place_broken(place, reader->reterr, "a deadline, but no budget and period");
-	name->sized = budget;
-	r = reader_time(reader, object, place, "budget", false, &vcpu->reservation.budget_ns);
+	r = reservation_read(reader, v, place, &vcpu->reservation);
+	name->sized = v[VCPU_BUDGET];
+	name->pinned = v[VCPU_CPU];
 	if (r >= 0)
-		r = reader_time(reader, object, place, "period", false, &vcpu->reservation.period_ns);
-	vcpu->reservation.deadline_ns = vcpu->reservation.period_ns;
-	if (r >= 0)
-		r = reader_time(reader, object, place, "deadline", false, &vcpu->reservation.deadline_ns);
-	if (r >= 0)
-		r = reader_integer(reader, object, place, "cpu", 0, d->system.host.cpus - 1, &name->pinned, &cpu);
+		r = reader_member_integer(reader, v[VCPU_CPU], place, "cpu", 0, d->system.host.cpus - 1, &cpu);
 	vcpu->cpu = (int32_t)cpu;
 	vcpu->guest = *guest;
 	vcpu->masked_ns = masked_ns;
 	if (r >= 0)
-		r = tasks_read(reader, object, place, guest->scheduler, name);
+		r = tasks_read(reader, v[VCPU_TASKS], place, guest->scheduler, name);
 	vcpu->guest.tasks = &d->tasks[name->first_task];
 	vcpu->guest.n = name->n_tasks;
 	d->n_vcpus++;
 	return r;
 }
 
+enum vm_key { VM_NAME, VM_SCHEDULER, VM_SUPPLY_MODE, VM_MASKED, VM_VCPUS, _VM_KEYS };
+
 static int vm_read(struct reader *reader, const struct value *vm, const struct place *place)
 {
-	static const char *const known[] = { "name", "scheduler", "supply_mode", "masked", "vcpus" };
+	static const struct key known[_VM_KEYS] = {
+		[VM_NAME] = KEY("name"), [VM_SCHEDULER] = KEY("scheduler"), [VM_SUPPLY_MODE] = KEY("supply_mode"),
+		[VM_MASKED] = KEY("masked"), [VM_VCPUS] = KEY("vcpus"),
+	};
 	static const char *const schedulers[] = { "fp", "edf" };
 	static const char *const modes[] = { "sleeping", "idling" };
+	const struct value *v[_VM_KEYS];
 	size_t scheduler = 0, mode = 0;
 	struct vrk_guest guest = { 0 };
-	const struct value *vcpus;
 	struct place below, at;
 	uint32_t i = 0;
 	const char *name;
 	nsec_t masked = 0;
 	int r;
 
-	r = reader_object(reader, vm, place, known, ARRAY_SIZE(known));
+	r = reader_members(reader, vm, place, known, _VM_KEYS, v);
+	if (r < 0)
+		return r;
+	r = strict_member_text(v[VM_NAME], place, "name", true, &name, reader->reterr);
 	if (r >= 0)
-		r = strict_value_text(vm, place, "name", true, &name, reader->reterr);
+		r = reader_member_word(reader, v[VM_SCHEDULER], place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
 	if (r >= 0)
-		r = reader_word(reader, vm, place, "scheduler", schedulers, ARRAY_SIZE(schedulers), &scheduler);
+		r = reader_member_word(reader, v[VM_SUPPLY_MODE], place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
 	if (r >= 0)
-		r = reader_word(reader, vm, place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
+		r = reader_member_time(reader, v[VM_MASKED], place, "masked", false, &masked);
 	if (r >= 0)
-		r = reader_time(reader, vm, place, "masked", false, &masked);
-	if (r >= 0)
-		r = reader_array(reader, vm, place, "vcpus", true, &vcpus);
+		r = reader_member_array(reader, v[VM_VCPUS], place, "vcpus", true);
 	if (r < 0)
 		return r;
 	guest.scheduler = scheduler == 0 ? VRK_GUEST_FP : VRK_GUEST_EDF;
 	guest.mode = mode == 0 ? VRK_SUPPLY_SLEEPING : VRK_SUPPLY_IDLING;
 	place_key(&below, place, "vcpus");
-	for (const struct value *v = vcpus->first; r >= 0 && v; v = v->next) {
+	for (const struct value *vcpu = v[VM_VCPUS]->first; r >= 0 && vcpu; vcpu = vcpu->next) {
 		struct system_vcpu *who = &reader->document->names[reader->document->n_vcpus];
 
 		*who = (struct system_vcpu){ .vm = name, .index = i };
 		place_index(&at, &below, i++);
-		r = vcpu_read(reader, v, &at, &guest, masked, who);
+		r = vcpu_read(reader, vcpu, &at, &guest, masked, who);
 	}
 	return r;
 }
 
 /* The elements of whatever is an array; types are complained about when the values are read. */
-static const struct value *elements(const struct value *object, const char *key, size_t *n)
+static const struct value *elements(const struct value *object, const struct key *key, size_t *n)
 {
-	const struct value *array = object->type == VALUE_OBJECT ? value_get(object, key) : NULL;
+	const struct value *array = object->type == VALUE_OBJECT ? value_find(object, key) : NULL;
 
 	if (!array || array->type != VALUE_ARRAY)
 		return NULL;
@@ -425,12 +485,13 @@ static const struct value *elements(const struct value *object, const char *key,
 
 static int arrays_make(struct system_document *d, const struct value *vms, size_t *ret_sections)
 {
+	static const struct key vcpus = KEY("vcpus"), tasks = KEY("tasks"), sections = KEY("critical_sections");
 	size_t n_vcpus = 0, n_tasks = 0;
 
 	for (const struct value *vm = vms->first; vm; vm = vm->next)
-		for (const struct value *vcpu = elements(vm, "vcpus", &n_vcpus); vcpu; vcpu = vcpu->next)
-			for (const struct value *task = elements(vcpu, "tasks", &n_tasks); task; task = task->next)
-				(void)elements(task, "critical_sections", ret_sections);
+		for (const struct value *vcpu = elements(vm, &vcpus, &n_vcpus); vcpu; vcpu = vcpu->next)
+			for (const struct value *task = elements(vcpu, &tasks, &n_tasks); task; task = task->next)
+				(void)elements(task, &sections, ret_sections);
 	if (n_tasks > TASKS_MAX)
 		return -E2BIG;
 	d->vcpus = calloc(n_vcpus + 1, sizeof(*d->vcpus));

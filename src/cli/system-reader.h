@@ -22,14 +22,27 @@ int reader_word(struct reader *reader, const struct value *object, const struct 
 /* An array; *ret stays NULL when the key is absent and not @needed. */
 int reader_array(struct reader *reader, const struct value *object, const struct place *place, const char *key, bool needed,
 		 const struct value **ret);
+int reader_is_object(struct reader *reader, const struct value *object, const struct place *place);
 int reader_object(struct reader *reader, const struct value *object, const struct place *place, const char *const *known, size_t n);
+
+/* The members of an object, one of @known each, in one walk (strict_value_members()). */
+int reader_members(struct reader *reader, const struct value *object, const struct place *place, const struct key *known, size_t n,
+		   const struct value **ret);
+/* The same of a member that was found, or was not (NULL). */
+int reader_member_time(struct reader *reader, const struct value *value, const struct place *place, const char *key, bool needed,
+		       nsec_t *ret);
+int reader_member_integer(struct reader *reader, const struct value *value, const struct place *place, const char *key, int64_t least,
+			  int64_t most, int64_t *ret);
+int reader_member_word(struct reader *reader, const struct value *value, const struct place *place, const char *key,
+		       const char *const *words, size_t n, size_t *ret);
+int reader_member_array(struct reader *reader, const struct value *value, const struct place *place, const char *key, bool needed);
 
 /* ---- what guests share (system-shared.c) ---- */
 
 /* Room for the sections of all tasks, and the resources, before the first task is read. */
 int shared_init(struct reader *reader, const struct value *top, size_t n_sections, size_t n_tasks);
-/* "critical_sections" of the task that is being read, number d->n_tasks. */
-int shared_task(struct reader *reader, const struct value *object, const struct place *place, const struct vrk_task *task);
+/* "critical_sections" (NULL: none) of the task that is being read, number d->n_tasks. */
+int shared_task(struct reader *reader, const struct value *sections, const struct place *place, const struct vrk_task *task);
 /* What the sections of a vCPU's tasks do not go with; the tasks are the last ones read. */
 int shared_vcpu(struct reader *reader, const struct place *place, const struct system_vcpu *name, enum vrk_guest_scheduler scheduler,
 		bool prioritised);

@@ -137,18 +137,17 @@ static int section_read(struct reader *reader, const struct value *object, const
 	return r;
 }
 
-int shared_task(struct reader *reader, const struct value *object, const struct place *place, const struct vrk_task *task)
+int shared_task(struct reader *reader, const struct value *sections, const struct place *place, const struct vrk_task *task)
 {
 	struct system_document *d = reader->document;
 	unsigned __int128 all = 0;
-	const struct value *array;
 	struct place below, at;
 	char text[VRK_NSEC_STRLEN];
 	size_t i = 0;
-	int r = reader_array(reader, object, place, "critical_sections", false, &array);
+	int r = reader_member_array(reader, sections, place, "critical_sections", false);
 
 	place_key(&below, place, "critical_sections");
-	for (const struct value *v = r >= 0 && array ? array->first : NULL; v; v = v->next) {
+	for (const struct value *v = r >= 0 && sections ? sections->first : NULL; v; v = v->next) {
 		const struct vrk_section *s = &d->sections[d->locks.n_sections];
 
 		place_index(&at, &below, i++);

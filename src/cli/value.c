@@ -4,8 +4,9 @@
  * nobody meant, so keys given twice, zero characters, comments, commas too many, anything behind the document are
  * refused, and so is text that is not UTF-8. Syntax errors are told by line and column, everything else by its place.
  *
- * Sweeps read a hundred thousand documents a second, so values lie in blocks and texts in one buffer of the document's
- * length (no text is longer than it was written); nothing is allocated per value.
+ * Sweeps read a hundred thousand documents a second. So the text is copied once, with zero bytes behind it at which every loop ends,
+ * and strings stay where they are in the copy: the closing quote becomes their zero byte, escapes only make them shorter.
+ * Values lie in one block, nothing is allocated for each of them, and a key is known by its first bytes as one number.
  *
  * Called by strict.c and system-document.c, fuzzed through both. Knows no document, opens no file.
  */
@@ -17,16 +18,19 @@
 
 #define DEPTH_MAX   12		/* a system with critical sections has 9 */
 #define MEMBERS_MAX 64		/* of one object: more than any of ours, few enough to look for doubles in them */
+#define DENSITY     10		/* bytes to a value in a description as programs write it; what is denser gets more blocks */
+#define SPARE       8		/* zero bytes behind the copy: a key's first bytes are read at once */
 
 struct value_block {
 	struct value_block *next;
-	size_t n, size;
 	struct value values[];
 };
 
 struct parser {
-	const char *text, *at, *end;
-	char *out;			/* where the next string goes */
+	const char *text;		/* as it was given: for complaints alone */
+	char *copy, *at, *end;		/* *end is zero */
+	struct value *next, *last;	/* free ones in the newest block */
+	size_t block_size;
 	struct values *values;
 	struct vr_error **reterr;
 };
@@ -39,27 +43,29 @@ void values_done(struct values *values)
 		values->blocks = block->next;
 		free(block);
 	}
-	free(values->text);
 	*values = (struct values){ NULL };
 }
 
-static struct value *value_new(struct parser *p)
+/* A block of values, and @more bytes behind them. */
+static int block_add(struct parser *p, size_t n, size_t more)
 {
-	struct value_block *block = p->values->blocks;
+	struct value_block *block = malloc(sizeof(*block) + n * sizeof(block->values[0]) + more);
 
-	if (!block || block->n == block->size) {
-		/* about what a description needs; what is denser gets more blocks, each twice as large */
-		size_t size = block ? 2 * block->size : (size_t)(p->end - p->text) / 12 + 8;
+	if (!block)
+		return -ENOMEM;
+	block->next = p->values->blocks;
+	p->values->blocks = block;
+	p->block_size = n;
+	p->next = block->values;
+	p->last = block->values + n;
+	return 0;
+}
 
-		block = malloc(sizeof(*block) + size * sizeof(block->values[0]));
-		if (!block)
-			return NULL;
-		block->n = 0;
-		block->size = size;
-		block->next = p->values->blocks;
-		p->values->blocks = block;
-	}
-	return &block->values[block->n++];
+static inline struct value *value_new(struct parser *p)
+{
+	if (p->next == p->last && block_add(p, 2 * p->block_size, 0) < 0)
+		return NULL;
+	return p->next++;
 }
 
 /* ---- complaints ---- */
@@ -71,22 +77,23 @@ static inline bool is_blank(char c)
 
 static int unfinished(const struct parser *p, size_t line)
 {
-	const char *start = p->text;
+	const char *start = p->text, *end = p->text + (p->end - p->copy);
 
-	while (start < p->end && is_blank(*start))
+	while (start < end && is_blank(*start))
 		start++;
-	if (start == p->end)
+	if (start == end)
 		return vr_error_set(p->reterr, -EBADMSG, VR_BAD_CONFIG, "empty");
 	if (*start != '{' && *start != '[')
 		return vr_error_set(p->reterr, -EBADMSG, VR_BAD_CONFIG, "must be an object: { ... }");
 	return vr_error_set(p->reterr, -EBADMSG, VR_BAD_CONFIG, "it ends in the middle, in line %zu", line);
 }
 
+/* The copy has lost what was read of it: lines are counted in the text as it was given. */
 static int broken_at(const struct parser *p, const char *at, const char *what)
 {
 	size_t line = 1, column = 1;
 
-	for (const char *c = p->text; c < at; c++) {
+	for (const char *c = p->text; c < p->text + (at - p->copy); c++) {
 		column = *c == '\n' ? 1 : column + 1;
 		line += *c == '\n';
 	}
@@ -144,8 +151,6 @@ static int32_t hex_read(struct parser *p)
 {
 	int32_t value = 0;
 
-	if (p->end - p->at < 4)
-		return -1;
 	for (int i = 0; i < 4; i++, p->at++) {
 		char c = *p->at;
 
@@ -160,25 +165,25 @@ static int32_t hex_read(struct parser *p)
 }
 
 /* A zero character is refused: behind it a C string hides whatever one likes. */
-static int unicode_read(struct parser *p, const struct place *place)
+static int unicode_read(struct parser *p, const struct place *place, char **out)
 {
 	const char *start = p->at - 2;
 	int32_t c = hex_read(p), low;
 
 	if (c == 0)
 		return place_broken(place, p->reterr, "a string has a zero character in it");
-	if (c >= 0xd800 && c < 0xdc00 && p->end - p->at >= 2 && p->at[0] == '\\' && p->at[1] == 'u') {
+	if (c >= 0xd800 && c < 0xdc00 && p->at[0] == '\\' && p->at[1] == 'u') {
 		p->at += 2;
 		low = hex_read(p);
 		c = low >= 0xdc00 && low < 0xe000 ? 0x10000 + (c - 0xd800) * 0x400 + (low - 0xdc00) : -1;
 	}
 	if (c < 0 || (c >= 0xd800 && c < 0xe000))
 		return broken_at(p, start, "\\u and four digits of a character were expected");
-	p->out = utf8_put(p->out, (uint32_t)c);
+	*out = utf8_put(*out, (uint32_t)c);
 	return 0;
 }
 
-static int escape_read(struct parser *p, const struct place *place)
+static int escape_read(struct parser *p, const struct place *place, char **out)
 {
 	static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
 	const char *found;
@@ -188,12 +193,12 @@ static int escape_read(struct parser *p, const struct place *place)
 		return broken(p, "");
 	if (*p->at == 'u') {
 		p->at++;
-		return unicode_read(p, place);
+		return unicode_read(p, place, out);
 	}
 	found = *p->at ? strchr(names, *p->at) : NULL;
 	if (!found)
 		return broken(p, "no such escape");
-	*p->out++ = values[found - names];
+	*(*out)++ = values[found - names];
 	p->at++;
 	return 0;
 }
@@ -201,51 +206,84 @@ static int escape_read(struct parser *p, const struct place *place)
 /* What stands for itself in a string, and is one byte long. */
 static const bool plain[256] = { [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true };
 
-static int sequence_read(struct parser *p)
+/* A character of several bytes. */
+static int sequence_read(struct parser *p, char **out)
 {
 	size_t n = utf8_length(p->at, p->end);
 
 	if (n == 0)
 		return broken(p, "a string that is not UTF-8");
-	p->out = mempcpy(p->out, p->at, n);
+	memmove(*out, p->at, n);
+	*out += n;
 	p->at += n;
 	return 0;
 }
 
-/* From quote to quote; the copy ends in a zero byte. */
-static int string_read(struct parser *p, const struct place *place, const char **ret, size_t *ret_length)
+/* The rest of a string from the first byte that does not stand for itself; @out is where it goes, at or before p->at. */
+static int string_rest(struct parser *p, const struct place *place, char **out)
 {
-	char *start = p->out;
 	int r = 0;
 
-	if (p->at == p->end || *p->at != '"')
-		return broken(p, "a string in double quotes was expected");
-	p->at++;
 	while (r >= 0) {
-		const char *at = p->at, *end = p->end;
-		char *out = p->out;
-
-		while (at < end && plain[(unsigned char)*at])
-			*out++ = *at++;
-		p->at = at;
-		p->out = out;
-		if (at == end)
+		while (plain[(unsigned char)*p->at])
+			*(*out)++ = *p->at++;
+		if (p->at == p->end)
 			return broken(p, "");
-		if (*at == '"')
-			break;
+		if (*p->at == '"')
+			return 0;
 		if (*p->at == '\\')
-			r = escape_read(p, place);
+			r = escape_read(p, place, out);
 		else if ((unsigned char)*p->at < 0x20)
 			return broken(p, "a control character in a string");
 		else
-			r = sequence_read(p);
+			r = sequence_read(p, out);
 	}
-	if (r < 0)
-		return r;
+	return r;
+}
+
+#define EACH(byte) (0x0101010101010101U * (byte))
+
+/*
+ * How many of the next eight bytes stand for themselves. Strings are short and of any length: a loop that ends somewhere is
+ * foreseen badly by the processor. What a subtraction borrows spoils only bytes behind the first one that stops.
+ */
+static inline size_t plain_count(const char *at)
+{
+	uint64_t word, quote, backslash, stop;
+
+	memcpy(&word, at, sizeof(word));
+	word = le64toh(word);
+	quote = word ^ EACH('"');
+	backslash = word ^ EACH('\\');
+	stop = ((word - EACH(0x20)) & ~word) | ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash) | word;
+	stop &= EACH(0x80);
+	return stop ? (size_t)__builtin_ctzll(stop) / 8 : sizeof(word);
+}
+
+/* From quote to quote; it ends in a zero byte. */
+static inline int string_read(struct parser *p, const struct place *place, char **ret, size_t *ret_length)
+{
+	char *start, *out;
+	size_t n;
+
+	if (*p->at != '"')
+		return broken(p, "a string in double quotes was expected");
+	start = ++p->at;
+	do {
+		n = plain_count(p->at);
+		p->at += n;
+	} while (n == sizeof(uint64_t));
+	out = p->at;
+	if (*p->at != '"') {
+		int r = string_rest(p, place, &out);
+
+		if (r < 0)
+			return r;
+	}
 	p->at++;
-	*ret_length = (size_t)(p->out - start);
-	*p->out++ = '\0';
+	*out = '\0';
 	*ret = start;
+	*ret_length = (size_t)(out - start);
 	return 0;
 }
 
@@ -253,24 +291,29 @@ static int string_read(struct parser *p, const struct place *place, const char *
 
 static inline void blanks_skip(struct parser *p)
 {
-	while (p->at < p->end && is_blank(*p->at))
+	while (is_blank(*p->at))
 		p->at++;
 }
 
 static inline bool take(struct parser *p, char c)
 {
 	blanks_skip(p);
-	if (p->at == p->end || *p->at != c)
+	if (*p->at != c)
 		return false;
 	p->at++;
 	return true;
+}
+
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
 }
 
 static size_t digits_skip(struct parser *p)
 {
 	const char *start = p->at;
 
-	while (p->at < p->end && *p->at >= '0' && *p->at <= '9')
+	while (is_digit(*p->at))
 		p->at++;
 	return (size_t)(p->at - start);
 }
@@ -287,9 +330,19 @@ static int64_t number_value(const char *digits, const char *end, bool minus)
 	return value == INT64_MIN ? INT64_MAX : -value;
 }
 
+/* As it was written. It moves to the byte before it, which was read already, and makes room for its zero byte. */
+static void double_keep(struct parser *p, char *start, struct value *v)
+{
+	v->type = VALUE_DOUBLE;
+	v->n = (size_t)(p->at - start);
+	memmove(start - 1, start, v->n);
+	p->at[-1] = '\0';
+	v->text = start - 1;
+}
+
 static int number_read(struct parser *p, struct value *v)
 {
-	const char *start = p->at, *digits;
+	char *start = p->at, *digits;
 	bool minus = *p->at == '-', whole = true;
 
 	p->at += minus;
@@ -298,26 +351,21 @@ static int number_read(struct parser *p, struct value *v)
 		return broken(p, "a number was expected");
 	v->type = VALUE_INT;
 	v->number = number_value(digits, p->at, minus);
-	if (p->at < p->end && *p->at == '.') {
+	if (*p->at == '.') {
 		whole = false;
 		p->at++;
 		if (digits_skip(p) == 0)
 			return broken(p, "digits were expected");
 	}
-	if (p->at < p->end && (*p->at | 0x20) == 'e') {
+	if ((*p->at | 0x20) == 'e') {
 		whole = false;
 		p->at++;
-		p->at += p->at < p->end && (*p->at == '+' || *p->at == '-');
+		p->at += *p->at == '+' || *p->at == '-';
 		if (digits_skip(p) == 0)
 			return broken(p, "digits were expected");
 	}
-	if (whole)
-		return 0;
-	v->type = VALUE_DOUBLE;
-	v->n = (size_t)(p->at - start);
-	v->text = p->out;
-	p->out = mempcpy(p->out, start, v->n);
-	*p->out++ = '\0';	/* it has its place: a number is followed by something, or the document is none */
+	if (!whole)
+		double_keep(p, start, v);
 	return 0;
 }
 
@@ -348,19 +396,31 @@ static int word_read(struct parser *p, struct value *v)
 
 static int value_read(struct parser *p, const struct place *place, unsigned int depth, struct value *v);
 
+/* Is there a member of that name already? */
+static bool is_double(const struct value *object, const struct value *member)
+{
+	for (const struct value *v = object->first; v; v = v->next)
+		if (v->word == member->word && (key_is_whole(v->word) || strcmp(v->key, member->key) == 0))
+			return true;
+	return false;
+}
+
 static int member_read(struct parser *p, const struct place *place, unsigned int depth, const struct value *object,
 		       struct value *member)
 {
 	struct place below;
-	size_t length;
+	size_t length = 0;
+	char *key = NULL;
 	int r;
 
 	blanks_skip(p);
-	r = string_read(p, place, &member->key, &length);
+	r = string_read(p, place, &key, &length);
 	if (r < 0)
 		return r;
-	place_key(&below, place, member->key);
-	if (value_get(object, member->key))
+	member->key = key;
+	member->word = key_word(key, length);
+	place_key(&below, place, key);
+	if (is_double(object, member))
 		return place_broken(&below, p->reterr, "given twice");
 	if (object->n == MEMBERS_MAX)
 		return place_broken(place, p->reterr, "more than %d keys in one object", MEMBERS_MAX);
@@ -369,67 +429,95 @@ static int member_read(struct parser *p, const struct place *place, unsigned int
 	return value_read(p, &below, depth + 1, member);
 }
 
+static int element_read(struct parser *p, const struct place *place, unsigned int depth, const struct value *array,
+			struct value *element)
+{
+	struct place below;
+
+	element->key = NULL;
+	element->word = 0;
+	place_index(&below, place, array->n);
+	return value_read(p, &below, depth + 1, element);
+}
+
 static int members_read(struct parser *p, const struct place *place, unsigned int depth, struct value *v)
 {
-	char close = v->type == VALUE_OBJECT ? '}' : ']';
+	bool object = v->type == VALUE_OBJECT;
 	const struct value **link = &v->first;
+	char close = object ? '}' : ']';
 
+	v->first = NULL;
+	v->n = 0;
 	if (take(p, close))
 		return 0;
 	do {
 		struct value *member = value_new(p);
-		struct place below;
 		int r;
 
 		if (!member)
 			return -ENOMEM;
-		*member = (struct value){ .type = VALUE_NULL };
-		place_index(&below, place, v->n);
-		r = v->type == VALUE_OBJECT ? member_read(p, place, depth, v, member) : value_read(p, &below, depth + 1, member);
+		member->next = NULL;
+		r = object ? member_read(p, place, depth, v, member) : element_read(p, place, depth, v, member);
 		if (r < 0)
 			return r;
 		*link = member;
 		link = &member->next;
 		v->n++;
 	} while (take(p, ','));
-	return take(p, close) ? 0 : broken(p, v->type == VALUE_OBJECT ? "a comma or a closing brace was expected"
-							       : "a comma or a closing bracket was expected");
+	return take(p, close) ? 0 : broken(p, object ? "a comma or a closing brace was expected"
+						     : "a comma or a closing bracket was expected");
 }
 
 static int value_read(struct parser *p, const struct place *place, unsigned int depth, struct value *v)
 {
+	char *text = NULL;
+	int r;
+
 	if (depth > DEPTH_MAX)
 		return place_broken(place, p->reterr, "nested more than %d deep", DEPTH_MAX);
 	blanks_skip(p);
-	if (p->at == p->end)
-		return broken(p, "");
 	switch (*p->at) {
 	case '"':
 		v->type = VALUE_STRING;
-		return string_read(p, place, &v->text, &v->n);
+		r = string_read(p, place, &text, &v->n);
+		v->text = text;
+		return r;
 	case '{':
 	case '[':
 		v->type = *p->at++ == '{' ? VALUE_OBJECT : VALUE_ARRAY;
-		v->first = NULL;
 		return members_read(p, place, depth, v);
 	case '-':
 	case '0' ... '9':
 		return number_read(p, v);
 	}
-	return word_read(p, v);
+	return p->at == p->end ? broken(p, "") : word_read(p, v);
+}
+
+/* The first block has the copy, too: a byte for a fraction to move to, the text, zero bytes. */
+static int copy_make(struct parser *p, size_t length)
+{
+	size_t n = length / DENSITY + 8;
+	int r = block_add(p, n, 1 + length + SPARE);
+
+	if (r < 0)
+		return r;
+	p->copy = p->at = (char *)p->last + 1;
+	p->end = mempcpy(p->copy, p->text, length);
+	memset(p->end, 0, SPARE);
+	return 0;
 }
 
 int values_parse(const char *text, size_t length, struct values *ret, struct vr_error **reterr)
 {
 	_cleanup_(values_done) struct values values = { NULL };
-	struct parser p = { .text = text, .at = text, .end = text + length, .values = &values, .reterr = reterr };
+	struct parser p = { .text = text, .values = &values, .reterr = reterr };
 	struct value *top;
 	int r;
 
-	p.out = values.text = malloc(length + 1);
+	r = copy_make(&p, length);
+	if (r < 0)
+		return r;
 	top = value_new(&p);
-	if (!p.out || !top)
-		return -ENOMEM;
 	*top = (struct value){ .type = VALUE_NULL };
 	r = value_read(&p, &(struct place){ "" }, 0, top);
 	if (r < 0)
@@ -455,10 +543,13 @@ const char *value_type_name(const struct value *value)
 
 const struct value *value_get(const struct value *object, const char *key)
 {
-	for (const struct value *v = object->first; v; v = v->next)
-		if (key_is(v->key, key))
-			return v;
-	return NULL;
+	char start[sizeof(uint64_t)] = { 0 };
+	size_t n = strlen(key);
+	struct key known = { .text = key };
+
+	memcpy(start, key, n < sizeof(start) ? n : sizeof(start));
+	known.word = key_word(start, n);
+	return value_find(object, &known);
 }
 
 static int members_json(const struct value *value, struct json_object *json)

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * How many whole systems a second `virtrk analyze --batch` judges, and where the time goes: reading the JSON, the library,
- * writing the JSON. CPU time of one thread. Systems of 4 vCPUs with 5 tasks each, drawn anew for each line, half of them on
- * one CPU; where one is refused, a repair is looked for. Medians of many rounds, and the spread. Never fails because a
- * machine is slow.
- */
-/*
- * How many whole systems a second `virtrk analyze --batch` judges, and where the time goes: reading the JSON, the library,
- * writing the JSON (CPU time of one thread). Systems of 4 vCPUs with 5 tasks each, drawn anew for each line, half of them on one CPU; those that are
- * refused (where a repair is looked for) are counted by themselves. Medians of many rounds, and the spread. Never fails
- * because a machine is slow.
+ * writing the JSON (CPU time of one thread). Systems of 4 vCPUs with 5 tasks each, drawn anew for each line, half of them on
+ * one CPU; those that are refused (where a repair is looked for) are counted by themselves. Medians of many rounds, and the
+ * spread. Never fails because a machine is slow.
  */
 #include <inttypes.h>
 #include <stdio.h>
