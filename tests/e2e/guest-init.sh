@@ -3,7 +3,7 @@
 #
 # The whole user space of a test guest: obeys one line at a time from its second serial port.
 # Every answer ends with a line "ok VERB" or "failed VERB", so that the host knows when to go on.
-# Commands: ping; calibrate; calibration N; run [OPTIONS] TASKSET; burn TIME; poweroff.
+# Commands: ping; calibrate; calibration N; run [OPTIONS] TASKSET; burn TIME; cyclictest OPTIONS, where it was packed; poweroff.
 B=/bin/busybox
 $B mount -t devtmpfs none /dev
 $B mount -t proc none /proc
@@ -47,6 +47,9 @@ while read -r verb rest; do
 	burn)
 		# shellcheck disable=SC2086
 		virtrk-tasks burn $rest ;;
+	cyclictest)
+		# shellcheck disable=SC2086
+		cyclictest $rest ;;
 	poweroff)
 		echo "ok poweroff"
 		$B poweroff -f ;;

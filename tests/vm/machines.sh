@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# Machines for tests of tier B, to be sourced after lib.sh: QEMUs whose guest spins from its first instruction on, in control groups
+# as libvirt lays them, there in half a second; a private virtrkd; and what the kernel holds, to be compared with the ledger.
+
+cgroups=/sys/fs/cgroup
+slice=$cgroups/machine.slice
+declare -A vcpu	# tid by name
+daemon=
+
+machines_begin() {
+	export VIRTRK_BUS=$e2e_dir/bus
+	mount -t debugfs none /sys/kernel/debug 2>/dev/null
+	# the reset vector is a jump to itself
+	head -c 65536 /dev/zero >"$e2e_dir/spin.bin"
+	printf '\xeb\xfe' | dd of="$e2e_dir/spin.bin" bs=1 seek=65520 conv=notrunc status=none
+	echo '+cpuset +cpu' >"$cgroups/cgroup.subtree_control"
+	mkdir -p "$slice"
+	echo '+cpuset +cpu' >"$slice/cgroup.subtree_control"
+	# The kernel books its own servers on a CPU only when the CPU changes its root domain for the first time.
+	mkdir "$cgroups/other"
+	echo 1-3 >"$cgroups/other/cpuset.cpus"
+	echo root >"$cgroups/other/cpuset.cpus.partition"
+	rmdir "$cgroups/other"
+}
+
+scope_of() {
+	echo "$slice/machine-qemu-$1.scope"
+}
+
+# machine_up NAME: ".../libvirt/{emulator,vcpu0}", threaded, with cpuset handed on down to there
+machine_up() {
+	local scope
+	scope=$(scope_of "$1")
+
+	mkdir -p "$scope/libvirt/emulator" "$scope/libvirt/vcpu0"
+	echo '+cpuset +cpu' >"$scope/cgroup.subtree_control"
+	echo threaded >"$scope/libvirt/emulator/cgroup.type"
+	echo threaded >"$scope/libvirt/vcpu0/cgroup.type"
+	echo '+cpuset +cpu' >"$scope/libvirt/cgroup.subtree_control"
+	child_start "$e2e_dir/$1.log" qemu-system-x86_64 -name "guest=$1,debug-threads=on" -accel tcg -m 16 -nodefaults \
+		-no-user-config -display none -bios "$e2e_dir/spin.bin"
+	guest_pid[$1]=$child
+	wait_for 60 thread_find "$child" 'CPU 0/*' || return 1
+	vcpu[$1]=$(thread_find "$child" 'CPU 0/*')
+	echo "$child" >"$scope/libvirt/cgroup.procs"
+	echo "$child" >"$scope/libvirt/emulator/cgroup.threads"
+	echo "${vcpu[$1]}" >"$scope/libvirt/vcpu0/cgroup.threads"
+}
+
+# machine_down NAME: as systemd ends a scope: kills, then removes it from below
+machine_down() {
+	local scope
+	scope=$(scope_of "$1")
+
+	child_end "${guest_pid[$1]}" KILL
+	unset "guest_pid[$1]" "vcpu[$1]"
+	wait_for 10 scope_remove "$scope"
+}
+
+scope_remove() {
+	[ ! -e "$1" ] || find "$1" -depth -type d -exec rmdir {} +
+}
+
+# With $daemon_options; does not wait for anything but its answer.
+daemon_options=()
+daemon_up() {
+	child_start "$e2e_dir/daemon.log" virtrkd --bus="$VIRTRK_BUS" --state="$e2e_dir/state" --config="$e2e_dir/config" \
+		--libvirt=none --verbose "${daemon_options[@]}"
+	daemon=$child
+	wait_for 60 virtrk list
+}
+
+daemon_kill() {
+	child_end "$daemon" KILL
+}
+
+# --- what the kernel holds ------------------------------------------------------------------------------------------------
+
+booked() {
+	sed -n 's/.*dl_bw->total_bw *: //p' /sys/kernel/debug/sched/debug | paste -s -d ' '
+}
+
+housekeeping() {
+	cat "$cgroups/cpuset.cpus.effective"
+}
+
+# All that virtrkd may change: policies, CPUs, control groups, booked bandwidth.
+kernel_state() {
+	local name
+
+	for name in "${!vcpu[@]}"; do
+		echo "$name $(parameters "${vcpu[$name]}") $(taskset -pc "${vcpu[$name]}" | sed 's/.*: //')"
+	done | sort
+	grep -rs '' --include='cpuset.cpus*' --include=cgroup.threads --include=cgroup.subtree_control "$slice" | sort
+	booked
+}
+
+# The ledger as "NAME POLICY BUDGET/PERIOD" lines, and the same of the kernel for all vCPUs that have a reservation there.
+ledger_lines() {
+	virtrk top --json | jq -r '.[] | "\(.domain) SCHED_DEADLINE \(.budget_ns)/\(.period_ns)"' | sort
+}
+
+kernel_lines() {
+	local name
+
+	for name in "${!vcpu[@]}"; do
+		echo "$name $(parameters "${vcpu[$name]}")"
+	done | grep SCHED_DEADLINE | sort
+}
+
+partitions_of_ledger() {
+	virtrk capacity --json | jq -r '.[1:][].cpus' | sort -n | paste -s -d ,
+}
+
+partitions_of_kernel() {
+	find "$slice" -name rk -exec cat {}/cpuset.cpus.effective \; | sort -n | paste -s -d ,
+}
+
+ledger_is_kernel() {
+	[ "$(ledger_lines)" = "$(kernel_lines)" ] && [ "$(partitions_of_ledger)" = "$(partitions_of_kernel)" ]
+}
