@@ -162,11 +162,13 @@ static int place_greedy(struct irq_bins *b, size_t *ret_failed)
 {
 	*ret_failed = SIZE_MAX;
 	for (size_t k = 0; k < b->n; k++) {
-		int r = cpu_choose(b, b->order[k], &b->cpu[b->order[k]]);
+		int32_t cpu;	/* not in its place before it is chosen: those that are asked look there */
+		int r = cpu_choose(b, b->order[k], &cpu);
 
 		if (r < 0)
 			return r;
-		if (b->cpu[b->order[k]] < 0) {
+		b->cpu[b->order[k]] = cpu;
+		if (cpu < 0) {
 			*ret_failed = b->order[k];
 			return 0;
 		}
