@@ -288,24 +288,28 @@ static void edf_tell(struct explain *e, const struct system_document *d, size_t 
 
 static void slack_tell(struct explain *e, const struct system_document *d, size_t v, const struct vcpu_slack *slack)
 {
-	const struct system_vcpu *name = &d->names[v];
+	_cleanup_(freep) char *first = NULL;
 	nsec_t now = d->vcpus[v].reservation.budget_ns;
 	struct times t;
 
+	if (system_first_text(d, v, slack, &first) < 0)
+		e->r = -ENOMEM;
 	if (slack->known_tasks && slack->wcet_permille == 0)
 		explain_text(e, "how far from the edge: no wcet is short enough, were it a thousandth of what it is");
-	else if (slack->known_tasks && slack->first_task < name->n_tasks)
+	else if (first)
 		explain_text(e, "how far from the edge: all wcets times %" PRIu64 ".%03" PRIu64 " still fit; beyond, %s is the first to miss",
-			     slack->wcet_permille / 1000, slack->wcet_permille % 1000, d->task_names[name->first_task + slack->first_task]);
+			     slack->wcet_permille / 1000, slack->wcet_permille % 1000, first);
 	else if (slack->known_tasks)
 		explain_text(e, "how far from the edge: all wcets times %" PRIu64 ".%03" PRIu64 " still fit; beyond, it is more than the supply",
 			     slack->wcet_permille / 1000, slack->wcet_permille % 1000);
-	if (slack->known_tasks && d->system.scheduler == VRK_HOST_EDF)
+	if (slack->known_least)
 		explain_text(e, "the least budget for its period: %s (it has %s)%s", slack->least_ns ? ns(t.a, slack->least_ns) : "none is enough",
 			     ns(t.b, now), slack->least_ns > now ? ": the smallest change that would fit" : "");
 	if (slack->known_budget)
 		explain_text(e, "the largest budget that its CPU takes: %s%s", slack->largest_ns ? ns(t.a, slack->largest_ns) : "none",
-			     slack->known_tasks && slack->largest_ns < slack->least_ns ? ": too little, it has to move or get another period" : "");
+			     slack->known_least && slack->largest_ns < slack->least_ns ? ": too little, it has to move or get another period" : "");
+	if (slack->why_not)
+		explain_text(e, "what is not asked is not, since %s", slack->why_not);
 }
 
 static int vcpu_explain(const struct system_document *d, const struct vrk_system_result *result, size_t v, const struct vcpu_slack *slack,

@@ -156,17 +156,19 @@ static struct json_object *time_json(nsec_t ns)
 
 static int slack_add(const struct system_document *d, size_t v, const struct vcpu_slack *s, struct json_object *row)
 {
-	bool edf = d->system.scheduler == VRK_HOST_EDF, first = s->known_tasks && s->first_task < d->names[v].n_tasks;
-	int r;
+	_cleanup_(freep) char *first = NULL;
+	int r = system_first_text(d, v, s, &first);
 
-	r = put_or_null(row, "least_budget", s->known_tasks && edf && s->least_ns > 0, time_json(s->least_ns));
+	if (r >= 0)
+		r = put_or_null(row, "least_budget", s->known_least && s->least_ns > 0, time_json(s->least_ns));
 	if (r >= 0)
 		r = put_or_null(row, "largest_budget", s->known_budget && s->largest_ns > 0, time_json(s->largest_ns));
 	if (r >= 0)
 		r = put_or_null(row, "wcet_permille", s->known_tasks, json_object_new_int64((int64_t)s->wcet_permille));
 	if (r >= 0)
-		r = put_or_null(row, "first", first, first ? json_object_new_string(d->task_names[d->names[v].first_task + s->first_task])
-							   : NULL);
+		r = put_or_null(row, "first", first, first ? json_object_new_string(first) : NULL);
+	if (r >= 0)
+		r = put_or_null(row, "not_asked", s->why_not, s->why_not ? json_object_new_string(s->why_not) : NULL);
 	return r;
 }
 

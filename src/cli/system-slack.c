@@ -6,6 +6,7 @@
  *
  * Called by the verb analyze. Pure but for memory.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include <virtrk/proof.h>
@@ -65,8 +66,7 @@ static int scaled_check(const struct vrk_supply *supply, const struct vrk_guest 
 	return r == -ENOMEM ? r : 0;
 }
 
-/* Whose deadline is it that the test stumbled over? */
-static size_t task_of(const struct vrk_guest *g, const struct vrk_verdict *v)
+size_t system_broken_task(const struct vrk_guest *g, const struct vrk_verdict *v)
 {
 	if (v->index < g->n)
 		return v->index;
@@ -105,7 +105,7 @@ static int scale_find(const struct vrk_supply *supply, const struct vrk_guest *g
 	if (hi > PERMILLE_MAX)
 		return 0;
 	r = scaled_check(supply, g, tasks, hi, &v);
-	ret->first_task = task_of(g, &v);
+	ret->first_task = system_broken_task(g, &v);
 	return r;
 }
 
@@ -149,16 +149,15 @@ int system_slack_find(const struct system_document *d, const struct vrk_system_r
 	struct vrk_supply supply;
 	int r;
 
-	*ret = (struct vcpu_slack){ .first_task = SIZE_MAX };
-	if (edf && d->n_vcpus <= SLACK_VCPUS_MAX && d->n_irqs == 0) {
+	*ret = (struct vcpu_slack){ .first_task = SIZE_MAX, .first_vcpu = v, .first_irq = SIZE_MAX };
+	if (system_shared(d))
+		return system_shared_slack_find(d, result, v, ret);
+	if (edf && d->n_vcpus <= SLACK_VCPUS_MAX) {
 		r = system_largest_find(d, v, &ret->largest_ns);
 		if (r < 0)
 			return r;
 		ret->known_budget = true;
 	}
-	/* what one guest may do more depends on all others where they share something */
-	if (system_shared(d))
-		return 0;
 	if (vcpu->guest.n == 0 || vcpu->guest.n > SLACK_TASKS_MAX || d->n_vcpus > SLACK_VCPUS_MAX || !result->cpus[cpu].ok)
 		return 0;
 	r = vrk_system_supply(&d->system, v, &supply);
@@ -168,7 +167,27 @@ int system_slack_find(const struct system_document *d, const struct vrk_system_r
 		r = vrk_size_budget(&d->system.host, &vcpu->guest, vcpu->reservation.period_ns, vcpu->reservation.deadline_ns, 0,
 				    &ret->least_ns);
 	ret->known_tasks = r >= 0;
+	ret->known_least = ret->known_tasks && edf;
 	return r == -ENOMEM ? r : 0;
+}
+
+int system_first_text(const struct system_document *d, size_t v, const struct vcpu_slack *s, char **ret)
+{
+	const struct system_vcpu *name = &d->names[s->first_vcpu];
+	const char *task;
+	int r;
+
+	if (s->known_tasks && s->first_irq < d->n_irqs) {
+		r = asprintf(ret, "interrupt %s", d->irq_names[s->first_irq]);
+	} else if (s->known_tasks && s->first_task < name->n_tasks) {
+		task = d->task_names[name->first_task + s->first_task];
+		r = s->first_vcpu == v ? asprintf(ret, "%s", task) : asprintf(ret, "%s/vcpu%" PRIu32 "/%s", name->vm, name->index, task);
+	} else {
+		return 0;
+	}
+	if (r < 0)
+		*ret = NULL;
+	return r < 0 ? -ENOMEM : 0;
 }
 
 int system_room_find(const struct system_document *d, size_t cpu, nsec_t period_ns, nsec_t *ret_budget_ns)

@@ -96,7 +96,15 @@ static int slack_table(struct json_object *vcpus)
 			table_add(table, "x%" PRIu64 ".%03" PRIu64, permille / 1000, permille % 1000);
 		table_add(table, "%s", answer_is_null(row, "first") ? "-" : answer_text(row, "first"));
 	}
-	return cli_print_table(table);
+	r = cli_print_table(table);
+	for (size_t i = 0; r == CLI_DONE && i < json_object_array_length(vcpus); i++) {
+		struct json_object *row = json_object_array_get_idx(vcpus, i);
+
+		if (!answer_is_null(row, "not_asked") && cli_print("%s/vcpu%" PRIu64 " -: %s", answer_text(row, "vm"),
+								   answer_u64(row, "vcpu"), answer_text(row, "not_asked")) < 0)
+			r = cli_fail(-ENOMEM, NULL);
+	}
+	return r;
 }
 
 static int answer_show(struct json_object *answer)

@@ -84,4 +84,12 @@ check "no CPU beside interrupts" "jq '$away | $irq |= {name, cpu, period, hard:\
 check "one without them would" "jq '$away | $irq |= {name, cpu, period, hard:\"4ms\"} | .vms[1].vcpus[0].budget = \"6ms\"' $SOURCE/share/examples/interrupt-guest.json | virtrk plan -" 3 "^repair: one more CPU, without interrupts, would take it$"
 check "exclusive among those that are fixed" "jq '$away | .vms[].vcpus[0].cpu = 1 | $irq |= {name, cpu, period, hard:\"1ms\"}' $SOURCE/share/examples/interrupt-guest.json | virtrk plan --policy exclusive -" 3 "^why: a/vcpu0: no CPU takes 6ms in every 10ms beside interrupts, for itself alone$"
 
+# how far from the edge
+check "slack of guests that share" "with vmpcp . --json | jq -c '[.vcpus[] | [.least_budget, .largest_budget, .wcet_permille, .first, .not_asked]]'" 0 '^\[\[1429000,5500000,3669,"a2",null\],\[500000,5500000,10000,"b1",null\]\]$'
+check "the least budget does" "with vmpcp '.vms[0].vcpus[0].budget = \"1429us\"' --json | jq .schedulable" 0 '^true$'
+check "and less does not" "with vmpcp '.vms[0].vcpus[0].budget = \"1428us\"' --json | jq .schedulable" 0 '^false$'
+check "who breaks first may be another" "with vmpcp '.vms[1].vcpus[0].tasks[0].deadline = \"54ms\"' --json | jq -c '[.vcpus[].first]'" 0 '^\["b/vcpu0/b1","b1"\]$'
+check "a thread behind the vCPU that its handler goes on to" "with interrupt-fifo '$irq.deadline = \"60ms\" | .host.fair_server = false' --json | jq -c '.vcpus[0] | [.least_budget, .largest_budget, .wcet_permille > 1000, .not_asked]'" 0 '^\[null,null,true,"a larger budget delays'
+check "said to people, too" "with interrupt-fifo '$irq.deadline = \"60ms\" | .host.fair_server = false'" 0 "^plc/vcpu0 -: a larger budget delays a thread behind it, and speeds up the guest that this goes on to$"
+
 done_testing

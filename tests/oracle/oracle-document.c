@@ -3,6 +3,7 @@
  * The whole way of a description, as the verbs go it, for systems with interrupts and resources drawn at random. "simulate": where
  * analyze says yes, no run misses a deadline, and no response of a task or an interrupt is above its bound; periodic from 0 on
  * and with phases and pauses drawn. "plan": what plan fills in and writes is read again and accepted by analyze, and holds in a run.
+ * "slack": how far a vCPU is from the edge, against trying numbers over the whole range: all before the edge do, none beyond.
  */
 #include <virtrk/system.h>
 
@@ -10,7 +11,9 @@
 #include "oracle.h"
 #include "system-judge.h"
 #include "system-plan.h"
+#include "system-seen.h"
 #include "system-simulate.h"
+#include "system-slack.h"
 
 #define UNTIL_NS (300 * NSEC_PER_MSEC)
 
@@ -261,10 +264,130 @@ static void plan(struct oracle *o)
 	free(text);
 }
 
+/* ---- slack ---- */
+
+/* The whole, with one vCPU's tasks at so much of their lengths, or another budget. Only of systems that hold as they are. */
+static bool tried(struct system_document *d, size_t v, uint64_t permille, nsec_t budget_ns, bool *ret_host)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	const size_t first = d->names[v].first_task, end = first + d->names[v].n_tasks;
+	const nsec_t budget = d->vcpus[v].reservation.budget_ns;
+	nsec_t wcets[16], lengths[16];
+	bool ok;
+
+	for (size_t t = first; t < end; t++) {
+		wcets[t - first] = d->tasks[t].wcet_ns;
+		d->tasks[t].wcet_ns = (d->tasks[t].wcet_ns * permille + 999) / 1000;
+	}
+	for (size_t i = 0; i < d->locks.n_sections; i++) {
+		lengths[i] = d->sections[i].length_ns;
+		if (d->sections[i].task >= first && d->sections[i].task < end)
+			d->sections[i].length_ns = (d->sections[i].length_ns * permille + 999) / 1000;
+	}
+	d->vcpus[v].reservation.budget_ns = budget_ns;
+	ok = vrk_system_analyze(&d->system, &result) >= 0 && result.ok;
+	*ret_host = result.cpus && result.cpus[d->vcpus[v].cpu].ok;
+	for (size_t i = 0; *ret_host && i < d->n_irqs; i++)
+		*ret_host = result.irqs[i].response_ns < NSEC_MAX || d->irqs[i].irq.thread != VRK_IRQ_FIFO ||
+			    (int64_t)d->irqs[i].cpu != d->vcpus[v].cpu;
+	d->vcpus[v].reservation.budget_ns = budget;
+	for (size_t t = first; t < end; t++)
+		d->tasks[t].wcet_ns = wcets[t - first];
+	for (size_t i = 0; i < d->locks.n_sections; i++)
+		d->sections[i].length_ns = lengths[i];
+	return ok;
+}
+
+static void scale_try(struct oracle *o, struct system_document *d, size_t v, const struct vcpu_slack *s, const char *text)
+{
+	const nsec_t budget = d->vcpus[v].reservation.budget_ns;
+	bool host;
+
+	for (uint64_t k = 1; k <= 40; k++) {
+		uint64_t before = s->wcet_permille * k / 40, beyond = s->wcet_permille + 1 + s->wcet_permille * (k - 1) / 20;
+
+		if (before > 0 && !tried(d, v, before, budget, &host))
+			fail(o, "shorter tasks do not fit", text);
+		if (s->wcet_permille < 1000000 && tried(d, v, beyond, budget, &host))
+			fail(o, "longer tasks fit", text);
+	}
+}
+
+static void budget_try(struct oracle *o, struct system_document *d, size_t v, const struct vcpu_slack *s, const char *text)
+{
+	const nsec_t deadline = d->vcpus[v].reservation.deadline_ns, us = NSEC_PER_USEC;
+	bool host;
+
+	for (nsec_t k = 0; k < 40; k++) {
+		nsec_t inside = s->least_ns + (s->largest_ns - s->least_ns) / us * k / 39 * us;
+		nsec_t below = s->least_ns - us - (s->least_ns / us - 1) * k / 40 * us;
+		nsec_t above = s->largest_ns + us + (deadline - s->largest_ns) / us * k / 40 * us;
+
+		if (!tried(d, v, 1000, inside, &host))
+			fail(o, "a budget between the least and the largest is not enough", text);
+		if (below > VRK_BUDGET_MIN_NS && below < s->least_ns && tried(d, v, 1000, below, &host))
+			fail(o, "less than the least budget is enough", text);
+		if (above <= deadline && (tried(d, v, 1000, above, &host) || host))
+			fail(o, "more than the largest budget fits", text);
+	}
+}
+
+static uint64_t asked, not_asked;
+
+static void vcpu_slack_hold(struct oracle *o, struct system_document *d, const struct vrk_system_result *result, size_t v, const char *text)
+{
+	struct vcpu_slack s;
+
+	if (system_slack_find(d, result, v, &s) < 0)
+		fail(o, "no memory", text);
+	if (o->verbose)
+		fprintf(stderr, "  vCPU %zu: x%" PRIu64 ", budgets %" PRIu64 " to %" PRIu64 "%s\n", v, s.wcet_permille, s.least_ns, s.largest_ns,
+			s.why_not ? s.why_not : "");
+	if (!result->ok || !system_shared(d))
+		return;
+	asked += s.known_least;
+	not_asked += !s.known_least;
+	if (s.known_tasks)
+		scale_try(o, d, v, &s, text);
+	if (s.known_least && (s.least_ns == 0 || s.least_ns > d->vcpus[v].reservation.budget_ns))
+		fail(o, "a budget that is enough is not", text);
+	else if (s.known_least)
+		budget_try(o, d, v, &s, text);
+}
+
+static void slack(struct oracle *o)
+{
+	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	_cleanup_(system_document_done) struct system_document d = { 0 };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	size_t n = 0;
+	char *text = draft_make(o, false, &n);
+	int r = system_document_parse(text, n, &d, &err);
+
+	if (o->verbose)
+		fprintf(stderr, "%s\n", text);
+	if (r >= 0)
+		r = system_judge(&d, &result, &err);
+	if (r < 0)
+		fail(o, err && err->text ? err->text : "no system", text);
+	o->accepted += r >= 0 && result.ok;
+	o->refused += r >= 0 && !result.ok;
+	for (size_t v = 0; r >= 0 && v < d.n_vcpus; v++)
+		vcpu_slack_hold(o, &d, &result, v, text);
+	free(text);
+}
+
 int main(int argc, char **argv)
 {
-	bool plans = argc > 1 && strcmp(argv[1], "plan") == 0;
-	int r = plans ? oracle_run("document-plan", 500, plan) : oracle_run("document-simulate", 5000, simulate);
+	const char *what = argc > 1 ? argv[1] : "simulate";
+	int r;
+
+	if (strcmp(what, "slack") == 0) {
+		r = oracle_run("document-slack", 300, slack);
+		printf("budgets asked of %" PRIu64 " vCPUs that depend on others, not of %" PRIu64 "\n", asked, not_asked);
+		return r;
+	}
+	r = strcmp(what, "plan") == 0 ? oracle_run("document-plan", 500, plan) : oracle_run("document-simulate", 5000, simulate);
 
 	if (seen_n > 0 && irq_n > 0)
 		printf("observed / bound, the tightest of each system, on average: tasks %" PRIu64 ", interrupts %" PRIu64 " of 1000\n",
