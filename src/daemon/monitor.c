@@ -45,6 +45,7 @@ struct schedstat {
 struct tally {
 	nsec_t queued_ns;	/* runnable, from switch-out to switch-in, by the records */
 	bool queued;
+	bool asleep;
 	nsec_t queued_since_ns;
 	bool known;		/* records and schedstat were last read at the same moment ... */
 	int64_t woken_ns;	/* ... and differed by this */
@@ -55,9 +56,11 @@ struct watch {
 	uint64_t start_ticks;
 	struct sched_state promised;
 	int schedstat_fd;
+	int stat_fd;		/* kept open: to find it costs more than to read it */
 	int sched_fd;
 	nsec_t since_ns;
 	struct schedstat first;
+	struct schedstat last;
 	uint64_t samples;
 
 	struct perf_ring ring;	/* .map NULL: not metered */
@@ -79,6 +82,7 @@ static struct watch *watch_free(struct watch *w)
 	if (!w)
 		return NULL;
 	close_fd(w->schedstat_fd);
+	close_fd(w->stat_fd);
 	close_fd(w->sched_fd);
 	perf_ring_close(&w->ring);
 	free(w);
@@ -238,9 +242,11 @@ static int watch_new(struct watch **ret, struct monitor *monitor, const struct p
 	w->start_ticks = promise->start_ticks;
 	w->ring.fd = -EBADF;
 	w->sched_fd = -EBADF;
+	w->stat_fd = -EBADF;
 	w->schedstat_fd = open_thread_file(monitor->root, promise->pid, promise->tid, "schedstat");
 	if (w->schedstat_fd < 0)
 		return w->schedstat_fd;
+	w->stat_fd = open_thread_file(monitor->root, promise->pid, promise->tid, "stat");
 	meter_params_of(monitor, promise, &params);
 	r = watch_open_records(monitor, w, &params);
 	if (r < 0)
@@ -323,6 +329,7 @@ static void tally_records(struct watch *w, uint64_t *pos, uint64_t head)
 		if (record.kind == PERF_SWITCH_IN && t->queued && record.time_ns > t->queued_since_ns)
 			t->queued_ns += record.time_ns - t->queued_since_ns;
 		t->queued = record.kind == PERF_SWITCH_READY;
+		t->asleep = record.kind == PERF_SWITCH_BLOCKED;
 		t->queued_since_ns = record.time_ns;
 	}
 }
@@ -342,13 +349,19 @@ static void tally_compare(struct watch *w, const struct schedstat *stat, bool sa
 	t->woken_ns = woken_ns;
 }
 
-/* schedstat and records of the same moment, if that can be had. */
+/* schedstat and records of the same moment, if that can be had. Of who has slept ever since, both are as they were. */
 static int watch_snapshot(struct watch *w, struct schedstat *ret, uint64_t *ret_head)
 {
 	uint64_t pos = perf_tail(&w->ring), head;
 	bool same = false;
 	int i, r;
 
+	*ret_head = pos;
+	*ret = w->last;
+	if (w->tally.asleep && w->tally.known && perf_head(&w->ring) == pos) {
+		tally_compare(w, ret, true);
+		return 0;
+	}
 	for (i = 0; i < SNAPSHOT_TRIES && !same; i++) {
 		head = perf_head(&w->ring);
 		tally_records(w, &pos, head);
@@ -358,6 +371,7 @@ static int watch_snapshot(struct watch *w, struct schedstat *ret, uint64_t *ret_
 		same = perf_head(&w->ring) == head;
 	}
 	tally_compare(w, ret, same);
+	w->last = *ret;
 	*ret_head = head;
 	return 0;
 }
@@ -440,13 +454,19 @@ static int watch_meter(struct monitor *monitor, struct watch *w, struct monitor_
 
 int monitor_stand(struct monitor *monitor, pid_t tid, struct monitor_stand *ret)
 {
-	_cleanup_(freep) char *stat = NULL, *sched = NULL;
+	struct watch **found = monitor_find(monitor, tid);
 	struct monitor_stand stand = { .ready = false };
+	_cleanup_(freep) char *sched = NULL;
 	const char *state;
 	int64_t deadline_ns;
+	char stat[1024];
 	int r;
 
-	r = sysroot_readf(monitor->root, &stat, "/proc/%d/stat", tid);
+	if (!found)
+		return -ESRCH;
+	if ((*found)->stat_fd < 0)
+		return (*found)->stat_fd;
+	r = read_fd((*found)->stat_fd, stat, sizeof(stat));
 	if (r < 0)
 		return r;
 	state = strrchr(stat, ')');	/* the name may hold anything */
