@@ -6,6 +6,7 @@
 #include "apply.h"
 #include "foreign.h"
 #include "manager.h"
+#include "missed.h"
 #include "source.h"
 #include "state.h"
 #include "sysroot.h"
@@ -41,10 +42,7 @@ struct watched {
 	pid_t tid;
 	cpu_set_t affinity;	/* as it was when watching began */
 	bool affinity_known;
-	uint64_t missed;
-	uint64_t missed_told;	/* of these the log knows */
-	nsec_t missed_next_ns;	/* the log hears of more not before then ... */
-	nsec_t missed_gap_ns;	/* ... and after that not for so long; 0 = of the next one at once */
+	struct missed missed;
 	char drift[_DRIFT_MAX][160];	/* as told last; "" = none */
 	nsec_t back_ns;		/* it rests, and becomes SCHED_DEADLINE again then; 0 = it does not wait */
 	bool freed;		/* it was stuck: the policy that it has now it has from us */

@@ -25,8 +25,6 @@
 #define WATCH_PERIOD_US	 900000
 #define WATCH_SLACK_US	  50000
 
-#define MISSED_GAP_FIRST_NS (10 * NSEC_PER_SEC)
-#define MISSED_GAP_MAX_NS   (3600 * NSEC_PER_SEC)
 
 /* So many looks at a thread that does not run before it is taken to be asleep; from then on every so many. */
 #define STAND_LOOKS 8
@@ -298,45 +296,27 @@ static void drift_handle(struct manager *m, const struct promise *p, struct watc
 		.old_value = drift.old, .new_value = drift.new, .action = action });
 }
 
-/*
- * The first one at once; a host that goes on missing is summed up, each time after twice as long. When a gap has passed without
- * one, the next is a first one again.
- */
-static void missed_log(const struct promise *p, struct watched *w, nsec_t now_ns)
+static void missed_log(const struct promise *p, const struct missed *missed, const struct missed_news *news)
 {
-	uint64_t count = w->missed - w->missed_told;
-	char since[VRK_NSEC_STRLEN];
+	const char *plural = news->count == 1 ? "" : "s";
+	char over[VRK_NSEC_STRLEN];
 
-	if (now_ns < w->missed_next_ns)
-		return;
-	if (count == 0) {
-		w->missed_gap_ns = 0;
-		return;
-	}
-	if (w->missed_gap_ns == 0)
+	if (news->over_ns == 0)
 		log_line(LOG_WARNING, &(struct log_about) { MSG_MISSED, p->domain, p->thread },
-			 "%s of %s did not get its budget in %" PRIu64 " period%s", p->thread, p->domain, count,
-			 count == 1 ? "" : "s");
+			 "%s of %s did not get its budget in %" PRIu64 " period%s", p->thread, p->domain, news->count, plural);
 	else
 		log_line(LOG_WARNING, &(struct log_about) { MSG_MISSED, p->domain, p->thread },
 			 "%s of %s did not get its budget in %" PRIu64 " period%s of the last %s, in %" PRIu64 " in all",
-			 p->thread, p->domain, count, count == 1 ? "" : "s", vrk_nsec_format(since, w->missed_gap_ns),
-			 w->missed);
-	w->missed_told = w->missed;
-	w->missed_gap_ns = w->missed_gap_ns == 0 ? MISSED_GAP_FIRST_NS : w->missed_gap_ns * 2;
-	if (w->missed_gap_ns > MISSED_GAP_MAX_NS)
-		w->missed_gap_ns = MISSED_GAP_MAX_NS;
-	w->missed_next_ns = now_ns + w->missed_gap_ns;
+			 p->thread, p->domain, news->count, plural, vrk_nsec_format(over, news->over_ns), missed->all);
 }
 
 static void missed_handle(struct manager *m, const struct promise *p, struct watched *w, const struct monitor_sample *s)
 {
-	uint64_t count = s->missed > w->missed ? s->missed - w->missed : 0;
+	struct missed_news news;
+	uint64_t count = missed_add(&w->missed, s->time_ns, s->missed, &news);
 
-	if (s->missed < w->missed_told)		/* a new meter */
-		w->missed_told = 0;
-	w->missed = s->missed;
-	missed_log(p, w, s->time_ns);
+	if (news.count > 0)
+		missed_log(p, &w->missed, &news);
 	if (count == 0)
 		return;
 	manager_tell(m, &(struct manager_event) { .kind = MANAGER_MISSED, .domain = p->domain, .thread = p->thread,
