@@ -3,8 +3,8 @@
  * Turns what the daemon knows (regime, ledger, foreign load, a request) into the analysis' question, and the analysis'
  * numbers into sentences. Called by manager.c for Reserve, Check and Capacity. Never looks at the system, never logs.
  *
- * CPUs that are set apart, or to which threads are pinned, are judged one by one, as hosts of one CPU; what the other threads share, as
- * a host of those that are left. A no of any of them is the answer.
+ * CPUs that are set apart, or to which threads are pinned, are judged one by one, as hosts of one CPU, those of a slice together; what
+ * the other threads share, as a host of those that are left. A no of any of them is the answer.
  *
  * The order of a question is fixed: promises that stay, then foreign load, then the request. So an index of the
  * analysis below the first two tells "somebody else would be hit" and the rest is the request's own item.
@@ -24,7 +24,7 @@
 /* A set of CPUs that is judged by itself: one that threads have been given, or (NULL) those that the others share. */
 struct place {
 	enum partition_kind kind;
-	uint32_t cpu;
+	uint32_t cpu;			/* of several the first */
 };
 
 struct question {
@@ -97,16 +97,17 @@ static bool promise_is_at(const struct ledger *ledger, const struct promise *p, 
 	return place ? partition && partition->cpu == place->cpu : !partition;
 }
 
-/* The one CPU of a load that has one; CPU_SETSIZE of any other. */
-static uint32_t load_cpu(const struct foreign_load *load)
+const struct partition *admit_load_partition(const struct ledger *ledger, const struct foreign_load *load)
 {
-	uint32_t cpu = 0;
+	for (size_t i = 0; CPU_COUNT(&load->cpus) > 0 && i < ledger->n_partitions; i++) {
+		cpu_set_t cpus, both;
 
-	if (CPU_COUNT(&load->cpus) != 1)
-		return CPU_SETSIZE;
-	while (!CPU_ISSET(cpu, &load->cpus))
-		cpu++;
-	return cpu;
+		partition_cpus(&ledger->partitions[i], &cpus);
+		CPU_AND(&both, &cpus, &load->cpus);
+		if (CPU_EQUAL(&both, &load->cpus))
+			return &ledger->partitions[i];
+	}
+	return NULL;
 }
 
 /*
@@ -115,12 +116,11 @@ static uint32_t load_cpu(const struct foreign_load *load)
  */
 static bool load_is_at(const struct ledger *ledger, const struct foreign_load *load, const struct place *place)
 {
-	uint32_t cpu = load_cpu(load);
-	bool apart = cpu < CPU_SETSIZE && ledger_partition_on(ledger, cpu);
+	const struct partition *partition = admit_load_partition(ledger, load);
 
 	if (place && place->kind == PARTITION_PINNED)
 		return CPU_COUNT(&load->cpus) == 0 || CPU_ISSET(place->cpu, &load->cpus);
-	return place ? apart && cpu == place->cpu : !apart;
+	return place ? partition && partition->cpu == place->cpu : !partition;
 }
 
 static bool item_is_at(const struct request_item *item, const struct place *place)
@@ -431,57 +431,89 @@ static int decide(const struct vrk_host *host, const struct question *q, struct 
 
 /* ---- places ---- */
 
+/* How many of them it had. */
+static uint32_t shared_lose(struct regime *shared, const cpu_set_t *cpus)
+{
+	uint32_t count = 0;
+
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, cpus) || !CPU_ISSET(cpu, &shared->online))
+			continue;
+		CPU_CLR(cpu, &shared->online);
+		if (!CPU_ISSET(cpu, &shared->isolated))
+			shared->n_cpus -= shared->n_cpus > 0;
+		count++;
+	}
+	return count;
+}
+
 void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret)
 {
 	*ret = *regime;
 	for (size_t i = 0; i < ledger->n_partitions; i++) {
-		uint32_t cpu = ledger->partitions[i].cpu;
+		cpu_set_t cpus;
 
-		if (CPU_ISSET(cpu, &ret->online) && !CPU_ISSET(cpu, &ret->isolated) && ret->n_cpus > 0)
-			ret->n_cpus--;
-		CPU_CLR(cpu, &ret->online);
+		partition_cpus(&ledger->partitions[i], &cpus);
+		shared_lose(ret, &cpus);
 	}
+}
+
+static void item_cpus(const struct request_item *item, cpu_set_t *ret)
+{
+	CPU_ZERO(ret);
+	if (item->kind == PARTITION_SHARED)
+		*ret = item->slice_cpus;
+	else
+		CPU_SET(item->cpu, ret);
 }
 
 /* The CPUs that are given away when the request is granted, of @shared; how many of them are taken from the others. */
 static uint32_t shared_without(struct regime *shared, const struct request_item *items, size_t n)
 {
 	uint32_t count = 0;
+	cpu_set_t cpus;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!items[i].apart || !CPU_ISSET(items[i].cpu, &shared->online))
+		uint32_t lost;
+
+		if (!items[i].apart)
 			continue;
-		CPU_CLR(items[i].cpu, &shared->online);
-		shared->n_cpus -= shared->n_cpus > 0;
-		count += items[i].kind == PARTITION_EXCLUSIVE;
+		item_cpus(&items[i], &cpus);
+		lost = shared_lose(shared, &cpus);
+		count += items[i].kind == PARTITION_PINNED ? 0 : lost;
 	}
 	return count;
 }
 
 static enum regime_kind kind_regime(enum partition_kind kind)
 {
-	return kind == PARTITION_PINNED ? REGIME_PINNED : REGIME_EXCLUSIVE;
+	return kind == PARTITION_PINNED ? REGIME_PINNED : kind == PARTITION_SHARED ? REGIME_SHARED : REGIME_EXCLUSIVE;
 }
 
 /* "exclusive, CPUs 2-3, EDF on each" behind what stands there; nothing when no item is of this kind. */
 static int regime_add_kind(enum partition_kind kind, const struct request_item *items, size_t n, char **text)
 {
 	_cleanup_(freep) char *list = NULL, *before = NULL;
-	cpu_set_t cpus;
+	cpu_set_t cpus, its;
+	const char *test;
 	int r;
 
 	CPU_ZERO(&cpus);
-	for (size_t i = 0; i < n; i++)
-		if (items[i].apart && items[i].kind == kind)
-			CPU_SET(items[i].cpu, &cpus);
+	for (size_t i = 0; i < n; i++) {
+		if (!items[i].apart || items[i].kind != kind)
+			continue;
+		item_cpus(&items[i], &its);
+		CPU_OR(&cpus, &cpus, &its);
+	}
 	if (CPU_COUNT(&cpus) == 0)
 		return 0;
+	test = CPU_COUNT(&cpus) == 1 ? "EDF" : kind == PARTITION_SHARED ? "global EDF" : "EDF on each";
 	r = cpulist_format(&cpus, &list);
 	if (r < 0)
 		return r;
 	before = TAKE_PTR(*text);
-	r = asprintf(text, "%s%s%s, CPU%s %s, EDF%s", before ?: "", before ? "; " : "", regime_kind_name(kind_regime(kind)),
-		     CPU_COUNT(&cpus) == 1 ? "" : "s", list, CPU_COUNT(&cpus) == 1 ? "" : " on each");
+	r = asprintf(text, "%s%s%s, CPU%s %s, %s", before ?: "", before ? "; " : "", regime_kind_name(kind_regime(kind)),
+		     CPU_COUNT(&cpus) == 1 ? "" : "s", list, test);
 	if (r < 0)
 		*text = NULL;
 	return r < 0 ? -ENOMEM : 0;
@@ -551,12 +583,13 @@ static int decide_apart(const struct regime *regime, const struct request *reque
 	struct regime one = *regime;
 	int r = 0;
 
-	one.n_cpus = 1;
 	for (size_t i = 0; r >= 0 && i < request->n; i++) {
-		const struct place place = { request->items[i].kind, request->items[i].cpu };
+		const struct request_item *item = &request->items[i];
+		const struct place place = { item->kind, item->cpu };
 
-		if (!request->items[i].apart || (ret->reason && !ret->analysis.ok))
+		if (!item->apart || (ret->reason && !ret->analysis.ok))
 			continue;
+		one.n_cpus = item->kind == PARTITION_SHARED ? (uint32_t)CPU_COUNT(&item->slice_cpus) : 1;
 		verdict_done(ret);
 		r = decide_at(&one, request, &place, ret);
 	}
@@ -643,6 +676,7 @@ int admit_largest(const struct regime *regime, const struct ledger *ledger, cons
 	_cleanup_(question_done) struct question q = { 0 };
 	struct regime shared;
 	struct vrk_host host;
+	cpu_set_t cpus;
 	int r;
 
 	r = question_init(&q, ledger, foreign, place ? &at : NULL, NULL, NULL, 0);
@@ -650,7 +684,9 @@ int admit_largest(const struct regime *regime, const struct ledger *ledger, cons
 		return r;
 	admit_shared(regime, ledger, &shared);
 	admit_host(&shared, &host);
-	if (place)
-		host.cpus = 1;
+	if (place) {
+		partition_cpus(place, &cpus);
+		host.cpus = (uint32_t)CPU_COUNT(&cpus);
+	}
 	return vrk_admit_largest(&host, q.r, q.n, period_ns, ret_budget_ns);
 }

@@ -21,6 +21,7 @@ struct request_item {
 	bool apart;		/* decided by partition_assign(): it gets @cpu, in this way */
 	uint32_t cpu;
 	enum partition_kind kind;
+	cpu_set_t slice_cpus;	/* PARTITION_SHARED: all of its slice, of which @cpu is the first */
 };
 
 /* A SCHED_DEADLINE thread that is not ours, or bandwidth of ours on its way back: it counts like a promise. */
@@ -69,12 +70,18 @@ int admit_rule_text(const char *thread, const struct vrk_verdict *v, char **ret)
 int admit_decide(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		 const char *domain, const struct request_item *items, size_t n, struct verdict *ret);
 
+/* Where it is for sure: the partition that has all CPUs on which it may run. NULL: none. */
+const struct partition *admit_load_partition(const struct ledger *ledger, const struct foreign_load *load);
+
 /* What the threads share that have no CPU of their own: @regime without the CPUs that @ledger has set apart. */
 void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret);
 
 /* Would those of @items that get @cpu fit there? As admit_decide(), but without words, certificate and repair. */
 int admit_fits_on(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		  const char *domain, const struct request_item *items, size_t n, uint32_t cpu, bool *ret);
+
+/* doctor-regimes.c: which ways of sharing CPUs there are here, and how many of the reservations in force each would take. */
+int doctor_regimes(const struct regime *regime, const struct ledger *ledger, struct finding **ret, size_t *ret_n);
 
 /* The largest budget that one more reservation of @period_ns (= its deadline) would get on the CPU of @place; NULL: on those shared. */
 int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,

@@ -20,6 +20,7 @@
 #include "apply-affinity.h"
 #include "apply-cpuset.h"
 #include "apply-sched.h"
+#include "apply-slice.h"
 #include "apply.h"
 
 #define TICK_MAX_NS (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
@@ -35,6 +36,7 @@ struct step_ops {
 static const struct step_ops step_ops[_STEP_KIND_MAX] = {
 	[STEP_SCHED] = { apply_sched, apply_sched_restore, apply_sched_look },
 	[STEP_PARTITION] = { apply_cpuset, apply_cpuset_restore, apply_cpuset_look },
+	[STEP_SLICE] = { apply_slice, apply_slice_restore, apply_slice_look },
 	[STEP_AFFINITY] = { apply_affinity, apply_affinity_restore, apply_affinity_look },
 };
 
@@ -58,7 +60,7 @@ static void rest_wait(const struct step *step, nsec_t *rest)
 {
 	struct timespec ts = { (time_t)(*rest / NSEC_PER_SEC), (long)(*rest % NSEC_PER_SEC) };
 
-	if (step->kind != STEP_PARTITION || *rest == 0)
+	if ((step->kind != STEP_PARTITION && step->kind != STEP_SLICE) || *rest == 0)
 		return;
 	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
 		;

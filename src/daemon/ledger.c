@@ -219,12 +219,37 @@ struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint6
 	return NULL;
 }
 
+void partition_cpus(const struct partition *partition, cpu_set_t *ret)
+{
+	if (partition->kind == PARTITION_SHARED) {
+		*ret = partition->cpus;
+		return;
+	}
+	CPU_ZERO(ret);
+	CPU_SET(partition->cpu, ret);
+}
+
+static bool partition_has(const struct partition *partition, uint32_t cpu)
+{
+	return partition->kind == PARTITION_SHARED ? CPU_ISSET(cpu, &partition->cpus) : partition->cpu == cpu;
+}
+
 struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu)
 {
 	size_t i;
 
 	for (i = 0; i < ledger->n_partitions; i++)
-		if (ledger->partitions[i].cpu == cpu)
+		if (partition_has(&ledger->partitions[i], cpu))
+			return &ledger->partitions[i];
+	return NULL;
+}
+
+struct partition *ledger_slice(const struct ledger *ledger, const char *slice)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		if (ledger->partitions[i].kind == PARTITION_SHARED && strcmp(ledger->partitions[i].cgroup, slice) == 0)
 			return &ledger->partitions[i];
 	return NULL;
 }
@@ -266,7 +291,31 @@ struct promise *ledger_tenant(const struct ledger *ledger, const struct partitio
 
 static bool partition_shares(const struct partition *a, const struct partition *b)
 {
-	return a->kind == PARTITION_PINNED && b->kind == PARTITION_PINNED;
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == PARTITION_SHARED)
+		return strcmp(a->cgroup, b->cgroup) == 0 && CPU_EQUAL(&a->cpus, &b->cpus);
+	return a->kind == PARTITION_PINNED;
+}
+
+/* One that is there already has a CPU, or the slice, and is not of those that share. */
+static bool partition_collides(const struct ledger *ledger, const struct partition *partition)
+{
+	cpu_set_t cpus;
+	size_t i;
+
+	partition_cpus(partition, &cpus);
+	for (i = 0; i < ledger->n_partitions; i++) {
+		const struct partition *other = &ledger->partitions[i];
+		cpu_set_t its, both;
+
+		partition_cpus(other, &its);
+		CPU_AND(&both, &its, &cpus);
+		if (CPU_COUNT(&both) > 0 && !partition_shares(other, partition))
+			return true;
+	}
+	return partition->kind == PARTITION_SHARED && ledger_slice(ledger, partition->cgroup) &&
+	       !partition_shares(ledger_slice(ledger, partition->cgroup), partition);
 }
 
 /* The list is grown last, so that a failure leaves the ledger as it was. */
@@ -274,12 +323,11 @@ int ledger_add_partition(struct ledger *ledger, const struct partition *partitio
 {
 	_cleanup_(freep) char *label = strdup(partition->label);
 	_cleanup_(freep) char *cgroup = partition->cgroup ? strdup(partition->cgroup) : NULL;
-	const struct partition *other = ledger_partition_on(ledger, partition->cpu);
 	struct partition *grown;
 
 	if (!label || (partition->cgroup && !cgroup))
 		return -ENOMEM;
-	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || (other && !partition_shares(other, partition)))
+	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || partition_collides(ledger, partition))
 		return -EEXIST;
 	grown = reallocarray(ledger->partitions, ledger->n_partitions + 1, sizeof(*grown));
 	if (!grown)

@@ -38,25 +38,30 @@ struct leaver {
 
 enum partition_kind {
 	PARTITION_EXCLUSIVE,	/* a cpuset partition on a cgroup of ours below the thread's own (apply-cpuset.c) */
+	PARTITION_SHARED,	/* a cpuset partition on the slice in which several domains are (apply-slice.c) */
 	PARTITION_PINNED,	/* no partition for the kernel, only an affinity (apply-affinity.c) */
 	_PARTITION_KIND_MAX,
 };
 
 /*
- * The CPU that one thread was given. It outlives its promise by rest_ns: the kernel counts the bandwidth of a thread that
- * has left until then. An exclusive CPU is one thread's; those that are pinned to one CPU share it.
+ * The CPU that one thread was given, or the CPUs of its slice. It outlives its promise by rest_ns: the kernel counts the
+ * bandwidth of a thread that has left until then. An exclusive CPU is one thread's; those of one slice share its CPUs, each
+ * with a record of its own, and so do those that are pinned to one CPU.
  */
 struct partition {
 	char *label;			/* "vcpu0 of rt", for messages */
-	char *cgroup;			/* EXCLUSIVE: the thread's own, as libvirt made it; else NULL */
+	char *cgroup;			/* EXCLUSIVE: the thread's own, as libvirt made it; SHARED: the slice; else NULL */
 	pid_t tid;
 	uint64_t start_ticks;
 	uint32_t cpu;
 	uint64_t kept;			/* EXCLUSIVE: what was so before and has to stay, PARTITION_KEPT_* */
 	nsec_t rest_ns;
 	enum partition_kind kind;
-	cpu_set_t before;		/* PINNED: where the thread could run */
+	cpu_set_t cpus;			/* SHARED: all of the slice, of which cpu is the first */
+	cpu_set_t before;		/* PINNED: where the thread could run; SHARED: the slice's CPUs, may be none */
 };
+
+void partition_cpus(const struct partition *partition, cpu_set_t *ret);
 
 #define PARTITION_LEVELS_MAX   32
 #define PARTITION_KEPT_LEVEL(i) (1ULL << (i))	/* the CPU stands in cpuset.cpus.exclusive of the i-th directory of the path */
@@ -95,7 +100,8 @@ nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns
 int ledger_add_partition(struct ledger *ledger, const struct partition *partition);
 struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint64_t start_ticks);
 struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu);	/* of several the first */
-size_t ledger_places(const struct ledger *ledger);	/* how many CPUs have partitions */
+struct partition *ledger_slice(const struct ledger *ledger, const char *slice);		/* of several the first */
+size_t ledger_places(const struct ledger *ledger);	/* how many sets of CPUs have partitions */
 const struct partition *ledger_place(const struct ledger *ledger, size_t place);	/* the first one on the place-th of them */
 void ledger_remove_partition(struct ledger *ledger, pid_t tid, uint64_t start_ticks);
 /* The promise that a partition serves; NULL: it only waits for its end. */
@@ -107,6 +113,7 @@ void promise_sched_state(const struct promise *promise, struct sched_state *ret)
 enum step_kind {
 	STEP_SCHED,		/* policy and parameters of one thread */
 	STEP_PARTITION,		/* a CPU of its own for one thread */
+	STEP_SLICE,		/* CPUs for a slice and one thread in it */
 	STEP_AFFINITY,		/* one thread to one CPU */
 	_STEP_KIND_MAX,
 };
@@ -118,10 +125,12 @@ struct step {
 	char *label;			/* "vcpu0 of rt", for messages */
 	struct sched_state old;		/* STEP_SCHED */
 	struct sched_state new;
-	bool make;			/* STEP_PARTITION, STEP_AFFINITY: else it is removed; the rest as in struct partition */
+	bool make;			/* not STEP_SCHED: else it is removed; the rest as in struct partition */
+	bool whole;			/* STEP_SLICE: the partition itself; else it is there, and only the thread new in it */
 	char *cgroup;
 	uint32_t cpu;
 	uint64_t kept;
+	cpu_set_t cpus;
 	cpu_set_t before;
 	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
 };

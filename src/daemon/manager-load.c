@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpulist.h"
 #include "manager-private.h"
 
 #define RETURN_GRACE_NS (100 * NSEC_PER_MSEC)	/* timers are late; the kernel's 0-lag timer too */
@@ -20,7 +21,7 @@ void returning_add(struct manager *m, const struct promise *promise)
 	nsec_t ns;
 
 	if (p && p->kind == PARTITION_EXCLUSIVE)
-		return;
+		return;		/* given to nobody else before it has rested */
 	list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
 	if (!list)
 		return;		/* the kernel's own count still holds it: at worst an EBUSY is not explained */
@@ -30,7 +31,7 @@ void returning_add(struct manager *m, const struct promise *promise)
 		ns = reservation->period_ns + RETURN_DEBT_NS;
 	list[m->n_returning] = (struct returning) { .reservation = *reservation, .until_ns = manager_now() + ns + RETURN_GRACE_NS };
 	if (p)
-		CPU_SET(p->cpu, &list[m->n_returning].cpus);
+		partition_cpus(p, &list[m->n_returning].cpus);
 	m->n_returning++;
 }
 
@@ -89,16 +90,6 @@ void capacity_done(struct capacity *capacity)
 }
 
 /* @apart NULL: what is shared. */
-static bool load_is_on(const struct manager *m, const struct foreign_load *load, const struct partition *apart)
-{
-	if (apart)
-		return CPU_COUNT(&load->cpus) == 1 && CPU_ISSET(apart->cpu, &load->cpus);
-	for (size_t i = 0; CPU_COUNT(&load->cpus) == 1 && i < m->ledger.n_partitions; i++)
-		if (CPU_ISSET(m->ledger.partitions[i].cpu, &load->cpus))
-			return false;
-	return true;
-}
-
 static void capacity_sum(const struct manager *m, const struct foreign *foreign, const struct partition *apart,
 			 struct capacity *c)
 {
@@ -114,8 +105,9 @@ static void capacity_sum(const struct manager *m, const struct foreign *foreign,
 	}
 	for (size_t i = 0; i < foreign->n; i++) {
 		const struct foreign_load *load = &foreign->loads[i];
+		const struct partition *at = admit_load_partition(&m->ledger, load);
 
-		if (load_is_on(m, load, apart))
+		if (at ? apart && at->cpu == apart->cpu : !apart)
 			c->foreign_bw += vrk_bw(load->reservation.budget_ns, load->reservation.period_ns);
 	}
 }
@@ -123,6 +115,9 @@ static void capacity_sum(const struct manager *m, const struct foreign *foreign,
 static int capacity_describe(const struct manager *m, const struct partition *apart, const struct regime *regime,
 			     struct capacity *c)
 {
+	_cleanup_(freep) char *list = NULL;
+	int r;
+
 	c->cpus = regime->online;
 	c->n_cpus = regime->n_cpus;
 	if (!apart) {
@@ -130,12 +125,21 @@ static int capacity_describe(const struct manager *m, const struct partition *ap
 		c->regime = admit_regime_text(regime);
 		return c->regime ? 0 : -ENOMEM;
 	}
-	CPU_ZERO(&c->cpus);
-	CPU_SET(apart->cpu, &c->cpus);
-	c->n_cpus = 1;
-	snprintf(c->name, sizeof(c->name), "cpu%u", apart->cpu);
+	partition_cpus(apart, &c->cpus);
+	c->n_cpus = (uint32_t)CPU_COUNT(&c->cpus);
+	r = cpulist_format(&c->cpus, &list);
+	if (r < 0)
+		return r;
+	snprintf(c->name, sizeof(c->name), "cpu%s", list);
 	if (apart->kind == PARTITION_PINNED) {
 		c->regime = strdup("pinned, EDF");
+		return c->regime ? 0 : -ENOMEM;
+	}
+	if (apart->kind == PARTITION_SHARED) {
+		r = asprintf(&c->regime, "%s, %s, %s", regime_kind_name(REGIME_SHARED), strrchr(apart->cgroup, '/') + 1,
+			     c->n_cpus == 1 ? "EDF" : "global EDF");
+		if (r < 0)
+			c->regime = NULL;
 		return c->regime ? 0 : -ENOMEM;
 	}
 	if (asprintf(&c->regime, "%s, %s, EDF", regime_kind_name(REGIME_EXCLUSIVE),

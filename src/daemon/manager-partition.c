@@ -85,6 +85,34 @@ static int item_look_pinned(struct manager *m, const struct vm_thread *thread, c
 	return 0;
 }
 
+/* The slice of the domain, as the first one of its threads that is there already has it. Takes @label on success. */
+static int item_look_shared(struct manager *m, const struct vm *vm, const struct vm_thread *thread, const struct request_item *item,
+			    char **label, struct partition *ret, struct vr_error **reterr)
+{
+	_cleanup_(partition_clear) struct partition partition = {
+		.kind = PARTITION_SHARED, .tid = thread->tid, .start_ticks = thread->start_ticks, .cpu = item->cpu,
+		.cpus = item->slice_cpus,
+	};
+	const struct partition *there;
+	int r;
+
+	r = partition_look_slice(m->root, &m->regime, vm->pid, &partition.cgroup);
+	if (r == 0)
+		r = -ESRCH;
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read the control group of %s: %s", *label, strerror(-r));
+	there = ledger_slice(&m->ledger, partition.cgroup);
+	if (there)
+		partition.before = there->before;
+	else
+		r = partition_look_cpus(m->root, partition.cgroup, &partition.before, reterr);
+	if (r < 0)
+		return r;
+	partition.label = TAKE_PTR(*label);
+	*ret = TAKE_GENERIC(partition, struct partition, (struct partition){ 0 });
+	return 0;
+}
+
 static int item_look(struct manager *m, const struct vm *vm, const struct request_item *item, struct partition *ret,
 		     struct vr_error **reterr)
 {
@@ -94,7 +122,7 @@ static int item_look(struct manager *m, const struct vm *vm, const struct reques
 
 	if (!thread)
 		return vr_error_set(reterr, -ESRCH, VR_THREAD_GONE, "%s of %s has ended", item->thread, vm->name);
-	if (item->kind != PARTITION_PINNED && thread->kind != VM_THREAD_VCPU)
+	if (item->kind == PARTITION_EXCLUSIVE && thread->kind != VM_THREAD_VCPU)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "%s of %s cannot get a CPU of its own: only a vCPU can",
 				    item->thread, vm->name);
 	r = label_make(vm, item->thread, &label);
@@ -102,6 +130,8 @@ static int item_look(struct manager *m, const struct vm *vm, const struct reques
 		return r;
 	if (item->kind == PARTITION_PINNED)
 		return item_look_pinned(m, thread, &label, ret, reterr);
+	if (item->kind == PARTITION_SHARED)
+		return item_look_shared(m, vm, thread, item, &label, ret, reterr);
 	return partition_look(m->root, &m->regime, label, thread->tid, thread->start_ticks, ret, reterr);
 }
 
@@ -117,6 +147,7 @@ static bool item_rests(const struct manager *m, const struct vm *vm, const struc
 /* The ledger as it will be when partitions that end are gone, and their CPUs free. */
 static int ledger_settled(const struct ledger *ledger, struct partition_host *host, struct ledger *ret)
 {
+	cpu_set_t cpus;
 	int r;
 
 	r = ledger_copy(ledger, ret);
@@ -125,7 +156,8 @@ static int ledger_settled(const struct ledger *ledger, struct partition_host *ho
 
 		if (ledger_tenant(ret, p))
 			continue;
-		CPU_SET(p->cpu, &host->housekeeping);
+		partition_cpus(p, &cpus);
+		CPU_OR(&host->housekeeping, &host->housekeeping, &cpus);
 		ledger_remove_partition(ret, p->tid, p->start_ticks);
 	}
 	return r;
@@ -168,10 +200,50 @@ static int items_look(struct manager *m, const struct vm *vm, const struct reque
 	return r;
 }
 
+static int roams_in(struct manager *m, const char *slice, pid_t tid, const char *label, struct vr_error **reterr)
+{
+	_cleanup_(freep) char *its = NULL;
+	int r;
+
+	r = partition_look_slice(m->root, &m->regime, tid, &its);
+	if (r <= 0 || strcmp(its, slice) != 0)
+		return r == -ESRCH ? 0 : r;
+	return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
+			    "%s can get no CPUs: %s is in it and SCHED_DEADLINE on all CPUs of the host: release that one first",
+			    strrchr(slice, '/') + 1, label);
+}
+
+/*
+ * A slice that is to become a partition takes all threads in it along. Those that are SCHED_DEADLINE already were judged among
+ * those that share all CPUs, and would have to be judged anew: refused.
+ */
+static int slice_check_roams(struct manager *m, const char *slice, const struct foreign *foreign, struct vr_error **reterr)
+{
+	char label[VM_NAME_MAX + VM_THREAD_NAME_MAX + 8];
+	int r = 0;
+
+	if (ledger_slice(&m->ledger, slice))
+		return 0;
+	for (size_t i = 0; r >= 0 && i < m->ledger.n; i++) {
+		const struct promise *p = &m->ledger.promises[i];
+
+		snprintf(label, sizeof(label), "%s of %s", p->thread, p->domain);
+		if (!ledger_partition(&m->ledger, p->tid, p->start_ticks))
+			r = roams_in(m, slice, p->tid, label, reterr);
+	}
+	for (size_t i = 0; r >= 0 && i < foreign->n; i++) {
+		snprintf(label, sizeof(label), "thread %d (%s, not ours)", foreign->loads[i].tid, foreign->loads[i].comm);
+		if (foreign->loads[i].tid > 0)
+			r = roams_in(m, slice, foreign->loads[i].tid, label, reterr);
+	}
+	return r < 0 ? r : 0;
+}
+
 int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
 		  size_t n, struct vr_error **reterr)
 {
 	_cleanup_(ledger_done) struct ledger later = { 0 };
+	_cleanup_(freep) char *slice = NULL;
 	struct partition_host host = { 0 };
 	const struct partition_ask ask = { &host, &m->regime, settled ? &later : &m->ledger, foreign, vm->name };
 	bool asks = items_ask(items, n);
@@ -181,8 +253,14 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, const st
 		items[i].apart = false;
 	if (!asks && m->ledger.n_partitions == 0)
 		return items_look(m, vm, items, n, reterr);
+	r = partition_look_slice(m->root, &m->regime, vm->pid, &slice);
+	if (r < 0)
+		return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s has ended", vm->name) : r;
+	host.slice = slice;
 	if (asks || m->regime.kind == REGIME_PINNED)
-		r = partition_host_read(m->root, &m->regime, &host, reterr);
+		r = partition_host_read(m->root, &m->regime, slice, &host, reterr);
+	if (r >= 0 && asks && slice)
+		r = slice_check_roams(m, slice, foreign, reterr);
 	if (r >= 0 && settled)
 		r = ledger_settled(&m->ledger, &host, &later);
 	for (size_t i = 0; r >= 0 && !settled && i < n; i++)
@@ -209,7 +287,7 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 		rest = rest < REST_MAX_NS ? rest : REST_MAX_NS;
 		own = ledger_partition(want, thread->tid, thread->start_ticks);
 		if (own) {
-			if (own->kind == PARTITION_EXCLUSIVE && rest > own->rest_ns)
+			if (own->kind != PARTITION_PINNED && rest > own->rest_ns)
 				own->rest_ns = rest;
 			continue;
 		}
@@ -217,10 +295,9 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 		if (r < 0)
 			return r;
 		partition.cpu = items[i].cpu;
-		if (partition.kind == PARTITION_EXCLUSIVE) {
-			partition.rest_ns = rest;
+		partition.rest_ns = partition.kind == PARTITION_PINNED ? 0 : rest;
+		if (partition.kind == PARTITION_EXCLUSIVE)
 			r = partition_look_kept(m->root, &partition);
-		}
 		if (r < 0)
 			return vr_error_set(reterr, r, VR_FAILED, "cannot read %s: %s", partition.cgroup, strerror(-r));
 		r = ledger_add_partition(want, &partition);
@@ -317,7 +394,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 		if (!w->due_ns || w->due_ns > now)
 			continue;
 		p = ledger_partition(&want, w->tid, w->start_ticks);
-		apart += p && p->kind == PARTITION_EXCLUSIVE;
+		apart += p && p->kind != PARTITION_PINNED;
 		ledger_remove_partition(&want, w->tid, w->start_ticks);
 		w->due_ns = now + RETRY_NS;	/* if it fails */
 		news |= !w->tried;
@@ -330,7 +407,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 		log_warning("a CPU could not be given back, it will be tried again: %s",
 			    err && err->text ? err->text : strerror(-r));
 	else if (r >= 0 && apart > 0)
-		log_info("%zu CPU%s back from a reservation that is gone", apart, apart == 1 ? " is" : "s are");
+		log_info("%zu reservation%s gone, and what CPUs they had of their own", apart, apart == 1 ? " is" : "s are");
 	(void)manager_partition_update(m);
 	return 0;
 }
@@ -352,12 +429,15 @@ static int watch_update(struct manager *m, const struct partition *p)
 {
 	struct partition_watch *w = watch_find(m, p->tid, p->start_ticks) ?: watch_new(m, p);
 	_cleanup_(freep) char *path = NULL;
+	cpu_set_t cpus;
 	int r;
 
 	if (!w)
 		return -ENOMEM;
-	if (p->kind == PARTITION_EXCLUSIVE)
-		CPU_SET(p->cpu, &m->apart_ever);
+	if (p->kind != PARTITION_PINNED) {
+		partition_cpus(p, &cpus);
+		CPU_OR(&m->apart_ever, &m->apart_ever, &cpus);
+	}
 	if (!ledger_tenant(&m->ledger, p)) {
 		if (!w->due_ns)
 			w->due_ns = manager_now() + p->rest_ns;
@@ -413,8 +493,7 @@ void manager_partition_affinity(const struct manager *m, const struct promise *p
 	cpu_set_t apart;
 
 	if (p) {
-		CPU_ZERO(expected);
-		CPU_SET(p->cpu, expected);
+		partition_cpus(p, expected);
 		return;
 	}
 	CPU_AND(&apart, now, &m->apart_ever);
@@ -430,8 +509,7 @@ void manager_cpus(const struct manager *m, const struct promise *promise, cpu_se
 	struct regime shared;
 
 	if (p) {
-		CPU_ZERO(ret);
-		CPU_SET(p->cpu, ret);
+		partition_cpus(p, ret);
 		return;
 	}
 	admit_shared(&m->regime, &m->ledger, &shared);

@@ -63,21 +63,21 @@ static int host_read_pinned(const struct sysroot *root, const struct regime *reg
 	return 0;
 }
 
-int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
+int partition_host_read(const struct sysroot *root, const struct regime *regime, const char *slice, struct partition_host *ret,
 			struct vr_error **reterr)
 {
-	struct partition_host host = { .isolated = regime->isolated, .pinned = regime->kind == REGIME_PINNED };
+	struct partition_host host = { .isolated = regime->isolated, .slice = slice };
 	char path[PATH_MAX];
 	int r;
 
-	if (host.pinned)
+	if (!slice && regime->kind == REGIME_PINNED)
 		return host_read_pinned(root, regime, ret, reterr);
 	if (regime->partitions != YES)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
 				    regime->cgroup == CGROUP_V2 ?
 					    "no CPU can be set apart on this host: its control groups have no cpuset controller" :
 					    "no CPU can be set apart on this host: that needs control groups of version 2 with cpuset");
-	if (regime->remote_partitions != YES)
+	if (!slice && regime->remote_partitions != YES)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
 				    "no CPU can be set apart on this host: that needs kernel 6.7, this is %s", regime->release);
 	r = cpus_read(root, "/sys/devices/system/cpu/online", &host.online);
@@ -107,6 +107,45 @@ static int thread_group(const struct sysroot *root, pid_t tid, char **ret)
 	line = strstr(line, "::") + 2;
 	*ret = strndup(line, strcspn(line, "\n"));
 	return *ret ? 0 : -ENOMEM;
+}
+
+int partition_look_slice(const struct sysroot *root, const struct regime *regime, pid_t tid, char **ret)
+{
+	_cleanup_(freep) char *group = NULL;
+	size_t length;
+	int r;
+
+	if (!regime->cgroup_path[0])
+		return 0;
+	r = thread_group(root, tid, &group);
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	length = strcspn(group + strspn(group, "/"), "/") + 1;
+	if (strncmp(group, "/virtrk", 7) != 0 || length < 13 || strncmp(group + length - 6, ".slice", 6) != 0)
+		return 0;
+	if (asprintf(ret, "%s%.*s", regime->cgroup_path, (int)length, group) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 1;
+}
+
+int partition_look_cpus(const struct sysroot *root, const char *slice, cpu_set_t *ret, struct vr_error **reterr)
+{
+	_cleanup_(freep) char *text = NULL;
+	int r;
+
+	r = sysroot_readf(root, &text, "%s/cpuset.cpus.exclusive", slice);
+	if (r == -ENOENT)	/* before kernel 6.7 */
+		r = sysroot_readf(root, &text, "%s/cpuset.cpus", slice);
+	if (r >= 0)
+		r = cpulist_parse(text, ret);
+	if (r == -ENOENT)
+		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+				    "%s can have no CPUs: the group above it does not hand on cpuset (cgroup.subtree_control)", slice);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot read cpuset.cpus of %s: %s", slice, strerror(-r));
+	return 0;
 }
 
 /* ".../libvirt/vcpu0" */
@@ -197,7 +236,7 @@ int partition_look(const struct sysroot *root, const struct regime *regime, cons
 
 int partition_state_path(const struct partition *partition, char **ret)
 {
-	if (asprintf(ret, "%s/" CHILD "/cpuset.cpus.partition", partition->cgroup) < 0) {
+	if (asprintf(ret, "%s%s/cpuset.cpus.partition", partition->cgroup, partition->kind == PARTITION_SHARED ? "" : "/" CHILD) < 0) {
 		*ret = NULL;
 		return -ENOMEM;
 	}
@@ -206,7 +245,11 @@ int partition_state_path(const struct partition *partition, char **ret)
 
 int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret)
 {
-	return sysroot_readf(root, ret, "%s/" CHILD "/cpuset.cpus.partition", partition->cgroup);
+	_cleanup_(freep) char *path = NULL;
+	int r;
+
+	r = partition_state_path(partition, &path);
+	return r < 0 ? r : sysroot_read(root, path, ret);
 }
 
 int partition_state_write(const struct sysroot *root, const struct partition *partition)

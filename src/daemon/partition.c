@@ -7,6 +7,7 @@
  *   exclusive   the thread gets a CPU that nobody has
  *   pinned      where the kernel checks nothing (sched_rt_runtime_us = -1): threads of any domain share a CPU as long as admission says
  *               yes. Since it judges one CPU by itself, no SCHED_DEADLINE thread may roam that could come there
+ *   shared      the domain is in a slice of ours: partition-shared.c
  *
  * A CPU is refused, each time with one line that says why, when it is not there, offline, in a partition of somebody else,
  * promised to another thread, or the last one for housekeeping; isolated by boot options, when it is to be exclusive.
@@ -39,11 +40,14 @@ static bool cpu_is_taken(const struct request_item *items, size_t n, uint32_t cp
 static bool housekeeping_remains(const struct partition_host *host, const struct ledger *ledger,
 				 const struct request_item *items, size_t n, uint32_t cpu)
 {
-	cpu_set_t left = host->housekeeping;
+	cpu_set_t left = host->housekeeping, its;
 
 	CPU_CLR(cpu, &left);
-	for (size_t i = 0; i < ledger->n_partitions; i++)
-		CPU_CLR(ledger->partitions[i].cpu, &left);
+	for (size_t i = 0; i < ledger->n_partitions; i++) {
+		partition_cpus(&ledger->partitions[i], &its);
+		CPU_AND(&its, &its, &left);
+		CPU_XOR(&left, &left, &its);
+	}
 	for (size_t i = 0; i < n; i++)
 		if (items[i].apart)
 			CPU_CLR(items[i].cpu, &left);
@@ -124,7 +128,7 @@ static int cpu_check(const struct question *q, const char *thread, uint32_t cpu,
 		if (!ledger_tenant(q->ask->ledger, other))
 			return -EAGAIN;
 		return refuse(q, thread, -EBUSY, "CPU %u is %s to %s", cpu,
-			      other->kind == PARTITION_PINNED ? "promised" : "exclusive", other->label);
+			      other->kind == PARTITION_EXCLUSIVE ? "exclusive" : "promised", other->label);
 	}
 	if (!CPU_ISSET(cpu, &host->housekeeping))
 		return refuse(q, thread, -EBUSY, "CPU %u belongs to a cpuset partition that is not of virtrkd", cpu);
@@ -246,10 +250,19 @@ static int item_assign(const struct question *q, struct request_item *item, stru
 	return asks ? cpu_choose(q, item, reterr) : 0;
 }
 
+int partition_check_cpu(const struct partition_ask *ask, const char *thread, uint32_t cpu, struct vr_error **reterr)
+{
+	const struct question q = { ask, NULL, 0, 0 };
+
+	return cpu_check(&q, thread, cpu, reterr);
+}
+
 int partition_assign(const struct partition_ask *ask, struct request_item *items, size_t n, struct vr_error **reterr)
 {
 	struct question q = { ask, items, n, 0 };
 
+	if (ask->host->slice)
+		return partition_assign_shared(ask, items, n, reterr);
 	for (q.before = 0; q.before < n; q.before++) {
 		int r = item_assign(&q, &items[q.before], reterr);
 

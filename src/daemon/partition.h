@@ -14,11 +14,18 @@ struct partition_host {
 	cpu_set_t online;
 	cpu_set_t isolated;		/* by boot options */
 	cpu_set_t housekeeping;		/* in no partition, of ours or of others */
+	const char *slice;		/* the domain is in this slice, whose CPUs are set apart for all in it; NULL: in none such */
 	bool pinned;			/* the kernel checks nothing: a CPU is not set apart, threads are pinned to it */
 };
 
-int partition_host_read(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
+/* @slice: of the domain, or NULL; it is kept in *ret. */
+int partition_host_read(const struct sysroot *root, const struct regime *regime, const char *slice, struct partition_host *ret,
 			struct vr_error **reterr);
+
+/* The slice of virtrk's ("virtrk....slice", right below the root) in which a thread is. 1 = *ret for free(); 0 = in none. */
+int partition_look_slice(const struct sysroot *root, const struct regime *regime, pid_t tid, char **ret);
+/* What its file of CPUs says now (apply-slice.c). */
+int partition_look_cpus(const struct sysroot *root, const char *slice, cpu_set_t *ret, struct vr_error **reterr);
 
 /*
  * partition_look() - can this thread be given a CPU of its own? Fills all of *ret but cpu and rest_ns.
@@ -54,9 +61,15 @@ struct partition_ask {
  * Where threads are pinned, several share a CPU: the first is taken on which the item fits beside them, or, when it fits on
  * none, the first that is allowed, for admission to say why. There pinned and unpinned reservations do not mix: one that
  * names no CPU gets one, too, as soon as others have.
+ * In a slice all threads share its CPUs: the first items name them all, the next ones the same or none (partition-shared.c).
  * Return: 0; -EBUSY, -EINVAL (VR_BAD_CPU) with the rule; -EAGAIN: in a moment, when a partition that ends is gone; -ENOMEM.
  * O(items * (CPUs + promises)), and an admission for each CPU that is tried.
  */
 int partition_assign(const struct partition_ask *ask, struct request_item *items, size_t n, struct vr_error **reterr);
+
+/* partition-shared.c: the same, in a slice. */
+int partition_assign_shared(const struct partition_ask *ask, struct request_item *items, size_t n, struct vr_error **reterr);
+/* Can @thread have this CPU beside what the ledger holds? As above; says nothing of items. */
+int partition_check_cpu(const struct partition_ask *ask, const char *thread, uint32_t cpu, struct vr_error **reterr);
 
 #endif

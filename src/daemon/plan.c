@@ -176,22 +176,48 @@ static int plan_add_pair(struct plan *plan, const struct pair *pair)
 	return plan_add(plan, &step);
 }
 
+static bool slice_is_in(const struct ledger *ledger, size_t from, size_t to, const char *slice)
+{
+	size_t i;
+
+	for (i = from; i < to; i++)
+		if (ledger->partitions[i].kind == PARTITION_SHARED && strcmp(ledger->partitions[i].cgroup, slice) == 0)
+			return true;
+	return false;
+}
+
+/* The first thread of a slice makes its partition, and the last one removes it. */
+static bool slice_changes(const struct ledger *some, size_t at, const struct ledger *other, bool make)
+{
+	const char *slice = some->partitions[at].cgroup;
+
+	return !slice_is_in(other, 0, other->n_partitions, slice) &&
+	       !(make ? slice_is_in(some, 0, at, slice) : slice_is_in(some, at + 1, some->n_partitions, slice));
+}
+
 /* The partitions of @some that @other does not have. */
 static int plan_add_partitions(struct plan *plan, const struct ledger *some, const struct ledger *other, bool make)
 {
+	static const enum step_kind kinds[_PARTITION_KIND_MAX] = {
+		[PARTITION_EXCLUSIVE] = STEP_PARTITION,
+		[PARTITION_SHARED] = STEP_SLICE,
+		[PARTITION_PINNED] = STEP_AFFINITY,
+	};
 	size_t i;
 	int r;
 
 	for (i = 0; i < some->n_partitions; i++) {
 		const struct partition *p = &some->partitions[i];
 		const struct step step = {
-			.kind = p->kind == PARTITION_PINNED ? STEP_AFFINITY : STEP_PARTITION, .tid = p->tid,
-			.start_ticks = p->start_ticks, .label = p->label, .make = make, .cgroup = p->cgroup, .cpu = p->cpu,
-			.kept = p->kept, .before = p->before,
+			.kind = kinds[p->kind], .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label, .make = make,
+			.whole = p->kind == PARTITION_SHARED && slice_changes(some, i, other, make),
+			.cgroup = p->cgroup, .cpu = p->cpu, .kept = p->kept, .cpus = p->cpus, .before = p->before,
 		};
 
 		if (ledger_partition(other, p->tid, p->start_ticks))
 			continue;
+		if (p->kind == PARTITION_SHARED && !make && !step.whole)
+			continue;	/* who leaves a partition that stays is where he was */
 		r = plan_add(plan, &step);
 		if (r < 0)
 			return r;

@@ -44,6 +44,7 @@ struct field {
 #define NUMBER(type, member, key, min, max) \
 	{ key, FIELD_NUMBER, offsetof(struct type, member), sizeof(((struct type *)0)->member), min, max }
 #define OTHER(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0 }
+#define CPUS(type, member, key, least) { key, FIELD_CPUS, offsetof(struct type, member), 0, least, 0 }
 
 /* json-c cuts an integer that does not fit to the ends of the range without a word: so these stay outside. */
 #define TIME_MAX (NSEC_MAX - 1)
@@ -94,6 +95,18 @@ static const struct field partition_step_fields[] = {
 	NUMBER(step, kept, "kept", 0, TIME_MAX),
 };
 
+static const struct field slice_step_fields[] = {
+	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
+	NUMBER(step, tid, "tid", 1, INT32_MAX),
+	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
+	OTHER(FIELD_TEXT, step, label, "label"),
+	OTHER(FIELD_BOOL, step, make, "make"),
+	OTHER(FIELD_BOOL, step, whole, "whole"),
+	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
+	CPUS(step, cpus, "cpus", 1),
+	CPUS(step, before, "before", 0),
+};
+
 static const struct field affinity_step_fields[] = {
 	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
 	NUMBER(step, tid, "tid", 1, INT32_MAX),
@@ -101,7 +114,7 @@ static const struct field affinity_step_fields[] = {
 	OTHER(FIELD_TEXT, step, label, "label"),
 	OTHER(FIELD_BOOL, step, make, "make"),
 	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
-	OTHER(FIELD_CPUS, step, before, "before"),
+	CPUS(step, before, "before", 1),
 };
 
 /* An exclusive one is written without its kind, as before there were others. */
@@ -115,13 +128,25 @@ static const struct field exclusive_fields[] = {
 	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
 };
 
+static const struct field shared_fields[] = {
+	OTHER(FIELD_PARTITION_KIND, partition, kind, "kind"),
+	OTHER(FIELD_TEXT, partition, label, "label"),
+	OTHER(FIELD_DIRECTORY, partition, cgroup, "cgroup"),
+	NUMBER(partition, tid, "tid", 1, INT32_MAX),
+	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
+	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
+	CPUS(partition, cpus, "cpus", 1),
+	CPUS(partition, before, "before", 0),
+	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
+};
+
 static const struct field pinned_fields[] = {
 	OTHER(FIELD_PARTITION_KIND, partition, kind, "kind"),
 	OTHER(FIELD_TEXT, partition, label, "label"),
 	NUMBER(partition, tid, "tid", 1, INT32_MAX),
 	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
 	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
-	OTHER(FIELD_CPUS, partition, before, "before"),
+	CPUS(partition, before, "before", 1),
 	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
 };
 
@@ -134,12 +159,14 @@ static const struct field leaver_fields[] = {
 static const char *const step_kind_names[] = {
 	[STEP_SCHED] = "sched",
 	[STEP_PARTITION] = "partition",
+	[STEP_SLICE] = "slice",
 	[STEP_AFFINITY] = "affinity",
 };
 static_assert(ARRAY_SIZE(step_kind_names) == _STEP_KIND_MAX, "a name for each kind of step");
 
 static const char *const partition_kind_names[] = {
 	[PARTITION_EXCLUSIVE] = "exclusive",
+	[PARTITION_SHARED] = "shared",
 	[PARTITION_PINNED] = "pinned",
 };
 static_assert(ARRAY_SIZE(partition_kind_names) == _PARTITION_KIND_MAX, "a name for each kind of partition");
@@ -152,12 +179,14 @@ struct fields {
 static const struct fields steps_fields[] = {
 	[STEP_SCHED] = { step_fields, ARRAY_SIZE(step_fields) },
 	[STEP_PARTITION] = { partition_step_fields, ARRAY_SIZE(partition_step_fields) },
+	[STEP_SLICE] = { slice_step_fields, ARRAY_SIZE(slice_step_fields) },
 	[STEP_AFFINITY] = { affinity_step_fields, ARRAY_SIZE(affinity_step_fields) },
 };
 static_assert(ARRAY_SIZE(steps_fields) == _STEP_KIND_MAX, "the fields of each kind of step");
 
 static const struct fields partitions_fields[] = {
 	[PARTITION_EXCLUSIVE] = { exclusive_fields, ARRAY_SIZE(exclusive_fields) },
+	[PARTITION_SHARED] = { shared_fields, ARRAY_SIZE(shared_fields) },
 	[PARTITION_PINNED] = { pinned_fields, ARRAY_SIZE(pinned_fields) },
 };
 static_assert(ARRAY_SIZE(partitions_fields) == _PARTITION_KIND_MAX, "the fields of each kind of partition");
@@ -252,9 +281,10 @@ static int partition_kind_read(const struct place *place, const struct field *fi
 
 static int cpus_read(const struct place *place, const struct field *field, struct json_object *value, cpu_set_t *out)
 {
-	const char *text = text_of(value);
+	const char *text = json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
 
-	if (!text || cpulist_parse(text, out) < 0)
+	if (!text || strlen(text) != (size_t)json_object_get_string_len(value) || cpulist_parse(text, out) < 0 ||
+	    CPU_COUNT(out) < field->min)
 		return bad(place, "%s.%s: no list of CPUs", place->path, field->key);
 	return 0;
 }
@@ -380,6 +410,8 @@ static int partition_read(const struct place *place, struct json_object *value, 
 	r = object_read(place, value, partitions_fields[partition.kind].fields, partitions_fields[partition.kind].n, &partition);
 	if (r < 0)
 		return r;
+	if (partition.kind == PARTITION_SHARED && !CPU_ISSET(partition.cpu, &partition.cpus))
+		return bad(place, "%s.cpu: not one of its cpus", place->path);
 	r = ledger_add_partition(out, &partition);
 	if (r == -EEXIST)
 		return bad(place, "%s: this thread, or this CPU, stands here before", place->path);

@@ -16,6 +16,7 @@ src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h          
 src/daemon/cpulist.*                | cpulist.h                                                                        |
 src/daemon/admit.*                  | admit.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/partition-look.*         | partition.h cpulist.h sysroot.h                                                  |
+src/daemon/partition-shared.*       | partition.h cpulist.h                                                            |
 src/daemon/partition.*              | partition.h admit.h                                                              |
 src/daemon/foreign.*                | foreign.h admit.h ledger.h regime.h sysroot.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/ledger.c                 | ledger.h                                                                         |

@@ -267,9 +267,54 @@ static void test_pinned(void)
 	CHECK("largest", beside >= MS(50) && beside < MS(56) && empty >= beside + MS(39));
 }
 
+/* A slice: its CPUs are judged together, and for all that are in it. */
+static void test_shared(void)
+{
+	struct regime regime = regime_make(4);
+	struct partition in = { .kind = PARTITION_SHARED, .label = (char *)"vcpu0 of a", .cgroup = (char *)"/v", .tid = 1, .start_ticks = 1,
+				.cpu = 2 };
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .tid = 1, .start_ticks = 1,
+			     .reservation = { MS(40), MS(100), MS(100) } };
+	struct foreign_load load = { .tid = 7, .comm = "x", .reservation = { MS(85), MS(100), MS(100) } };
+	const struct foreign foreign = { &load, 1 };
+	struct request_item item = item_make("vcpu0", MS(40), MS(100));
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	_cleanup_(verdict_done) struct verdict v = { 0 };
+	struct regime shared;
+	nsec_t largest;
+
+	for (int cpu = 0; cpu < 4; cpu++)
+		CPU_SET(cpu, &regime.online);
+	CPU_SET(2, &in.cpus);
+	CPU_SET(3, &in.cpus);
+	CHECK("in force", ledger_add(&ledger, &p) == 0 && ledger_add_partition(&ledger, &in) == 0);
+	item.apart = true;
+	item.cpu = 2;
+	item.kind = PARTITION_SHARED;
+	item.slice_cpus = in.cpus;
+	CHECK("two CPUs", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	CHECK("two CPUs", v.analysis.test != VRK_TEST_QPA && strcmp(v.regime, "shared, CPUs 2-3, global EDF") == 0);
+	verdict_done(&v);
+	CHECK("somebody else's elsewhere", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && v.analysis.ok);
+	verdict_done(&v);
+	load.cpus = in.cpus;
+	CHECK("somebody else's in the slice", admit_decide(&regime, &ledger, &foreign, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+	CHECK("where it is", admit_load_partition(&ledger, &load) == &ledger.partitions[0]);
+	CPU_SET(1, &load.cpus);
+	CHECK("where it is", admit_load_partition(&ledger, &load) == NULL);
+	verdict_done(&v);
+	item.reservation.budget_ns = MS(85);
+	CHECK("by utilisation alone it would fit", admit_decide(&regime, &ledger, NULL, "b", &item, 1, &v) == 0 && !v.analysis.ok);
+	verdict_done(&v);
+	CHECK("largest", admit_largest(&regime, &ledger, NULL, &in, MS(100), &largest) == 0 && largest >= MS(40) && largest < MS(85));
+	admit_shared(&regime, &ledger, &shared);
+	CHECK("the others have two", shared.n_cpus == 2 && CPU_ISSET(1, &shared.online) && !CPU_ISSET(3, &shared.online));
+}
+
 int main(void)
 {
 	test_apart();
+	test_shared();
 	test_pinned();
 	test_taken();
 	test_fits();

@@ -226,9 +226,45 @@ static void test_pinned(void)
 	       CPU_ISSET(5, &copy.partitions[2].before));
 }
 
+/* The threads of a slice share its CPUs, which are the same for all of them and nobody else's. */
+static void test_shared(void)
+{
+	struct partition in = { .kind = PARTITION_SHARED, .label = (char *)"vcpu0 of a", .cgroup = (char *)"/v", .tid = 7, .cpu = 2 };
+	const struct partition exclusive = { (char *)"vcpu0 of b", (char *)"/g/b", 8, 80, 3, 0, 0 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 };
+	cpu_set_t cpus;
+
+	CASE("two in one slice");
+	CPU_SET(2, &in.cpus);
+	CPU_SET(3, &in.cpus);
+	EXPECT(ledger_slice(&ledger, "/v") == NULL);
+	EXPECT_INT(ledger_add_partition(&ledger, &in), 0);
+	in.tid = 9;
+	EXPECT_INT(ledger_add_partition(&ledger, &in), 0);
+	EXPECT_INT(ledger_places(&ledger), 1);
+	EXPECT(ledger_partition_on(&ledger, 3) == &ledger.partitions[0] && ledger_slice(&ledger, "/v") == &ledger.partitions[0]);
+	partition_cpus(&ledger.partitions[1], &cpus);
+	EXPECT_INT(CPU_COUNT(&cpus), 2);
+	CASE("its second CPU is nobody else's");
+	EXPECT_INT(ledger_add_partition(&ledger, &exclusive), -EEXIST);
+	in.tid = 10;
+	in.cgroup = (char *)"/w";
+	EXPECT_INT(ledger_add_partition(&ledger, &in), -EEXIST);
+	CASE("one slice has one set of CPUs");
+	in.cgroup = (char *)"/v";
+	CPU_ZERO(&in.cpus);
+	CPU_SET(5, &in.cpus);
+	in.cpu = 5;
+	EXPECT_INT(ledger_add_partition(&ledger, &in), -EEXIST);
+	in.cgroup = (char *)"/w";
+	EXPECT_INT(ledger_add_partition(&ledger, &in), 0);
+	EXPECT_INT(ledger_places(&ledger), 2);
+}
+
 int main(void)
 {
 	test_partition();
+	test_shared();
 	test_pinned();
 	test_rest();
 	test_rest_ns();

@@ -187,7 +187,129 @@ static void test_assign_pinned(void)
 	}
 }
 
+/*
+ * In a slice. Ledger: vcpu0 of a is in "/v" with CPUs 2-3, and vcpu0 of b alone on CPU 5; vcpu1 of a shares with all others. With
+ * `rests` nothing in /v has a promise any more.
+ */
+static const struct {
+	const char *name;
+	const char *slice;
+	bool rests;
+	const char *domain;
+	const char *items[4];
+	int r;
+	const char *got;		/* the CPUs of the slice; NULL: none are given */
+} slices[] = {
+	{ "nobody asks, and it has none", "/w", false, "c", { "vcpu0" }, 0, NULL },
+	{ "the first names them", "/w", false, "c", { "vcpu0=4" }, 0, "4" },
+	{ "two", "/w", false, "c", { "vcpu0=6-7", "vcpu1=6-7" }, 0, "6-7" },
+	{ "two, named once", "/w", false, "c", { "vcpu0", "vcpu1=6-7" }, 0, "6-7" },
+	{ "not the same for both", "/w", false, "c", { "vcpu0=6-7", "vcpu1=6" }, -EINVAL, "the same have to be named for all" },
+	{ "who comes next names none", "/v", false, "c", { "vcpu0", "emulator" }, 0, "2-3" },
+	{ "or the same", "/v", false, "c", { "vcpu0=2-3" }, 0, "2-3" },
+	{ "or others", "/v", false, "c", { "vcpu0=3" }, -EBUSY, "v has CPU 2-3 already" },
+	{ "others, when it rests", "/v", true, "c", { "vcpu0=3" }, -EAGAIN, NULL },
+	{ "the same, when it rests", "/v", true, "c", { "vcpu0=2-3" }, 0, "2-3" },
+	{ "replaced", "/v", false, "a", { "vcpu0" }, 0, "2-3" },
+	{ "one that shares with all others", "/v", false, "a", { "vcpu1=2-3" }, -EBUSY, "vcpu1 of a shares its CPUs with all others" },
+	{ "another slice's", "/w", false, "c", { "vcpu0=3-4" }, -EBUSY, "CPU 3 is promised to vcpu0 of a" },
+	{ "an exclusive one", "/w", false, "c", { "vcpu0=4-5" }, -EBUSY, "CPU 5 is exclusive to vcpu0 of b" },
+	{ "not there", "/w", false, "c", { "vcpu0=7-8" }, -EINVAL, "CPU 8 does not exist or is offline" },
+	{ "isolated", "/w", false, "c", { "vcpu0=0" }, -EINVAL, "CPU 0 is isolated by boot options" },
+	{ "all that are left", "/w", false, "c", { "vcpu0=1,4,6-7" }, -EBUSY, "at least one has to stay" },
+};
+
+static void slices_make(struct ledger *ledger, bool rests)
+{
+	struct promise p = { .domain = (char *)"a", .thread = "vcpu0", .pid = 10, .tid = 10, .reservation = { MS, 10 * MS, 10 * MS } };
+	struct partition in = { .kind = PARTITION_SHARED, .label = (char *)"vcpu0 of a", .cgroup = (char *)"/v", .tid = 10, .cpu = 2 };
+	const struct partition other = { (char *)"vcpu0 of b", (char *)"/g/vcpu0", 30, 0, 5, 0, MS };
+
+	EXPECT_INT(cpulist_parse("2-3", &in.cpus), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &in), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &other), 0);
+	if (!rests)
+		EXPECT_INT(ledger_add(ledger, &p), 0);
+	strcpy(p.thread, "vcpu1");
+	p.tid = 11;
+	EXPECT_INT(ledger_add(ledger, &p), 0);
+	p.domain = (char *)"b";
+	strcpy(p.thread, "vcpu0");
+	p.tid = 30;
+	EXPECT_INT(ledger_add(ledger, &p), 0);
+}
+
+static void test_assign_shared(void)
+{
+	const struct regime regime = { .n_cpus = 7 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(slices); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(ledger_done) struct ledger ledger = { 0 };
+		struct partition_host host = { .slice = slices[i].slice };
+		const struct partition_ask ask = { &host, &regime, &ledger, NULL, slices[i].domain };
+		struct request_item items[4];
+		size_t n = 0;
+		int r;
+
+		CASE(slices[i].name);
+		slices_make(&ledger, slices[i].rests);
+		EXPECT_INT(cpulist_parse("0-7", &host.online), 0);
+		EXPECT_INT(cpulist_parse("0", &host.isolated), 0);
+		EXPECT_INT(cpulist_parse("1,4,6-7", &host.housekeeping), 0);
+		for (; n < 4 && slices[i].items[n]; n++)
+			item_parse(slices[i].items[n], &items[n]);
+		r = partition_assign(&ask, items, n, &err);
+		EXPECT_INT(r, slices[i].r);
+		for (size_t k = 0; r == 0 && k < n; k++) {
+			_cleanup_(freep) char *list = NULL;
+
+			EXPECT(items[k].apart == (slices[i].got != NULL));
+			if (!items[k].apart)
+				continue;
+			EXPECT_INT(cpulist_format(&items[k].slice_cpus, &list), 0);
+			EXPECT_STR(list, slices[i].got);
+			EXPECT(items[k].kind == PARTITION_SHARED && items[k].cpu == (uint32_t)atoi(list));
+		}
+		if (r < 0 && slices[i].got)
+			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, slices[i].got));
+	}
+}
+
 /* ---- what is read ---- */
+
+static void test_look_slice(void)
+{
+	static const struct {
+		const char *name;
+		const char *group;
+		const char *slice;	/* NULL: none */
+	} looks[] = {
+		{ "libvirt's domain", "0::/virtrk.slice/machine-qemu.scope/libvirt/vcpu0\n", "/sys/fs/cgroup/virtrk.slice" },
+		{ "in the slice itself", "0::/virtrk.slice\n", "/sys/fs/cgroup/virtrk.slice" },
+		{ "one slice per partition", "0::/virtrk\\x2drt.slice/x\n", "/sys/fs/cgroup/virtrk\\x2drt.slice" },
+		{ "beside version 1", "3:cpu:/virtrk.slice\n0::/virtrk.slice/x\n", "/sys/fs/cgroup/virtrk.slice" },
+		{ "another's", "0::/machine.slice/virtrk.slice/x\n", NULL },
+		{ "no slice", "0::/virtrk.scope/x\n", NULL },
+		{ "another name", "0::/virtr.slice/x\n", NULL },
+		{ "the root", "0::/\n", NULL },
+		{ "version 1 alone", "3:cpuset:/virtrk.slice\n", NULL },
+	};
+	const struct regime regime = { .cgroup_path = "/sys/fs/cgroup" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+		_cleanup_(tree_freep) char *tree = tree_new();
+		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+		_cleanup_(freep) char *slice = NULL;
+
+		CASE(looks[i].name);
+		tree_file(tree, "proc/11/cgroup", looks[i].group);
+		tree_must(sysroot_new(&root, tree) == 0, tree);
+		EXPECT_INT(partition_look_slice(root, &regime, 11, &slice), looks[i].slice ? 1 : 0);
+		EXPECT_STR(slice, looks[i].slice);
+		EXPECT_INT(partition_look_slice(root, &regime, 12, &slice), -ESRCH);
+	}
+}
 
 static const struct {
 	const char *name;
@@ -279,7 +401,7 @@ static void test_host(void)
 	tree_file(tree, "sys/fs/cgroup/cpuset.cpus.effective", "0-1,3\n");
 	tree_must(sysroot_new(&root, tree) == 0, tree);
 	CASE("a host that can");
-	EXPECT_INT(partition_host_read(root, &regime, &host, NULL), 0);
+	EXPECT_INT(partition_host_read(root, &regime, NULL, &host, NULL), 0);
 	EXPECT_INT(CPU_COUNT(&host.online), 4);
 	EXPECT(CPU_COUNT(&host.housekeeping) == 3 && !CPU_ISSET(2, &host.housekeeping));
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
@@ -290,7 +412,7 @@ static void test_host(void)
 		regime.partitions = hosts[i].partitions;
 		regime.remote_partitions = hosts[i].remote;
 		snprintf(regime.release, sizeof(regime.release), "6.1.0");
-		EXPECT_INT(partition_host_read(root, &regime, &host, &err), -EOPNOTSUPP);
+		EXPECT_INT(partition_host_read(root, &regime, NULL, &host, &err), -EOPNOTSUPP);
 		EXPECT(err && err->reason == VR_UNSUPPORTED && strstr(err->text, hosts[i].words));
 	}
 }
@@ -324,7 +446,7 @@ static void test_host_pinned(void)
 		tree_must(sysroot_new(&root, tree) == 0, tree);
 		if (hosts[i].cgroup)
 			strcpy(regime.cgroup_path, "/sys/fs/cgroup");
-		EXPECT_INT(partition_host_read(root, &regime, &host, &err), hosts[i].r);
+		EXPECT_INT(partition_host_read(root, &regime, NULL, &host, &err), hosts[i].r);
 		EXPECT_INT(CPU_COUNT(&host.housekeeping), hosts[i].housekeeping);
 		if (hosts[i].r == 0)
 			EXPECT(host.pinned);
@@ -338,6 +460,8 @@ int main(void)
 	test_host_pinned();
 	test_assign();
 	test_assign_pinned();
+	test_assign_shared();
+	test_look_slice();
 	test_look();
 	test_kept();
 	test_host();

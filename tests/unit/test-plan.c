@@ -182,6 +182,56 @@ static void test_pinned(void)
 	EXPECT(plan.steps[2].make && plan.steps[2].tid == 2 && plan.steps[2].cpu == 2 && CPU_ISSET(4, &plan.steps[2].before));
 }
 
+/* "2+w 3+" : the steps for slices, by thread, made or removed, and whether for the partition itself. */
+static void slices_text(const struct plan *plan, char *text, size_t size)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->steps[i].kind == STEP_SLICE)
+			at += (size_t)snprintf(text + at, size - at, "%s%d%c%s", at ? " " : "", plan->steps[i].tid,
+					       plan->steps[i].make ? '+' : '-', plan->steps[i].whole ? "w" : "");
+}
+
+/* The first thread of a slice makes the partition, the last one removes it, and those between leave it alone. */
+static void test_slices(void)
+{
+	static const struct {
+		const char *name;
+		const char *have, *want;	/* the threads in one slice, by number */
+		const char *steps;
+	} slices[] = {
+		{ "the first", "", "1", "1+w" },
+		{ "two at once", "", "12", "1+w 2+" },
+		{ "one more", "1", "12", "2+" },
+		{ "one less", "12", "2", "" },
+		{ "the other", "12", "1", "" },
+		{ "both", "12", "", "2-w" },
+		{ "one for another", "1", "2", "2+" },
+		{ "the last", "1", "", "1-w" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(slices); i++) {
+		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		char text[64];
+
+		CASE(slices[i].name);
+		for (int side = 0; side < 2; side++)
+			for (const char *c = side ? slices[i].want : slices[i].have; *c; c++) {
+				struct partition p = { .kind = PARTITION_SHARED, .label = (char *)"x", .cgroup = (char *)"/v",
+						       .tid = *c - '0', .cpu = 2 };
+
+				CPU_SET(2, &p.cpus);
+				EXPECT_INT(ledger_add_partition(side ? &want : &have, &p), 0);
+			}
+		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+		slices_text(&plan, text, sizeof(text));
+		EXPECT_STR(text, slices[i].steps);
+	}
+}
+
 /* A kernel of 16 threads, all with nice 5 at first. */
 #define MODEL_THREADS 16
 
@@ -255,6 +305,7 @@ int main(void)
 	test_step();
 	test_partitions();
 	test_pinned();
+	test_slices();
 	test_random();
 	return expect_result();
 }

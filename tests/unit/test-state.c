@@ -48,12 +48,22 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 				    .rest_ns = 703 };
 	struct step pin = { .kind = STEP_AFFINITY, .tid = 801, .start_ticks = 802, .label = (char *)"x", .make = true, .cpu = 5 };
 
+	struct partition shared = { .kind = PARTITION_SHARED, .label = (char *)"vcpu2 of b", .cgroup = (char *)"/v.slice", .tid = 711,
+				    .start_ticks = 712, .cpu = 8, .rest_ns = 713 };
+	struct step slice = { .kind = STEP_SLICE, .tid = 811, .start_ticks = 812, .label = (char *)"y", .make = true, .whole = true,
+			      .cgroup = (char *)"/w.slice" };
+
+	CPU_SET(8, &shared.cpus);
+	CPU_SET(9, &shared.cpus);
+	CPU_SET(11, &slice.cpus);
+	CPU_SET(12, &slice.before);
 	CPU_SET(0, &pinned.before);
 	CPU_SET(1023, &pinned.before);
 	CPU_SET(7, &pin.before);
 	EXPECT_INT(ledger_add(ledger, &first), 0);
 	EXPECT_INT(ledger_add_partition(ledger, &partition), 0);
 	EXPECT_INT(ledger_add_partition(ledger, &pinned), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &shared), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
 	EXPECT_INT(ledger_add(ledger, &full), 0);
 	EXPECT_INT(ledger_rest(ledger, 401, 402, 403), 0);
@@ -61,6 +71,7 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	EXPECT_INT(plan_add(plan, &step), 0);
 	EXPECT_INT(plan_add(plan, &apart), 0);
 	EXPECT_INT(plan_add(plan, &pin), 0);
+	EXPECT_INT(plan_add(plan, &slice), 0);
 }
 
 static bool states_same(const struct sched_state *a, const struct sched_state *b)
@@ -98,7 +109,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 			EXPECT(x->tid == y->tid && x->start_ticks == y->start_ticks && x->cpu == y->cpu && x->kept == y->kept &&
 			       x->rest_ns == y->rest_ns);
 			EXPECT_STR(x->label, y->label);
-			EXPECT(x->kind == y->kind && CPU_EQUAL(&x->before, &y->before));
+			EXPECT(x->kind == y->kind && CPU_EQUAL(&x->before, &y->before) && CPU_EQUAL(&x->cpus, &y->cpus));
 			EXPECT_STR(x->cgroup, y->cgroup);
 		}
 	for (i = 0; i < p->n; i++) {
@@ -108,6 +119,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 		EXPECT_STR(x->label, y->label);
 		EXPECT(states_same(&x->old, &y->old) && states_same(&x->new, &y->new));
 		EXPECT(x->make == y->make && x->cpu == y->cpu && x->kept == y->kept && CPU_EQUAL(&x->before, &y->before));
+		EXPECT(x->whole == y->whole && CPU_EQUAL(&x->cpus, &y->cpus));
 		EXPECT_STR(x->cgroup, y->cgroup);
 	}
 }
@@ -192,6 +204,10 @@ static const struct {
 	{ "\"kind\":\"pinned\",", "",			"partitions[1].before: unknown key" },
 	{ "\"before\":\"0,1023\"", "\"before\":\"0,1024\"", "partitions[1].before: no list of CPUs" },
 	{ "\"before\":\"7\"", "\"before\":\"\"",	"plan[2].before: no list of CPUs" },
+	{ "\"cpu\":8,",		"\"cpu\":7,",		"partitions[2].cpu: not one of its cpus" },
+	{ "\"cpus\":\"8-9\"", "\"cpus\":\"\"",	"partitions[2].cpus: no list of CPUs" },
+	{ "\"cpus\":\"8-9\"", "\"cpus\":\"3,8-9\"", "partitions[2]: this thread, or this CPU, stands here before" },
+	{ "\"whole\":true",	"\"whole\":1",		"plan[3].whole: expected true or false" },
 	{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
 	{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
 	  "promises[1]: this thread is promised something before" },
