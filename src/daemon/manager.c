@@ -60,6 +60,8 @@ const struct ledger *manager_ledger(const struct manager *m)
 
 int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 {
+	struct finding *findings = NULL, *regimes = NULL, *all;
+	size_t n = 0, n_regimes = 0;
 	int r;
 
 	r = regime_read(m->root, &m->regime);
@@ -67,7 +69,21 @@ int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 		return r;
 	if (manager_lost(m, &m->regime.lost_bw) >= 0)
 		m->regime.lost_known = YES;
-	return doctor_findings(&m->regime, ret, ret_n);
+	r = doctor_findings(&m->regime, &findings, &n);
+	if (r < 0)
+		return r;
+	r = doctor_regimes(&m->regime, &m->ledger, &regimes, &n_regimes);
+	all = r < 0 ? NULL : reallocarray(findings, n + n_regimes, sizeof(*all));
+	if (!all) {
+		doctor_findings_free(findings, n);
+		doctor_findings_free(regimes, n_regimes);
+		return r < 0 ? r : -ENOMEM;
+	}
+	memcpy(&all[n], regimes, n_regimes * sizeof(*regimes));	/* with what they own */
+	free(regimes);
+	*ret = all;
+	*ret_n = n + n_regimes;
+	return 0;
 }
 
 /* ---- domains ---- */

@@ -24,6 +24,7 @@ src/daemon/plan.*                   | plan.h ledger.h                           
 src/daemon/cbs.*                    | cbs.h virtrk/units.h                                                              |
 src/daemon/meter.*                  | meter.h cbs.h virtrk/units.h                                                     |
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
+src/daemon/doctor-regimes.*         | admit.h                                                                          |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
 src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk/units.h                                |
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
