@@ -416,7 +416,8 @@ nsec_t vrk_irq_sporadic(const struct vrk_reservation *r, nsec_t work_ns, nsec_t 
  * @ret: no: lhs demand, rhs supply at at_ns
  *
  * Preemptive, jitter, largest blocking of all. No self-suspensions (verdict no with lhs = their number). Source: Shin, Lee, RTSS
- * 2003; points walked as by QPA. Same returns as vrk_guest_fp().
+ * 2003; points walked as by QPA, from the end of the longest busy period or from where straight lines above demand and below supply
+ * cross, whichever is earlier. At most 10^5 points: what needs more is refused. Same returns as vrk_guest_fp().
  */
 int vrk_guest_edf(const struct vrk_supply *s, const struct vrk_task *t, size_t n, struct vrk_verdict *ret);
 

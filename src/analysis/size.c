@@ -44,15 +44,16 @@ static void sizing_done(struct sizing *s)
 {
 	if (s->g->scheduler == VRK_GUEST_FP)
 		fp_ask_done(&s->fp);
+	else
+		edf_ask_done(&s->edf);
 }
 
 static int sizing_init(struct sizing *s, const struct vrk_host *host, const struct vrk_guest *g)
 {
-	int err = g->scheduler == VRK_GUEST_FP ? fp_ask_init(&s->fp, g) : tasks_check(g->tasks, g->n);
+	int err = g->scheduler == VRK_GUEST_FP ? fp_ask_init(&s->fp, g) : edf_ask_init(&s->edf, g);
 
 	s->host = host;
 	s->g = g;
-	s->edf = (struct edf_ask){ .g = g };
 	s->load = 0;
 	for (size_t i = 0; err == 0 && i < g->n; i++)
 		s->load += ((u128)g->tasks[i].wcet_ns << FRAC_SHIFT) / g->tasks[i].period_ns;

@@ -40,12 +40,12 @@ bool supply_sane(const struct vrk_supply *s)
 	       (s->irq_ns == 0 || (s->irq_period_ns > 0 && s->irq_period_ns <= SUPPLY_MAX));
 }
 
-static nsec_t blackout(const struct vrk_supply *s)
+nsec_t supply_blackout(const struct vrk_supply *s)
 {
 	return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);
 }
 
-static nsec_t debt(const struct vrk_supply *s)
+nsec_t supply_debt(const struct vrk_supply *s)
 {
 	return s->tick_ns + s->tick_ns / s->budget_ns * s->budget_ns;
 }
@@ -54,9 +54,9 @@ static nsec_t sbf_ideal(const struct vrk_supply *s, nsec_t t)
 {
 	nsec_t k, r;
 
-	if (t <= blackout(s))
+	if (t <= supply_blackout(s))
 		return 0;
-	t -= blackout(s);
+	t -= supply_blackout(s);
 	k = t / s->period_ns;
 	r = t % s->period_ns;
 	return k * s->budget_ns + (r < s->budget_ns ? r : s->budget_ns);
@@ -64,9 +64,9 @@ static nsec_t sbf_ideal(const struct vrk_supply *s, nsec_t t)
 
 nsec_t vrk_sbf_linear(const struct vrk_supply *s, nsec_t t_ns)
 {
-	if (!supply_sane(s) || t_ns <= blackout(s))
+	if (!supply_sane(s) || t_ns <= supply_blackout(s))
 		return 0;
-	return (nsec_t)((u128)s->budget_ns * (t_ns - blackout(s)) / s->period_ns);
+	return (nsec_t)((u128)s->budget_ns * (t_ns - supply_blackout(s)) / s->period_ns);
 }
 
 /* inv(w), 0 for no work; beyond SUPPLY_MAX it only has to stay beyond. */
@@ -76,7 +76,7 @@ static u128 inverse_ideal(const struct vrk_supply *s, u128 w)
 		return 0;
 	if (w > SUPPLY_MAX)
 		return (u128)SUPPLY_MAX + 1;
-	return blackout(s) + (u128)(ceil_div((uint64_t)w, s->budget_ns) - 1) * (s->period_ns - s->budget_ns) + w;
+	return supply_blackout(s) + (u128)(ceil_div((uint64_t)w, s->budget_ns) - 1) * (s->period_ns - s->budget_ns) + w;
 }
 
 /*
@@ -111,18 +111,18 @@ nsec_t supply_inverse(const struct vrk_supply *s, u128 work, uint64_t windows, n
 	if (work == 0)
 		return 0;
 	if (s->switch_ns || s->irq_ns) {
-		nsec_t least = inverse_least(s, work + (u128)windows * debt(s) + (u128)s->switch_ns * (2 * (u128)windows - 1));
+		nsec_t least = inverse_least(s, work + (u128)windows * supply_debt(s) + (u128)s->switch_ns * (2 * (u128)windows - 1));
 
 		if (least == NSEC_MAX)
 			return NSEC_MAX;
 		t = least > from ? least : from;
 	}
 	for (unsigned int step = 0; step < FIXPOINT_STEPS_MAX; step++) {
-		u128 w = work + (u128)windows * debt(s);
+		u128 w = work + (u128)windows * supply_debt(s);
 
 		if (s->switch_ns)
 			w += (u128)s->switch_ns * (ceil_div((uint64_t)t, s->period_ns) + 2 * (u128)windows - 1);
-		next = (u128)(windows - 1) * blackout(s) + inverse_ideal(s, w) + (u128)windows * s->latency_ns;
+		next = (u128)(windows - 1) * supply_blackout(s) + inverse_ideal(s, w) + (u128)windows * s->latency_ns;
 		if (s->irq_ns)
 			next += (ceil_div((uint64_t)t, s->irq_period_ns) + (u128)windows - 1) * s->irq_ns;
 		if (next > SUPPLY_MAX)
@@ -144,7 +144,7 @@ static nsec_t sbf_counted(const struct vrk_supply *s, nsec_t t)
 	if (s->irq_ns)
 		taken += (u128)ceil_div(t, s->irq_period_ns) * s->irq_ns;
 	given = taken < t ? sbf_ideal(s, (nsec_t)(t - taken)) : 0;
-	taken = debt(s) + (u128)s->switch_ns * (ceil_div(t, s->period_ns) + 1);
+	taken = supply_debt(s) + (u128)s->switch_ns * (ceil_div(t, s->period_ns) + 1);
 	return given > taken ? (nsec_t)(given - taken) : 0;
 }
 

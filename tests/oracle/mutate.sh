@@ -64,7 +64,25 @@ proof.c       | s/ceil_div(window + jitter, t\[h\].period_ns)/((window + jitter)
 proof.c       | s/if (last > x->jitter_ns/if (last > x->jitter_ns + 1/
 proof.c       | s/nsec_t jitter = deferrable ? r\[h\].period_ns - r\[h\].budget_ns : 0;/nsec_t jitter = 0;/
 proof.c       | s/own.deadline_ns = delivered\[self\];/;/
-guest-edf.c   | s/if (t\[i\].jitter_ns >= t\[i\].deadline_ns)/if (t[i].jitter_ns > t[i].deadline_ns)/
+guest-edf.c   | s/if (t->jitter_ns >= t->deadline_ns)/if (t->jitter_ns > t->deadline_ns)/
+guest-edf.c   | s/if (early > x->deadline_ns)/if (0)/
+guest-edf.c   | s/at = supply_blackout(s) + /at = /
+guest-edf.c   | s/(u128)s->latency_ns + s->irq_ns + (work/(u128)s->latency_ns + (work/
+guest-edf.c   | s/(u128)s->latency_ns + s->irq_ns + (work/s->irq_ns + (work/
+guest-edf.c   | s/ + supply_debt(s) + 2 \* (u128)s->switch_ns, at;/ + 2 * (u128)s->switch_ns, at;/
+guest-edf.c   | s/ + supply_debt(s) + 2 \* (u128)s->switch_ns, at;/ + supply_debt(s), at;/
+guest-edf.c   | s/+ frac_up(s->switch_ns, s->budget_ns);/;/
+guest-edf.c   | s/share += frac_up(s->irq_ns, s->irq_period_ns);/;/
+guest-edf.c   | s/work = (u128)e->blocking + supply_debt/work = supply_debt/
+guest-edf.c   | s/if (next == NSEC_MAX || next <= t)/if (next == NSEC_MAX || next <= 2 * t)/
+guest-edf.c   | s/least = (u128)(s->deadline_ns - s->budget_ns) +/least = (u128)(s->period_ns) +/
+guest-edf.c   | s/if (rest >= s->period) {/if (rest > s->period) {/
+guest-edf.c   | s/due += (u128)(jobs + 1) \* s->wcet;/due += (u128)jobs * s->wcet;/
+guest-edf.c   | s/u128 due = blocking;/u128 due = 0;/
+guest-edf.c   | s/\*ret_short = need > t ? t : 0;/*ret_short = 0;/
+guest-edf.c   | s/if (longest >= ask->too_long)/if (longest > 0)/
+guest-edf.c   | s/t = point_due(ask, need, /t = point_due(ask, need - 1, /
+guest-edf.c   | s/point_below(e, need < t ? need : t)/point_below(e, need < t ? need - 1 : t)/
 repair.c      | s/\*ret_scale = lo ? lo : 1;/*ret_scale = hi;/
 repair.c      | s/while (hi - lo > 1) {/while (hi - lo > 2) {/
 supply.c      | s/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns) - 1;/
@@ -77,8 +95,13 @@ guest-fp.c    | s/if (done + t->jitter_ns <= before + t->period_ns)/if (true)/
 guest-edf.c   | s/\.ok = lhs <= rhs,/.ok = lhs < rhs,/
 guest-edf.c   | s/t + x->jitter_ns >= x->deadline_ns/t + x->jitter_ns > x->deadline_ns/
 host-fp.c     | s/deferrable ? r\[h\].period_ns - r\[h\].budget_ns : 0/0/
-size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = (hi + 1) * grid;/
-size.c        | s/\*ret_budget_ns = hi \* grid;/*ret_budget_ns = lo * grid;/
+size.c        | s/^\treturn hi;/\treturn hi + 1;/
+size.c        | s/^\treturn hi;/\treturn lo;/
+size.c        | s/return least > 0 ? (least - 1) \/ grid : 0;/return least > 0 ? least \/ grid + 1 : 0;/
+size.c        | s/budget--;	/;	/
+size.c        | s/(u128)(best->budget_ns + 2 \* host->switch_ns) \* period;/(u128)best->budget_ns * period;/
+size.c        | s/k <= DIVISORS_MAX; k++/k < DIVISORS_MAX; k++/
+size.c        | s/whole\[n++\] = g->tasks\[i\].deadline_ns;/;/
 place.c       | s/if (!ok)$/if (0)/
 place.c       | s/if (how->exclusive \&\& p->count\[cpu\] > 0)/if (how->exclusive \&\& p->count[cpu] > 1)/
 locks.c       | s/(u128)s->length_ns + (l->sections\[t->vcpu\] - t->section_max) + v->masked_ns/(u128)s->length_ns + v->masked_ns/
@@ -129,7 +152,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof" "fp-host" "sustain")
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -137,7 +160,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest irq locks place proof fp-host sustain; do
+for t in demand gedf guest size irq locks place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 

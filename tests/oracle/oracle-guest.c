@@ -5,6 +5,8 @@
  * (the tightest of each system, averaged, is printed). One run per system lets everything start at once, since that is
  * where bounds are met.
  */
+#include <virtrk/proof.h>
+
 #include "oracle-host.h"
 
 #define TASKS_MAX 3
@@ -154,6 +156,80 @@ static void edf(struct oracle *o)
 	}
 }
 
+#define WINDOWS 2000	/* of one unit: far beyond where demand and supply meet in systems as small as these */
+
+static void windows_draw(struct oracle *o, struct vrk_supply *s, struct vrk_task *t, size_t n)
+{
+	nsec_t p = oracle_between(o, 3, 20), q = oracle_between(o, 1, p);
+
+	*s = (struct vrk_supply){ .budget_ns = q, .deadline_ns = oracle_between(o, q, p), .period_ns = p };
+	if (oracle_chance(o, 30))
+		s->switch_ns = oracle_between(o, 0, q / 3);
+	if (oracle_chance(o, 30))
+		s->latency_ns = oracle_between(o, 0, p / 2);
+	if (oracle_chance(o, 30))
+		s->tick_ns = oracle_between(o, 0, 2 * q);
+	if (oracle_chance(o, 20)) {
+		s->irq_ns = oracle_between(o, 1, 2);
+		s->irq_period_ns = oracle_between(o, 8, 40);
+	}
+	for (size_t i = 0; i < n; i++) {
+		nsec_t period = oracle_between(o, 4, 60), wcet = 1 + period * q / p / n * oracle_between(o, 0, 110) / 100;
+
+		t[i] = (struct vrk_task){ .wcet_ns = wcet, .period_ns = period,
+					  .deadline_ns = oracle_chance(o, 50) ? period : oracle_between(o, wcet, 2 * period) };
+		if (oracle_chance(o, 25))
+			t[i].jitter_ns = oracle_between(o, 0, t[i].deadline_ns - 1);
+		if (oracle_chance(o, 20))
+			t[i].blocking_ns = oracle_between(o, 0, period / 3);
+	}
+}
+
+static void windows_fail(struct oracle *o, const char *what, const struct vrk_supply *s, const struct vrk_guest *g, nsec_t at)
+{
+	if (o->failed++ >= 10)
+		return;
+	fprintf(stderr, "%s: %s, at %" PRIu64 "; again with VIRTRK_SEED=0x%" PRIx64 "\n", o->name, what, at, o->seed);
+	fprintf(stderr, "  budget %" PRIu64 " deadline %" PRIu64 " period %" PRIu64 " switch %" PRIu64 " latency %" PRIu64 " tick %" PRIu64
+		" irq %" PRIu64 " every %" PRIu64 "\n", s->budget_ns, s->deadline_ns, s->period_ns, s->switch_ns, s->latency_ns,
+		s->tick_ns, s->irq_ns, s->irq_period_ns);
+	for (size_t i = 0; i < g->n; i++)
+		fprintf(stderr, "  wcet %" PRIu64 " period %" PRIu64 " deadline %" PRIu64 " jitter %" PRIu64 " blocking %" PRIu64 "\n",
+			g->tasks[i].wcet_ns, g->tasks[i].period_ns, g->tasks[i].deadline_ns, g->tasks[i].jitter_ns,
+			g->tasks[i].blocking_ns);
+}
+
+/* A test that asks few windows says what all of them say. */
+static void windows(struct oracle *o)
+{
+	const size_t n = oracle_between(o, 1, TASKS_MAX);
+	struct vrk_task t[TASKS_MAX];
+	const struct vrk_guest g = { .scheduler = VRK_GUEST_EDF, .tasks = t, .n = n };
+	struct vrk_supply s;
+	struct vrk_verdict v;
+	nsec_t lacking = 0, load = 0, blocking = 0;
+
+	windows_draw(o, &s, t, n);
+	if (vrk_guest_edf(&s, t, n, &v) < 0) {
+		windows_fail(o, "a guest that is refused", &s, &g, 0);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		blocking = t[i].blocking_ns > blocking ? t[i].blocking_ns : blocking;
+	for (nsec_t at = 1; at <= WINDOWS && lacking == 0; at++)	/* where nothing is due nothing can be late */
+		lacking = vrk_guest_demand(&g, at) > blocking && vrk_guest_demand(&g, at) > vrk_sbf(&s, at) ? at : 0;
+	for (size_t i = 0; i < n; i++)
+		load += (t[i].wcet_ns * 1000 + t[i].period_ns - 1) / t[i].period_ns;
+	if (v.ok && lacking)
+		windows_fail(o, "a yes, and a window that is too short", &s, &g, lacking);
+	if (!v.ok && v.at_ns > 0 && vrk_guest_demand(&g, v.at_ns) <= vrk_sbf(&s, v.at_ns))
+		windows_fail(o, "a no at a window that is long enough", &s, &g, v.at_ns);
+	/* where the load leaves much, they meet soon */
+	if (!v.ok && !lacking && s.switch_ns == 0 && s.irq_ns == 0 && load + 100 < 1000 * s.budget_ns / s.period_ns)
+		windows_fail(o, "a no, and all windows are long enough", &s, &g, 0);
+	*(v.ok ? &o->accepted : &o->refused) += 1;
+}
+
 /* A whole CPU, everything at once: the response bound is the response. */
 static void exact(struct oracle *o)
 {
@@ -202,6 +278,8 @@ int main(int argc, char **argv)
 		r = oracle_run("guest-suspending", 20000, suspending);
 	else if (strcmp(part, "edf") == 0)
 		r = oracle_run("guest-edf", 20000, edf);
+	else if (strcmp(part, "windows") == 0)
+		r = oracle_run("guest-windows", 20000, windows);
 	if (tightness_n > 0)
 		printf("observed / bound, the tightest task of each system, on average: %" PRIu64 " of 1000\n", tightness_sum / tightness_n);
 	return r;
