@@ -309,6 +309,7 @@ struct vrk_lock_vcpu {
 	const struct vrk_task *tasks;
 	size_t n;
 	size_t n_handlers;		/* the first so many tasks are interrupt handlers: before all else, also before holders */
+	nsec_t settle_ns;		/* 0: a budget that ends stops holders, too; else vrk_locks_overrun() said so */
 };
 
 /* What locks cost a task; NSEC_MAX = no bound. */
@@ -334,11 +335,28 @@ struct vrk_lock_bound {
  * of others: least fixpoint over all, from below. Times round up.
  *
  * Return: 0; -EINVAL a section of no task or resource, without length or count, longer together than the wcet, of a handler, or ranks
- * missing; -EOPNOTSUPP blocking_ns where the vCPU's tasks have sections (the guest's own locks may delay a holder: no proof covers that); -ERANGE,
- * -E2BIG, -ENOMEM. O(rounds * (sections^2 + vrk_guest_fp)), rounds capped: the cap says no.
+ * missing; -EOPNOTSUPP blocking_ns where the vCPU's tasks have sections (the guest's own locks may delay a holder: no proof covers that), or
+ * settle_ns beside handlers or masked_ns; -ERANGE, -E2BIG, -ENOMEM. O(rounds * (sections^2 + vrk_guest_fp)), rounds capped: the cap says no.
  */
 int vrk_locks_fp(const struct vrk_lock_vcpu *v, size_t n, const struct vrk_locks *locks, struct vrk_verdict *ret_vcpus,
 		 nsec_t *ret_response_ns, struct vrk_lock_bound *ret_bounds);
+
+/**
+ * vrk_locks_overrun() - ESTIMATE: what a CPU would be asked if holders were not stopped when their budget ends
+ * @r:             @n reservations of one CPU
+ * @overrun_ns:    of each: one section of every task in it, the longest; 0 = none holds anything
+ * @ret_host, @ret_r: what to ask vrk_admit() (@n reservations)
+ * @ret_settle_ns: for vrk_lock_vcpu.settle_ns of all vCPUs on that CPU
+ *
+ * A protocol that stock Linux does not have: the vCPU goes on with the deadline that it has until no task in it holds a resource, then waits
+ * for its next budget; nothing is paid back. Papers count a server of Q + O for it; under the kernel's wake-up rule that is too little
+ * (simulated), so O is counted as stolen once per period. No admission is to rest on it alone. What it gains: sections that need more than one
+ * budget. Times round up.
+ *
+ * Return: 0; errors of vrk_irq_question(). O(n).
+ */
+int vrk_locks_overrun(const struct vrk_host *host, const struct vrk_reservation *r, const nsec_t *overrun_ns, size_t n,
+		      struct vrk_host *ret_host, struct vrk_reservation *ret_r, nsec_t *ret_settle_ns);
 
 /*
  * Interrupts: a device's signal is taken by a hard handler on one CPU, which stops whatever runs there; a thread may go on with it,

@@ -26,6 +26,7 @@ enum vrk_sim_flags {
 	VRK_SIM_CONVOY = 1 << 5,	/* critical sections first in every job; else anywhere in it */
 	VRK_SIM_PERIODIC = 1 << 7,	/* servers by fixed priority, the earlier the higher: periodic ones, which burn their budget */
 	VRK_SIM_DEFERRABLE = 1 << 8,	/* or deferrable ones, which keep it to the end of the period. No fair servers, no tick */
+	VRK_SIM_UNBROKEN = 1 << 9,	/* a budget that ends while a holder of a resource runs goes on as long as one does, and is not paid back */
 	VRK_SIM_BAND_FIFO = 1 << 6,	/* of the holders in one guest the first granted goes first; else by priority */
 };
 

@@ -82,6 +82,8 @@ static int vcpu_check(const struct vrk_lock_vcpu *v, bool sections)
 		return -ERANGE;
 	if (v->n_handlers > v->n)
 		return -EINVAL;
+	if (v->settle_ns > 0 && (v->n_handlers > 0 || v->masked_ns > 0))
+		return -EOPNOTSUPP;
 	for (size_t i = v->n_handlers; sections && i < v->n; i++)
 		if (v->tasks[i].blocking_ns > 0)
 			return -EOPNOTSUPP;
@@ -162,6 +164,24 @@ static nsec_t hold(const struct locks *l, const struct vrk_section *s)
 	return NSEC_MAX;
 }
 
+/*
+ * Where the host lets a holder go on when its budget ends (locks-overrun.c). At the grant the next budget is no further away than if all of this
+ * one had just been used up. What fits a budget is then done as ever; what does not is done by the deadline, or when overruns of
+ * all on that CPU are, whichever is later.
+ */
+static nsec_t hold_unbroken(const struct locks *l, const struct vrk_section *s)
+{
+	const struct locker *t = &l->lockers[s->task];
+	const struct vrk_lock_vcpu *v = &l->v[t->vcpu];
+	const struct vrk_supply *p = &v->supply;
+	u128 work = (u128)s->length_ns + (l->sections[t->vcpu] - t->section_max);
+	nsec_t end = p->deadline_ns > v->settle_ns ? p->deadline_ns : v->settle_ns;
+
+	if (!supply_sane(p) || work <= p->budget_ns || p->tick_ns + p->switch_ns + p->latency_ns + p->irq_ns > 0)
+		return NSEC_MAX;
+	return saturate((u128)p->period_ns - p->budget_ns + end + l->spec->resources[s->resource].latency_ns);
+}
+
 static int by_resource(const void *a, const void *b)
 {
 	const struct user *x = a, *y = b;
@@ -178,8 +198,9 @@ static void users_init(struct locks *l)
 	for (size_t i = 0; i < l->spec->n_sections; i++) {
 		const struct vrk_section *s = &l->spec->sections[i];
 		struct vrk_lock_bound *b = &l->lockers[s->task].bound;
-		nsec_t h = hold(l, s);
+		nsec_t h = hold(l, s), other = l->v[l->lockers[s->task].vcpu].settle_ns > 0 ? hold_unbroken(l, s) : NSEC_MAX;
 
+		h = other < h ? other : h;
 		l->users[i] = (struct user){ s->resource, s->task, s->count, h,
 					     h == NSEC_MAX ? NSEC_MAX : saturate((u128)h * s->count) };
 		b->hold_ns = h > b->hold_ns ? h : b->hold_ns;

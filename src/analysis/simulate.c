@@ -65,6 +65,19 @@ static void note_late(struct node *s, sim_time now)
 		s->result->late_rest_ns = late;
 }
 
+/* Who runs in it holds a resource, and may do so beyond the budget. */
+static bool unbroken(const struct sim *sim, const struct node *s)
+{
+	return sim->host->flags & VRK_SIM_UNBROKEN && s->current && holds(s->current);
+}
+
+static void node_cut(struct sim *sim, struct node *s)
+{
+	if (sim->host->flags & VRK_SIM_UNBROKEN && s->cbs.q < 0)
+		s->cbs.q = 0;
+	cbs_cut(&s->cbs, sim->now);
+}
+
 static void node_settle(struct sim *sim, struct node *s)
 {
 	bool wants;
@@ -79,6 +92,10 @@ static void node_settle(struct sim *sim, struct node *s)
 	s->guest.touched = false;
 	s->current = guest_current(&s->guest, sim->host->flags);
 	wants = s->current || s->spec->idling || s->cbs.burns;
+	if (sim->host->flags & VRK_SIM_UNBROKEN && s->cbs.exhausted && !s->cbs.throttled && s->cbs.q + s->cbs.over <= 0 && !unbroken(sim, s)) {
+		node_cut(sim, s);
+		sim->moved = true;
+	}
 	sim->moved |= wants != s->wants || s->cbs.replenish_at <= sim->now;
 	if (wants && !s->wants)
 		cbs_wake(&s->cbs, sim->now);
@@ -177,7 +194,7 @@ static bool assign(struct sim *sim)
 		if (cpu < 0)
 			cpu = pick_cpu(sim, before);
 		cpu_give(owner, s, cpu);
-		overrun |= s->cpu < 0 && s->cbs.q <= 0;
+		overrun |= s->cpu < 0 && s->cbs.q <= 0 && !unbroken(sim, s);
 	}
 	return overrun;
 }
@@ -207,8 +224,8 @@ static void dispatch(struct sim *sim)
 		for (size_t i = 0; i < sim->n; i++) {
 			struct node *s = &sim->nodes[i];
 
-			if (ready(s) && s->cpu < 0 && s->cbs.q <= 0)
-				cbs_cut(&s->cbs, sim->now);
+			if (ready(s) && s->cpu < 0 && s->cbs.q <= 0 && !unbroken(sim, s))
+				node_cut(sim, s);
 		}
 	sim->moved = false;
 	if (sim->fair)
@@ -231,6 +248,8 @@ static sim_time next_event(const struct sim *sim, sim_time until)
 			continue;
 		if (s->current && sim->now + s->current->segment < next)
 			next = sim->now + s->current->segment;
+		if (s->cbs.exhausted && unbroken(sim, s))
+			continue;
 		t = sim->now + (s->cbs.exhausted ? s->cbs.q + s->cbs.over : s->cbs.q);
 		if (t < next)
 			next = t;
@@ -259,7 +278,8 @@ static void node_ran(struct sim *sim, struct node *s, sim_time ran)
 		s->cbs.over = sim->host->flags & VRK_SIM_OVERRUN ? (sim_time)sim->host->tick_ns
 			: rng_upto(&sim->rng, (sim_time)sim->host->tick_ns);
 	}
-	if (s->cbs.exhausted && s->cbs.q + s->cbs.over <= 0)
+	/* with a holder in it, that is for the next look to say: who runs is not yet known */
+	if (s->cbs.exhausted && s->cbs.q + s->cbs.over <= 0 && !(sim->host->flags & VRK_SIM_UNBROKEN))
 		cbs_cut(&s->cbs, sim->now);
 }
 

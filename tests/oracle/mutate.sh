@@ -118,6 +118,9 @@ locks.c       | s/once += l->lockers\[k\].section_max;/once = l->lockers[k].sect
 locks.c       | s/(uint32_t)pieces;/(uint32_t)pieces - (pieces > 0);/
 locks.c       | s/if (used\[s->task\] > t->task->wcet_ns)/if (used[s->task] > t->task->wcet_ns + 1)/
 locks.c       | s/changed \&= l->ranked;/changed = false;/
+locks.c       | s/p->period_ns - p->budget_ns + end/end/
+locks.c       | s/work <= p->budget_ns ||/work < p->budget_ns ||/
+locks-overrun.c | s/\.hard_ns = overrun_ns\[i\]/.hard_ns = overrun_ns[i] > 1 ? overrun_ns[i] \/ 2 : 1/
 sim-lock.c    | s/(\*at)->spec->rank <= t->spec->rank/(*at)->spec->rank > t->spec->rank/
 sim-lock.c    | s/s->length_ns > left \/ s->count/s->length_ns > left/
 sim-chain.c   | s/c->first = (c->first + 1)/c->first = (c->first + 0)/
@@ -152,7 +155,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "place" "proof" "fp-host" "sustain")
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -160,7 +163,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest size irq locks place proof fp-host sustain; do
+for t in demand gedf guest size irq locks overrun place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 

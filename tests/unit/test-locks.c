@@ -245,9 +245,80 @@ static void test_simulated(void)
 	EXPECT_INT(vrk_simulate(&host, servers, 3, tasks, 3, 10, seen, result), -EINVAL);
 }
 
+/*
+ * A vCPU of 4 in 20 runs for 3 and sleeps; at 15 it has 1 left by 20, which the wake-up rule lets it keep, and a section of 6. Another one wakes
+ * at 15, too, and wants 5 by 25. As servers of 4 + 6 and of 5 both fit; run, the second is done at 26.
+ */
+static void test_overrun(void)
+{
+	const struct vrk_reservation own[] = { { 4, 20, 20, false }, { 5, 10, 10, false } }, summed[] = { { 10, 20, 20, false }, { 5, 10, 10, false } };
+	const struct vrk_sim_server servers[] = { { .reservation = own[0], .cpu = 0, .n_tasks = 2 },
+						  { .reservation = own[1], .cpu = 0, .first_task = 2, .n_tasks = 1 } };
+	const struct vrk_sim_section section = { 0, 6, 1 };
+	const struct vrk_sim_task tasks[] = { { 3, 1000 }, { 6, 1000, .jitter_ns = 15, .sections = &section, .n_sections = 1 },
+					      { 5, 1000, .jitter_ns = 15 } };
+	const struct vrk_sim_resource resource = { false, 0 };
+	const struct vrk_sim_host unbroken = { .cpus = 1, .flags = VRK_SIM_SYNC | VRK_SIM_FULL | VRK_SIM_UNBROKEN, .resources = &resource,
+					       .n_resources = 1 };
+	const struct vrk_host host = { .cpus = 1, .kernel_limit_bw = VRK_BW_UNLIMITED };
+	const nsec_t overrun[] = { 6, 0 }, none[] = { 0, 0 };
+	struct vrk_sim_server_result rs[2];
+	struct vrk_sim_task_result rt[3];
+	struct vrk_reservation asked[2];
+	struct vrk_host other;
+	struct vrk_verdict v;
+	nsec_t settle = 0;
+
+	CASE("overrun as a budget of Q + O: published, and wrong");
+	EXPECT(vrk_edf_qpa(&host, summed, 2, &v, NULL) == 0 && v.ok);
+	EXPECT(vrk_simulate(&unbroken, servers, 2, tasks, 3, 1000, rs, rt) > 0);
+	EXPECT_INT(rt[1].worst_ns, 21);
+	EXPECT_INT(rt[2].worst_ns, 26);
+	EXPECT_INT(rs[1].late_whole_ns, 1);
+	CASE("as stolen once per period: no");
+	EXPECT_INT(vrk_locks_overrun(&host, own, overrun, 2, &other, asked, &settle), 0);
+	EXPECT(vrk_edf_qpa(&other, asked, 2, &v, NULL) == 0 && !v.ok);
+	EXPECT_INT(settle, 9);		/* 6 / (1 - 6/20) */
+	CASE("nobody overruns");
+	EXPECT_INT(vrk_locks_overrun(&host, own, none, 2, &other, asked, &settle), 0);
+	EXPECT(vrk_edf_qpa(&other, asked, 2, &v, NULL) == 0 && v.ok && settle == 1);
+	CASE("all of it");
+	EXPECT_INT(vrk_locks_overrun(&host, own, (const nsec_t[]){ 20, 0 }, 2, &other, asked, &settle), -EDOM);
+}
+
+/* A section of 5 in a vCPU of 2 in 10: three budgets, or one and what is beyond it. */
+static void test_unbroken(void)
+{
+	const struct vrk_task tasks[] = { { .wcet_ns = 5, .period_ns = 500, .deadline_ns = 500 }, { .wcet_ns = 1, .period_ns = 500, .deadline_ns = 500 } };
+	const struct vrk_section sections[] = { { 0, 0, 5, 1 }, { 1, 0, 1, 1 } };
+	const struct vrk_resource resource = { VRK_QUEUE_FIFO, 0 };
+	const struct vrk_locks locks = { &resource, 1, sections, 2, NULL };
+	struct vrk_lock_vcpu v[] = { { .supply = { 2, 10, 10 }, .tasks = &tasks[0], .n = 1 }, { .supply = { 2, 10, 10 }, .tasks = &tasks[1], .n = 1 } };
+
+	CASE("cut by budgets");
+	EXPECT_INT(run(v, 2, &locks), 0);
+	EXPECT_INT(bounds[0].hold_ns, 16 + 2 * 8 + 5);
+	EXPECT_INT(bounds[1].hold_ns, 17);
+	CASE("not cut: the next budget, and its deadline; what fits one is as before");
+	v[0].settle_ns = v[1].settle_ns = 7;
+	EXPECT_INT(run(v, 2, &locks), 0);
+	EXPECT_INT(bounds[0].hold_ns, 8 + 10);
+	EXPECT_INT(bounds[1].hold_ns, 17);
+	EXPECT_INT(bounds[1].wait_ns, 18);
+	CASE("or when all overruns are over");
+	v[0].settle_ns = 13;
+	EXPECT_INT(run(v, 2, &locks), 0);
+	EXPECT_INT(bounds[0].hold_ns, 8 + 13);
+	CASE("not with masked times");
+	v[0].masked_ns = 1;
+	EXPECT_INT(run(v, 2, &locks), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	test_simulated();
+	test_overrun();
+	test_unbroken();
 	test_mpcp();
 	test_terms();
 	test_handlers();
