@@ -42,8 +42,12 @@ static const char *shown(char buf[SHOWN_MAX], const xmlChar *text)
 {
 	size_t n = 0;
 
-	for (const char *p = text_of(text); *p && n < SHOWN_MAX - 1; p++)
-		buf[n++] = (unsigned char)*p < 0x20 || *p == 0x7f || (unsigned char)*p >= 0x80 ? '?' : *p;
+	for (const char *p = text_of(text); *p && n < SHOWN_MAX - 1; p++) {
+		buf[n] = *p;
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+			buf[n] = '?';
+		n++;
+	}
 	buf[n] = '\0';
 	return buf;
 }
