@@ -200,11 +200,22 @@ static void on_manager_event(const struct manager_event *event, void *userdata)
 
 /* ---- connections ---- */
 
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *reterr)
+{
+	struct bus *bus = userdata;
+
+	if (sd_bus_message_is_method_call(message, NULL, NULL) > 0)
+		manager_look(bus->manager);
+	return 0;	/* and on to its method */
+}
+
 static int connection_export(sd_bus *connection, struct bus *bus)
 {
 	int r;
 
-	r = sd_bus_add_object_vtable(connection, NULL, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, bus_manager_vtable, bus);
+	r = sd_bus_add_filter(connection, NULL, on_message, bus);
+	if (r >= 0)
+		r = sd_bus_add_object_vtable(connection, NULL, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, bus_manager_vtable, bus);
 	if (r >= 0)
 		r = sd_bus_add_object_manager(connection, NULL, VIRTRK_OBJECT);
 	if (r >= 0)

@@ -284,8 +284,8 @@ static void check_connector(const struct regime *regime, struct finding *f)
 	if (regime->process_connector == YES)
 		found(f, FINDING_OK, "new QEMU processes are seen at once (process connector)");
 	else
-		found(f, FINDING_WARN, "%s: a QEMU process that libvirt does not know is found when virtrkd starts, not later",
-		      regime->process_connector == NO ? "the kernel has no process connector" :
+		found(f, FINDING_WARN, "%s: QEMU processes that libvirt does not know are looked for at each request only",
+		      regime->process_connector == NO ? "there is no process connector (none in the kernel, or virtrkd is in a container)" :
 							"whether the kernel has a process connector cannot be read");
 }
 

@@ -67,6 +67,8 @@ int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 	r = regime_read(m->root, &m->regime);
 	if (r < 0)
 		return r;
+	if (m->source_proc && !source_proc_hears(m->source_proc))
+		m->regime.process_connector = NO;
 	if (manager_lost(m, &m->regime.lost_bw) >= 0)
 		m->regime.lost_known = YES;
 	r = doctor_findings(&m->regime, &findings, &n);
@@ -272,6 +274,11 @@ int manager_new(struct manager **ret, sd_event *event, const struct manager_opti
 	return 0;
 }
 
+void manager_look(struct manager *m)
+{
+	source_proc_look(m->source_proc);
+}
+
 static int sources_start(struct manager *m, struct vr_error **reterr)
 {
 	int r;
@@ -282,7 +289,7 @@ static int sources_start(struct manager *m, struct vr_error **reterr)
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot look for QEMU processes: %s", strerror(-r));
 	if (r > 0)
-		log_warning("QEMU processes that start from now on will not be seen: no process connector (%s)", strerror(r));
+		log_warning("QEMU processes that start from now on are looked for at each request only: no process connector (%s)", strerror(r));
 	if (!m->options.libvirt_uri)
 		return 0;
 	r = source_libvirt_new(&m->source_libvirt, m->root, m->event, m->options.libvirt_uri, on_source, m);

@@ -36,6 +36,8 @@ DEFINE_CLEANUP(struct manager *, manager_free)
 
 /* What others may read. Valid until the next turn of the loop. */
 bool manager_dry_run(const struct manager *manager);
+/* To be called before each request: where no event tells of new QEMU processes, they are looked for now. */
+void manager_look(struct manager *manager);
 const struct regime *manager_regime(const struct manager *manager);
 const struct vm_table *manager_vms(const struct manager *manager);
 const struct ledger *manager_ledger(const struct manager *manager);

@@ -21,6 +21,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -626,6 +627,26 @@ int source_proc_start(struct source_proc *source)
 		return r;
 	look_at_due(source);
 	return -watching;
+}
+
+bool source_proc_hears(const struct source_proc *source)
+{
+	return source->connector || !sysroot_is_host(source->root);
+}
+
+void source_proc_look(struct source_proc *source)
+{
+	if (source_proc_hears(source))
+		return;
+	(void)scan(source);	/* what can be found now is found; the next look is another chance */
+	for (size_t i = source->n_domains; i > 0; i--) {
+		struct domain *domain = source->domains[i - 1];
+
+		domain->due_usec = 0;
+		if (domain->pidfd >= 0 && poll(&(struct pollfd){ .fd = domain->pidfd, .events = POLLIN }, 1, 0) > 0)
+			(void)domain_forget(domain);	/* its end is told later, in the loop */
+	}
+	look_at_due(source);
 }
 
 int source_proc_rescan(struct source_proc *source, pid_t pid)

@@ -43,6 +43,10 @@ int source_proc_new(struct source_proc **ret, struct sysroot *root, sd_event *ev
  * container ...); -errno nothing works.
  */
 int source_proc_start(struct source_proc *source);
+/* Do events come? In a fake root there are none to come: then too. */
+bool source_proc_hears(const struct source_proc *source);
+/* Where they do not, all is looked at again; elsewhere there is nothing to do. */
+void source_proc_look(struct source_proc *source);
 int source_proc_rescan(struct source_proc *source, pid_t pid);	/* look at one domain again; -ESRCH it is no QEMU */
 struct source_proc *source_proc_free(struct source_proc *source);
 DEFINE_CLEANUP(struct source_proc *, source_proc_free)

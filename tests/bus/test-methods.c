@@ -556,6 +556,7 @@ static void test_config(struct daemon *d)
 	fputs("{ \"reservations\": [ { \"thread\": \"vcpu0\", \"budget\": \"1ms\", \"period\": \"100ms\" } ] }\n", f);
 	fclose(f);
 	guest_start(&g, "filed", 1, NULL);
+	EXPECT(guest_is_known(d, &g, 1));	/* where nothing tells of new processes, it is asked for */
 	EXPECT_SIGNAL(d->bus, &ear, "Reserved", g.name, "vcpu0");
 	expect_kernel(guest_thread(d, &g, "vcpu0"), "deadline 1000000/100000000/100000000 ");
 	guest_stop(&g);
