@@ -157,6 +157,46 @@ static int items_place(struct manager *m, const struct vm *vm, bool settled, con
 	return 0;
 }
 
+static bool items_contain(const struct request_item *items, size_t n, const char *thread)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(items[i].thread, thread) == 0)
+			return true;
+	return false;
+}
+
+/* Who reserves for some vCPUs of a domain may take the others for served: a yes says what they get. */
+static int unreserved_tell(const struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			   struct verdict *verdict)
+{
+	const struct vm_thread *first = NULL;
+	_cleanup_(freep) char *reason = NULL;
+	size_t count = 0;
+	int r;
+
+	for (size_t i = 0; i < vm->n_threads; i++) {
+		const struct vm_thread *thread = &vm->threads[i];
+
+		if (thread->kind != VM_THREAD_VCPU || ledger_find(&m->ledger, vm->name, thread->name) ||
+		    items_contain(items, n, thread->name))
+			continue;
+		first = first ?: thread;
+		count++;
+	}
+	if (!verdict->analysis.ok || count == 0)
+		return 0;
+	reason = TAKE_PTR(verdict->reason);
+	r = count == 1 ? asprintf(&verdict->reason, "%s; %s of %s has no reservation: it runs in what reservations leave", reason,
+				  first->name, vm->name) :
+			 asprintf(&verdict->reason,
+				  "%s; %s and %zu more vCPU%s of %s have no reservation: they run in what reservations leave", reason,
+				  first->name, count - 1, count == 2 ? "" : "s", vm->name);
+	if (r >= 0)
+		return 0;
+	verdict->reason = TAKE_PTR(reason);
+	return -ENOMEM;
+}
+
 int manager_check(struct manager *m, const char *domain, const struct request_item *items, size_t n,
 		  struct verdict *ret, struct vr_error **reterr)
 {
@@ -172,9 +212,9 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 		r = manager_load_foreign(m, false, domain, items, n, &foreign);
 	if (r >= 0)
 		r = items_place(m, vm, true, &foreign, items, n, &placed, reterr);
-	if (r < 0)
-		return r;
-	return admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, ret);
+	if (r >= 0)
+		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, ret);
+	return r < 0 ? r : unreserved_tell(m, vm, items, n, ret);
 }
 
 /* ---- commit ---- */
@@ -360,6 +400,8 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (!verdict->analysis.ok)
 		return overload_set(verdict, reterr);
 	r = rest_check(m, domain, items, n, reterr);
+	if (r >= 0)
+		r = unreserved_tell(m, vm, items, n, verdict);
 	if (r < 0)
 		return r;
 	r = reserve_apply(m, vm, placed, n, &err);

@@ -386,6 +386,7 @@ static void test_check(struct daemon *d, const struct guest *g)
 	call_request(d->bus, NULL, "Check", g->name, &(struct request) { "vcpu0", MS(1), MS(100) }, 1, &a);
 	expect_answer(&a, "");
 	EXPECT(a.fits);
+	EXPECT(strstr(a.reason, "; vcpu1 ") && strstr(a.reason, "in what reservations leave"));	/* the other vCPUs */
 	call_request(d->bus, NULL, "Check", g->name, too_many.items, too_many.n, &a);
 	expect_answer(&a, "");
 	EXPECT(!a.fits && a.reason[0] && a.repair[0]);
