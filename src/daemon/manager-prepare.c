@@ -256,23 +256,46 @@ static int start_hold(struct manager *m, const char *domain, const struct reques
 	return 0;
 }
 
+/*
+ * Those that share CPUs with others. Where the thread of another may get its CPU, depends on the control group that libvirt will give it:
+ * that is judged when it is there, but a CPU that the host has not got can be told now.
+ */
+static int start_shared(struct manager *m, const struct request_item *items, size_t n, struct domain_config *ret, struct vr_error **reterr)
+{
+	cpu_set_t there;
+
+	ret->items = calloc(n, sizeof(*items));
+	if (!ret->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		CPU_AND(&there, &items[i].cpus, &m->regime.online);
+		if (CPU_COUNT(&items[i].cpus) == 0)
+			ret->items[ret->n++] = items[i];
+		else if (CPU_COUNT(&there) == 0)
+			return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "%s: none of its CPUs is online on this host", items[i].thread);
+	}
+	return 0;
+}
+
 int manager_prepare_start(struct manager *m, const char *domain, const struct request_item *items, size_t n, struct vr_error **reterr)
 {
-	const struct domain_config document = { .items = (struct request_item *)items, .n = n };
+	_cleanup_(domain_config_done) struct domain_config shared = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	int r;
 
 	manager_prepared_started(m, domain);	/* of an earlier start that came to nothing */
 	r = manager_items_check(m, items, n, &err);
 	if (r >= 0)
-		r = prepare_admit(m, domain, &document, &err);
+		r = start_shared(m, items, n, &shared, &err);
+	if (r >= 0 && shared.n > 0)
+		r = prepare_admit(m, domain, &shared, &err);
 	if (r < 0) {
 		manager_refused(m, domain, err && err->text ? err->text : strerror(-r));
 		if (reterr)
 			*reterr = TAKE_PTR(err);
 		return r;
 	}
-	return prepared_of(m, domain) ? 0 : start_hold(m, domain, items, n);
+	return shared.n == 0 || prepared_of(m, domain) ? 0 : start_hold(m, domain, shared.items, shared.n);
 }
 
 /* ---- commit and abort ---- */

@@ -110,6 +110,10 @@ static const struct hook_case answers[] = {
 	{ "yes, soft", "prepare", RK("", "<rk:thread name='emulator' budget='1ms' period='100ms' soft='yes'/>"), 0, NULL },
 	{ "no", "prepare", RK("", LARGE), 1, "hooked is not started: vcpu0: " },
 	{ "no, to be reported", "prepare", RK(REPORT, LARGE), 0, NULL },
+	{ "a CPU that this host has not got", "prepare", RK("", "<rk:thread name='vcpu0' budget='1ms' period='100ms' cpus='1000-1023'/>"), 1,
+	  "vcpu0: none of its CPUs is online" },
+	{ "a CPU of its own beside what is shared", "prepare", RK("", ONE "<rk:thread name='vcpu1' budget='90ms' period='100ms' cpus='0-1023'/>"),
+	  0, NULL },
 	{ "a CPU that no host has", "prepare", RK("", "<rk:thread name='vcpu0' budget='1ms' period='100ms' cpus='99999'/>"), 1, "99999" },
 };
 
