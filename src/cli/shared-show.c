@@ -86,3 +86,41 @@ int shared_show(struct json_object *answer)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : irqs_table(irqs);
 	return r;
 }
+
+int estimates_show(struct json_object *answer)
+{
+	static const struct table_column columns[] = {
+		{ "VM", TABLE_LEFT }, { "VCPU", TABLE_RIGHT }, { "TASK", TABLE_LEFT }, { "ESTIMATE", TABLE_RIGHT }, { "BOUND", TABLE_RIGHT },
+		{ "DEADLINE", TABLE_RIGHT },
+	};
+	_cleanup_(table_freep) struct table *table = NULL;
+	struct json_object *estimates = NULL, *one, *cpus, *tasks;
+	bool hold = true;
+	int r;
+
+	if (!json_object_object_get_ex(answer, "estimates", &estimates))
+		return CLI_DONE;
+	one = json_object_array_get_idx(estimates, 0);
+	cpus = answer_member(one, "cpus");
+	tasks = answer_member(one, "tasks");
+	for (size_t i = 0; i < json_object_array_length(cpus); i++)
+		hold &= answer_bool(json_object_array_get_idx(cpus, i), "ok");
+	if (cli_print("%s", "") < 0 ||
+	    cli_print("estimate, not a promise: if no budget ended while a task holds a resource (stock Linux has no such host)%s",
+		      hold ? "" : "; not all CPUs would hold that") < 0)
+		return cli_fail(-ENOMEM, NULL);
+	r = table_new(&table, columns, ARRAY_SIZE(columns));
+	if (r < 0)
+		return cli_fail(r, NULL);
+	for (size_t i = 0; i < json_object_array_length(tasks); i++) {
+		struct json_object *row = json_object_array_get_idx(tasks, i);
+
+		table_add(table, "%s", answer_text(row, "vm"));
+		table_add(table, "%" PRIu64, answer_u64(row, "vcpu"));
+		table_add(table, "%s", answer_text(row, "name"));
+		time_cell(table, row, "response");
+		time_cell(table, row, "bound");
+		time_cell(table, row, "deadline");
+	}
+	return cli_print_table(table);
+}

@@ -7,4 +7,7 @@
 /* What an answer says of locks and of interrupts, as tables, each after an empty line; nothing where it says nothing. CLI_DONE or not. */
 int shared_show(struct json_object *answer);
 
+/* Estimates, where the answer has any, and that no promise is made of them. */
+int estimates_show(struct json_object *answer);
+
 #endif

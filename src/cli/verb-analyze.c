@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "explain.h"
 #include "shared-show.h"
+#include "system-estimate.h"
 #include "system-answer.h"
 #include "system-explain.h"
 #include "system-judge.h"
@@ -126,7 +127,7 @@ static int answer_show(struct json_object *answer)
 		r = shared_show(answer);
 	if (r == CLI_DONE && json_object_array_length(vcpus) > 0)
 		r = cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : slack_table(vcpus);
-	return r;
+	return r == CLI_DONE ? estimates_show(answer) : r;
 }
 
 /* The answer with all that one question deserves and a batch could not wait for. */
@@ -144,6 +145,8 @@ static int answer_whole(const struct system_document *d, const struct vrk_system
 		r = system_answer_make(d, result, &answer);
 	if (r >= 0)
 		r = system_proof_add(d, result, &proof, slacks, answer);
+	if (r >= 0)
+		r = system_estimates_add(d, result, answer);
 	if (r >= 0 && explain)
 		r = system_explain_make(d, result, slacks, &parts);
 	if (r >= 0 && explain) {

@@ -92,4 +92,12 @@ check "who breaks first may be another" "with vmpcp '.vms[1].vcpus[0].tasks[0].d
 check "a thread behind the vCPU that its handler goes on to" "with interrupt-fifo '$irq.deadline = \"60ms\" | .host.fair_server = false' --json | jq -c '.vcpus[0] | [.least_budget, .largest_budget, .wcet_permille > 1000, .not_asked]'" 0 '^\[null,null,true,"a larger budget delays'
 check "said to people, too" "with interrupt-fifo '$irq.deadline = \"60ms\" | .host.fair_server = false'" 0 "^plc/vcpu0 -: a larger budget delays a thread behind it, and speeds up the guest that this goes on to$"
 
+# an estimate of what stock Linux does not do: a section of three budgets
+long='.vms[0].vcpus[0] |= (.budget = "600us" | .tasks[1].wcet = "1ms" | .tasks[1].critical_sections[0].length = "1us") | .host.fair_server = false'
+check "overrun is estimated where it shortens something" "with vmpcp '$long' --json | jq -c '.estimates[0] | [.what, .cpus[0].ok, (.tasks | map(.response < .bound) | any)]'" 0 '^\["overrun",true,true\]$'
+check "and no verdict is made of it" "with vmpcp '$long | .vms[1].vcpus[0].tasks[0].deadline = \"70ms\"' --json | jq -c '[.schedulable, (.estimates[0].tasks[2] | .response <= .deadline, .bound == null)]'" 0 '^\[false,true,true\]$'
+check "people are told what it is" "with vmpcp '$long'" 3 "^estimate, not a promise: if no budget ended while a task holds a resource"
+check "nothing where it says nothing new" "with vmpcp . --json | jq 'has(\"estimates\")'" 0 '^false$'
+check "nor with costs that it does not know" "with vmpcp '$long | .host.switch = \"1us\"' --json | jq 'has(\"estimates\")'" 0 '^false$'
+
 done_testing
