@@ -111,7 +111,7 @@ static void options_help(uint64_t options)
 		if (def->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", def->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, def->name, def->arg ? "=" : "", def->arg ?: "");
-		printf("  %-18s %s\n", left, def->help);
+		printf("  %-23s %s\n", left, def->help);
 	}
 }
 
@@ -126,7 +126,7 @@ static int help_all(void)
 		char left[64];
 
 		snprintf(left, sizeof(left), "%s%s%s", verbs[i].name, *verbs[i].args ? " " : "", verbs[i].args);
-		printf("  %-18s %s\n", left, verbs[i].help);
+		printf("  %-23s %s\n", left, verbs[i].help);
 	}
 	puts("\nOptions:");
 	options_help(READING | OPTION_BIT(OPTION_VERSION));
