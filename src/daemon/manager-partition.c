@@ -496,10 +496,9 @@ void manager_partition_affinity(const struct manager *m, const struct promise *p
 		partition_cpus(p, expected);
 		return;
 	}
-	CPU_AND(&apart, now, &m->apart_ever);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &m->apart_ever))
-			CPU_CLR(cpu, expected);
+	CPU_AND(&apart, expected, &m->apart_ever);	/* those of them go, ... */
+	CPU_XOR(expected, expected, &apart);
+	CPU_AND(&apart, now, &m->apart_ever);		/* ... and what is there now comes */
 	CPU_OR(expected, expected, &apart);
 }
 
