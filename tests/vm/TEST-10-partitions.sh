@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
+# only: long
 # limit: 800
 #
 # CPUs of their own: a vCPU gets a cpuset partition, runs only there, is given its budget and no more; what does not go is refused

@@ -15,6 +15,7 @@ machines_begin() {
 	# the reset vector is a jump to itself
 	head -c 65536 /dev/zero >"$e2e_dir/spin.bin"
 	printf '\xeb\xfe' | dd of="$e2e_dir/spin.bin" bs=1 seek=65520 conv=notrunc status=none
+	echo 950000 >/proc/sys/kernel/sched_rt_runtime_us	# whatever the test before this one needed
 	echo '+cpuset +cpu' >"$cgroups/cgroup.subtree_control"
 	mkdir -p "$slice"
 	echo '+cpuset +cpu' >"$slice/cgroup.subtree_control"
