@@ -455,8 +455,71 @@ static void test_host_pinned(void)
 	}
 }
 
+/* A slice needs cpuset in version 2, but not kernel 6.7; and on a host that pins it is a slice all the same. */
+static void test_host_slice(void)
+{
+	static const struct {
+		const char *name;
+		enum regime_kind kind;
+		enum cgroup_mode cgroup;
+		enum tristate partitions, remote;
+		const char *words;	/* NULL: it can be */
+	} hosts[] = {
+		{ "a host that can", REGIME_ROOT_DOMAIN, CGROUP_V2, YES, YES, NULL },
+		{ "an older kernel", REGIME_ROOT_DOMAIN, CGROUP_V2, YES, NO, NULL },
+		{ "one that pins", REGIME_PINNED, CGROUP_V2, YES, YES, NULL },
+		{ "control groups of version 1", REGIME_ROOT_DOMAIN, CGROUP_V1, NO, NO, "needs control groups of version 2 with cpuset" },
+		{ "no cpuset", REGIME_PINNED, CGROUP_V2, NO, NO, "have no cpuset controller" },
+	};
+	_cleanup_(tree_freep) char *tree = tree_new();
+	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+
+	tree_file(tree, "sys/devices/system/cpu/online", "0-3\n");
+	tree_file(tree, "sys/fs/cgroup/cpuset.cpus.effective", "0-1,3\n");
+	tree_must(sysroot_new(&root, tree) == 0, tree);
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct regime regime = { .kind = hosts[i].kind, .cgroup = hosts[i].cgroup, .partitions = hosts[i].partitions,
+					 .remote_partitions = hosts[i].remote, .cgroup_path = "/sys/fs/cgroup" };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		struct partition_host host = { 0 };
+
+		CASE(hosts[i].name);
+		EXPECT_INT(partition_host_read(root, &regime, "/sys/fs/cgroup/virtrk.slice", &host, &err),
+			   hosts[i].words ? -EOPNOTSUPP : 0);
+		if (hosts[i].words)
+			EXPECT(err && err->reason == VR_UNSUPPORTED && strstr(err->text, hosts[i].words));
+		else
+			EXPECT(!host.pinned && host.slice && CPU_COUNT(&host.housekeeping) == 3);
+	}
+}
+
+/* What the slice holds before: the newer file where there is one. */
+static void test_look_cpus(void)
+{
+	_cleanup_(tree_freep) char *tree = tree_new();
+	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	cpu_set_t cpus;
+
+	CASE("no file: cpuset is not handed on");
+	tree_file(tree, "sys/fs/cgroup/virtrk.slice/cgroup.threads", "");
+	tree_must(sysroot_new(&root, tree) == 0, tree);
+	EXPECT_INT(partition_look_cpus(root, "/sys/fs/cgroup/virtrk.slice", &cpus, &err), -EOPNOTSUPP);
+	EXPECT(err && err->reason == VR_UNSUPPORTED && strstr(err->text, "does not hand on cpuset"));
+	CASE("before kernel 6.7");
+	tree_file(tree, "sys/fs/cgroup/virtrk.slice/cpuset.cpus", "0-2\n");
+	EXPECT_INT(partition_look_cpus(root, "/sys/fs/cgroup/virtrk.slice", &cpus, NULL), 0);
+	EXPECT_INT(CPU_COUNT(&cpus), 3);
+	CASE("since then");
+	tree_file(tree, "sys/fs/cgroup/virtrk.slice/cpuset.cpus.exclusive", "\n");
+	EXPECT_INT(partition_look_cpus(root, "/sys/fs/cgroup/virtrk.slice", &cpus, NULL), 0);
+	EXPECT_INT(CPU_COUNT(&cpus), 0);
+}
+
 int main(void)
 {
+	test_host_slice();
+	test_look_cpus();
 	test_host_pinned();
 	test_assign();
 	test_assign_pinned();
