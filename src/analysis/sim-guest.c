@@ -80,7 +80,7 @@ static void job_sections(struct guest_task *t, struct rng *rng, uint32_t flags)
 		t->left -= (sim_time)s->sections[i].length_ns * s->sections[i].count;
 	}
 	t->section = 0;
-	if (!(flags & VRK_SIM_FULL)) {
+	if (!(flags & VRK_SIM_FULL) && s->n_sections > 0) {
 		t->section = rng_next(rng) % s->n_sections;
 		if ((rng_next(rng) & 3) == 0)
 			t->requests_left = (uint64_t)rng_upto(rng, (sim_time)t->requests_left);

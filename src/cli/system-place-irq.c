@@ -61,7 +61,7 @@ static int cpu_ask(struct irq_bins *b, int32_t cpu, bool *ret_ok, bw_t *ret_load
 {
 	const struct vrk_host *host = &b->d->system.host;
 	size_t n = 0, n_irqs = 0, n_all = 0;
-	struct vrk_verdict verdict;
+	struct vrk_verdict verdict = { .ok = false };
 	struct vrk_host asked;
 	int r;
 

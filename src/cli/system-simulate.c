@@ -36,13 +36,17 @@ static nsec_t part_worst(const struct vrk_sim_task_result *part)
 
 static struct system_run_irq irq_take(const struct stage *stage, size_t irq)
 {
-	const struct vrk_sim_task_result *hard = part_result(stage, irq, STAGE_HARD), *thread = part_result(stage, irq, STAGE_THREAD);
-	const struct vrk_sim_task_result *last = part_result(stage, irq, STAGE_HANDLER);
+	size_t at = stage->parts[irq][STAGE_HARD];	/* each has one */
+	struct vrk_sim_task_result last;
 
-	if (!last)
-		last = thread ? thread : hard;
-	return (struct system_run_irq){ .jobs = last->jobs, .missed = last->missed, .hard_ns = part_worst(hard),
-					.thread_ns = part_worst(thread), .worst_ns = part_worst(last) };
+	if (stage->parts[irq][STAGE_THREAD] != SIZE_MAX)
+		at = stage->parts[irq][STAGE_THREAD];
+	if (stage->parts[irq][STAGE_HANDLER] != SIZE_MAX)
+		at = stage->parts[irq][STAGE_HANDLER];
+	last = stage->tasks_result[at];
+	return (struct system_run_irq){ .jobs = last.jobs, .missed = last.missed, .worst_ns = part_worst(&last),
+					.hard_ns = part_worst(part_result(stage, irq, STAGE_HARD)),
+					.thread_ns = part_worst(part_result(stage, irq, STAGE_THREAD)) };
 }
 
 static int results_take(const struct stage *stage, const struct system_document *d, struct system_run *run)

@@ -272,7 +272,7 @@ static bool tried(struct system_document *d, size_t v, uint64_t permille, nsec_t
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
 	const size_t first = d->names[v].first_task, end = first + d->names[v].n_tasks;
 	const nsec_t budget = d->vcpus[v].reservation.budget_ns;
-	nsec_t wcets[16], lengths[16];
+	nsec_t wcets[16] = { 0 }, lengths[16] = { 0 };
 	bool ok;
 
 	for (size_t t = first; t < end; t++) {
