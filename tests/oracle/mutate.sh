@@ -75,8 +75,7 @@ guest-edf.c   | s/+ frac_up(s->switch_ns, s->budget_ns);/;/
 guest-edf.c   | s/share += frac_up(s->irq_ns, s->irq_period_ns);/;/
 guest-edf.c   | s/work = (u128)e->blocking + supply_debt/work = supply_debt/
 guest-edf.c   | s/if (next == NSEC_MAX || next <= t)/if (next == NSEC_MAX || next <= 2 * t)/
-guest-edf.c   | s/least = (u128)(s->deadline_ns - s->budget_ns) +/least = (u128)(s->period_ns) +/
-guest-edf.c   | s/if (rest >= s->period) {/if (rest > s->period) {/
+guest-edf.c   | s/^\t\t\tjobs++;/\t\t\t;/
 guest-edf.c   | s/due += (u128)(jobs + 1) \* s->wcet;/due += (u128)jobs * s->wcet;/
 guest-edf.c   | s/u128 due = blocking;/u128 due = 0;/
 guest-edf.c   | s/\*ret_short = need > t ? t : 0;/*ret_short = 0;/

@@ -160,7 +160,8 @@ static void edf(struct oracle *o)
 
 static void windows_draw(struct oracle *o, struct vrk_supply *s, struct vrk_task *t, size_t n)
 {
-	nsec_t p = oracle_between(o, 3, 20), q = oracle_between(o, 1, p);
+	bool whole = oracle_chance(o, 30);	/* no blackout hides what little the other terms are */
+	nsec_t p = oracle_between(o, 3, 20), q = whole ? p : oracle_between(o, 1, p);
 
 	*s = (struct vrk_supply){ .budget_ns = q, .deadline_ns = oracle_between(o, q, p), .period_ns = p };
 	if (oracle_chance(o, 30))
@@ -169,8 +170,8 @@ static void windows_draw(struct oracle *o, struct vrk_supply *s, struct vrk_task
 		s->latency_ns = oracle_between(o, 0, p / 2);
 	if (oracle_chance(o, 30))
 		s->tick_ns = oracle_between(o, 0, 2 * q);
-	if (oracle_chance(o, 20)) {
-		s->irq_ns = oracle_between(o, 1, 2);
+	if (oracle_chance(o, whole ? 70 : 20)) {
+		s->irq_ns = oracle_between(o, 1, 4);
 		s->irq_period_ns = oracle_between(o, 8, 40);
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -14,26 +14,29 @@ struct guest_drawn {
 	struct vrk_host host;
 	struct vrk_guest guest;
 	struct vrk_task t[TASKS_MAX];
+	nsec_t grid;
 };
 
-static void guest_draw(struct guest_drawn *x, struct oracle *o)
+/* With a grid of 1 ns all numbers are small: then windows and deadlines meet to the ns. */
+static void guest_draw(struct guest_drawn *x, struct oracle *o, nsec_t grid)
 {
+	nsec_t least = grid == 1 ? 4 : 10000, most = grid == 1 ? 60 : 100000, cost = grid == 1 ? 2 : 2000;
 	uint64_t percent = oracle_between(o, 10, 110);
 	bool suspend = oracle_chance(o, 25);
 
-	*x = (struct guest_drawn){ .host = { .cpus = 1 } };
+	*x = (struct guest_drawn){ .host = { .cpus = 1 }, .grid = grid };
 	if (oracle_chance(o, 30))
-		x->host.tick_ns = oracle_between(o, 1, 4000);
+		x->host.tick_ns = oracle_between(o, 1, 2 * cost);
 	if (oracle_chance(o, 50))
-		x->host.switch_ns = oracle_between(o, 1, 2000);
+		x->host.switch_ns = oracle_between(o, 1, cost);
 	if (oracle_chance(o, 30))
-		x->host.latency_ns = oracle_between(o, 1, 3000);
+		x->host.latency_ns = oracle_between(o, 1, cost + cost / 2);
 	x->guest = (struct vrk_guest){ .scheduler = oracle_chance(o, 40) ? VRK_GUEST_EDF : VRK_GUEST_FP,
 				       .mode = oracle_chance(o, 50) ? VRK_SUPPLY_IDLING : VRK_SUPPLY_SLEEPING,
 				       .tasks = x->t, .n = oracle_between(o, 0, TASKS_MAX) };
 	for (size_t i = 0; i < x->guest.n; i++) {
 		struct vrk_task *t = &x->t[i];
-		nsec_t p = oracle_between(o, 10000, 100000);
+		nsec_t p = oracle_between(o, least, most);
 
 		t->period_ns = p;
 		t->deadline_ns = oracle_chance(o, 60) ? p : oracle_between(o, p / 2, suspend ? p : 2 * p);
@@ -61,7 +64,7 @@ static bool fits(const struct guest_drawn *x, nsec_t budget, nsec_t deadline, ns
 /* 0 = none up to @most. */
 static nsec_t budget_tried(const struct guest_drawn *x, nsec_t deadline, nsec_t period, nsec_t most)
 {
-	for (nsec_t q = GRID; q <= most; q += GRID)
+	for (nsec_t q = x->grid; q <= most; q += x->grid)
 		if (fits(x, q, deadline, period))
 			return q;
 	return 0;
@@ -81,12 +84,13 @@ static void guest_fail(struct oracle *o, const char *what, const struct guest_dr
 static void budget(struct oracle *o)
 {
 	struct guest_drawn x;
-	nsec_t period = oracle_between(o, 3000, 60000), deadline, got = 1, want;
+	nsec_t grid = oracle_chance(o, 40) ? 1 : GRID, deadline, got = 1, want;
+	nsec_t period = grid == 1 ? oracle_between(o, 2, 40) : oracle_between(o, 3000, 60000);
 
-	guest_draw(&x, o);
+	guest_draw(&x, o, grid);
 	deadline = oracle_chance(o, 60) ? period : oracle_between(o, period / 2, period);
 	want = budget_tried(&x, deadline, period, deadline);
-	if (vrk_size_budget(&x.host, &x.guest, period, deadline, GRID, &got) < 0 || got != want)
+	if (vrk_size_budget(&x.host, &x.guest, period, deadline, grid, &got) < 0 || got != want)
 		guest_fail(o, "another least budget", &x, got, want, period);
 	*(want ? &o->accepted : &o->refused) += 1;
 }
@@ -107,7 +111,7 @@ static void period(struct oracle *o)
 	struct vrk_reservation want = { 0, 0, 0, false }, got = want;
 	struct guest_drawn x;
 
-	guest_draw(&x, o);
+	guest_draw(&x, o, GRID);
 	for (nsec_t p = min; p <= max; p += p / 8 + 1)
 		period_try(&x, p, &want);
 	for (size_t i = 0; i < x.guest.n; i++)
