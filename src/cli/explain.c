@@ -166,6 +166,11 @@ static int paragraph_print(const char *text, size_t indent, size_t deeper, size_
 	return 0;
 }
 
+int explain_sentence(const char *text, size_t columns)
+{
+	return paragraph_print(text, 0, INDENT, columns);
+}
+
 static int steps_print(struct json_object *part, size_t columns)
 {
 	struct json_object *steps = answer_member(part, "steps");

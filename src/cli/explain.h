@@ -34,6 +34,9 @@ void explain_put(struct explain *e, const char *key, struct json_object *value);
 /* Appends the part to @array, which owns it then. Returns e->r. */
 int explain_end(struct explain *e, struct json_object *array);
 
+/* One sentence, broken between words; all lines but the first are indented. 0; -ENOMEM. */
+int explain_sentence(const char *text, size_t columns);
+
 /* The parts of @array for people, in @columns columns at most. 0; -ENOMEM. */
 int explain_print(struct json_object *array, size_t columns);
 

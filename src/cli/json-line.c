@@ -107,6 +107,12 @@ void json_line_null(struct json_line *line, const char *key)
 	put(line, "null", 4);
 }
 
+void json_line_whole(struct json_line *line, const char *json)
+{
+	begin(line, NULL);
+	put(line, json, strlen(json));
+}
+
 void json_line_int(struct json_line *line, const char *key, int64_t value)
 {
 	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;

@@ -24,6 +24,8 @@ void json_line_close(struct json_line *line, char close);
 void json_line_bool(struct json_line *line, const char *key, bool value);
 void json_line_int(struct json_line *line, const char *key, int64_t value);
 void json_line_null(struct json_line *line, const char *key);
+/* A whole that is JSON already. */
+void json_line_whole(struct json_line *line, const char *json);
 /* @text is UTF-8. Keys are ours: they need no escape. */
 void json_line_text(struct json_line *line, const char *key, const char *text);
 

@@ -179,6 +179,16 @@ static void room_tell(struct explain *e, const struct system_document *d, size_t
 			     ns(t.b, period));
 }
 
+/* The interrupt whose handler in vCPU @v may come at any time; n_irqs = none. Nothing behind it has a bound. */
+static size_t unbounded_find(const struct system_document *d, const struct vrk_system_result *result, size_t v)
+{
+	size_t i = 0;
+
+	while (i < d->n_irqs && (d->irqs[i].vcpu != v || result->irqs[i].thread_ns < NSEC_MAX))
+		i++;
+	return i;
+}
+
 /* A CPU from which interrupts steal was asked about with other numbers than its reservations have. */
 static void irqs_tell(struct explain *e, const struct system_document *d, const struct vrk_system_result *result, size_t cpu)
 {
@@ -195,6 +205,8 @@ static void irqs_tell(struct explain *e, const struct system_document *d, const 
 			explain_text(e, "from its signal: hard handler done after %s, thread after %s, all after %s",
 				     ns(t.a, result->irqs[i].hard_ns), ns(t.b, result->irqs[i].thread_ns),
 				     ns(t.c, result->irqs[i].response_ns));
+		else if (result->irqs[i].thread_ns == NSEC_MAX)
+			explain_text(e, "when its thread has run nobody knows: it waits for all that goes before it, which has no bound");
 	}
 }
 
@@ -286,7 +298,9 @@ static void edf_tell(struct explain *e, const struct system_document *d, size_t 
 	vrk_guest_certificate_done(&cert);
 }
 
-static void slack_tell(struct explain *e, const struct system_document *d, size_t v, const struct vcpu_slack *slack)
+/* @unbounded: what no wcet helps against; NULL = there is no such thing. */
+static void slack_tell(struct explain *e, const struct system_document *d, size_t v, const struct vcpu_slack *slack,
+		       const char *unbounded)
 {
 	_cleanup_(freep) char *first = NULL;
 	nsec_t now = d->vcpus[v].reservation.budget_ns;
@@ -294,7 +308,9 @@ static void slack_tell(struct explain *e, const struct system_document *d, size_
 
 	if (system_first_text(d, v, slack, &first) < 0)
 		e->r = -ENOMEM;
-	if (slack->known_tasks && slack->wcet_permille == 0)
+	if (slack->known_tasks && slack->wcet_permille == 0 && unbounded)
+		explain_text(e, "how far from the edge: no wcet is short enough, since the handler of interrupt %s has no bound", unbounded);
+	else if (slack->known_tasks && slack->wcet_permille == 0)
 		explain_text(e, "how far from the edge: no wcet is short enough, were it a thousandth of what it is");
 	else if (first)
 		explain_text(e, "how far from the edge: all wcets times %" PRIu64 ".%03" PRIu64 " still fit; beyond, %s is the first to miss",
@@ -317,7 +333,7 @@ static int vcpu_explain(const struct system_document *d, const struct vrk_system
 {
 	const struct system_vcpu *name = &d->names[v];
 	const struct vrk_verdict *verdict = &result->vcpus[v];
-	size_t cpu = d->vcpus[v].cpu < 0 ? 0 : (size_t)d->vcpus[v].cpu;
+	size_t cpu = d->vcpus[v].cpu < 0 ? 0 : (size_t)d->vcpus[v].cpu, unbounded = unbounded_find(d, result, v);
 	_cleanup_(explain_done) struct explain e = { 0 };
 	struct vrk_supply s;
 	struct times t;
@@ -338,7 +354,7 @@ static int vcpu_explain(const struct system_document *d, const struct vrk_system
 		if (d->system.scheduler != VRK_HOST_EDF)
 			explain_text(&e, "D is %s, when its budget is delivered at the latest", ns(t.a, s.deadline_ns));
 	}
-	slack_tell(&e, d, v, slack);
+	slack_tell(&e, d, v, slack, unbounded < d->n_irqs ? d->irq_names[unbounded] : NULL);
 	return explain_end(&e, array);
 }
 
@@ -409,6 +425,7 @@ static int task_explain(const struct system_document *d, const struct vrk_system
 	_cleanup_(explain_done) struct explain e = { 0 };
 	bool ok = responses[i] <= d->vcpus[v].guest.tasks[i].deadline_ns;
 	const char *task = d->task_names[name->first_task + i];
+	size_t unbounded = unbounded_find(d, result, v);
 
 	explain_init(&e, "task", ok, vrk_test_name(VRK_TEST_GUEST_FP));
 	explain_put(&e, "vm", json_object_new_string(name->vm));
@@ -416,7 +433,11 @@ static int task_explain(const struct system_document *d, const struct vrk_system
 	explain_put(&e, "name", json_object_new_string(task));
 	explain_title(&e, "%s/vcpu%" PRIu32 ", task %s: %s", name->vm, name->index, task, ok ? "yes" : "no");
 	explain_theory(&e, theories[VRK_TEST_GUEST_FP]);
-	task_tell(&e, d, v, i, responses);
+	if (!ok && unbounded < d->n_irqs)
+		explain_text(&e, "broken: the handler of interrupt %s goes first, and may come any number of times at once, since its thread has "
+			     "no bound: so no response has one", d->irq_names[unbounded]);
+	else
+		task_tell(&e, d, v, i, responses);
 	return explain_end(&e, array);
 }
 

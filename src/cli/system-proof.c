@@ -196,9 +196,9 @@ static int vcpu_add(const struct system_document *d, const struct vrk_system_res
 		r = put(row, "period", time_json(now->period_ns));
 	if (r >= 0)
 		r = put(row, "deadline", time_json(now->deadline_ns));
-	if (r >= 0)
+	if (r >= 0 && slack)
 		r = slack_add(d, v, slack, row);
-	if (r < 0)
+	if (r < 0 || !c)
 		return r;
 	return certificate_add(row, c->test, c->horizon_ns, c->points_ns, c->n_points,
 			       c->test == VRK_TEST_GUEST_FP ? c->responses_ns : NULL, c->n_responses);
@@ -210,9 +210,9 @@ int system_proof_add(const struct system_document *d, const struct vrk_system_re
 	struct json_object *array = json_object_new_array();
 	int r = put(answer, "vcpus", array);
 
-	if (r >= 0)
+	if (r >= 0 && proof)
 		r = cpus_add(result, answer_member(answer, "cpus"));
 	for (size_t v = 0; r >= 0 && v < d->n_vcpus; v++)
-		r = vcpu_add(d, result, v, &proof->guests[v], &slacks[v], array);
+		r = vcpu_add(d, result, v, proof ? &proof->guests[v] : NULL, slacks ? &slacks[v] : NULL, array);
 	return r;
 }

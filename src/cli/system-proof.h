@@ -23,8 +23,9 @@ int system_prove(const struct system_document *document, const struct vrk_system
 		 struct vr_error **reterr);
 
 /*
- * Adds to an answer of system_answer_make() what a batch leaves out: "certificate" to each of its cpus, and "vcpus": [{ vm, vcpu, ok,
+ * Adds to an answer of system_answer_make() what a batch leaves out, unless asked: "certificate" to each of its cpus, and "vcpus": [{ vm, vcpu, ok,
  * test, budget, period, deadline, least_budget, largest_budget, wcet_permille, first, certificate }]. 0; -ENOMEM.
+ * @proof NULL: no certificates; @slacks NULL: nothing from least_budget on but the certificate.
  */
 int system_proof_add(const struct system_document *document, const struct vrk_system_result *result, const struct system_proof *proof,
 		     const struct vcpu_slack *slacks, struct json_object *answer);

@@ -97,6 +97,13 @@ wide() {
 	done | awk 'length($0) > 100 { print FILENAME ": " $0 }'
 }
 check "explained: readable in 100 columns" "wide" 0 ""
+# Names are as long as somebody wrote them.
+named_long() {
+	example | jq -c ".vms[0].name = \"a-guest-with-a-name-that-somebody-thought-about-for-a-while\" | $vcpu.tasks[2].name = \"its-task\" | $vcpu.tasks[2].wcet = \"40ms\""
+}
+check "explained: also why and repair" "named_long | virtrk analyze --explain - | sed '/^\$/q' | awk 'length(\$0) > 100'" 0 ""
+check "explained: which are there" "named_long | virtrk analyze --explain - | grep -A1 ^why: | paste -sd ' ' | tr -s ' '" 0 "^why: a-guest.*/vcpu0: its-task may take .* its deadline is 80ms"
+check "one line each without --explain" "named_long | virtrk analyze - | grep -c '^why: .*80ms\$'" 0 "^1$"
 check "explained: in JSON" "example | virtrk analyze --explain --json - | jq -c '[.explain[] | .about] | unique'" 0 '^\["cpu","task","vcpu"\]$'
 check "explained: steps in JSON" "example | virtrk analyze --explain --json - | jq -c '[.explain[] | select(.name == \"t3\") | .steps[] | [.at, .lhs, .rhs]]'" 0 '^\[\[0,4000000,16000000\],\[16000000,8000000,26000000\],\[26000000,9000000,33000000\],\[33000000,9000000,33000000\]\]$'
 check "explained: the last step is the answer" "for f in $SOURCE/share/examples/*.json; do virtrk analyze --explain --json \$f | jq -r '. as \$a | .explain[] | select(.about == \"task\" and .ok and (.steps_total <= 100)) | . as \$e | (\$a.tasks[] | select(.vm == \$e.vm and .vcpu == \$e.vcpu and .name == \$e.name) | .response) as \$r | select((\$e.text | map(select(startswith(\"job \") or startswith(\"it may become\"))) | length) == 0 and \$e.steps[-1].rhs != \$r) | \"\(\$e.name): \(\$e.steps[-1].rhs) is not \(\$r)\"'; done" 0 ""
@@ -112,6 +119,16 @@ check "batch: one line each, in order" "three | virtrk analyze --batch 2>/dev/nu
 check "batch: the bad line says why" "three | virtrk analyze --batch 2>/dev/null | sed -n 2p" 0 '^\{"error":"host: must be an object'
 check "batch: exit code" "three | virtrk analyze --batch" 2 "some lines were wrong"
 check "batch: all good" "example | jq -c . | virtrk analyze --batch | jq .schedulable" 0 "^true$"
+# both CMD: the keys of the first vCPU, and of the first CPU
+both() {
+	example | jq -c . | virtrk analyze --batch "$@" | jq -c '[(.vcpus[0] // {} | keys), (.cpus[0] | keys)]'
+}
+check "batch: no more than the verdict" "both" 0 '^\[\[\],\["cpu","ok","test"\]\]$'
+check "batch: certificates" "both --certificates" 0 '^\[\["budget","certificate","deadline","ok","period","test","vcpu","vm"\],\["certificate","cpu","ok","test"\]\]$'
+check "batch: slack" "both --slack" 0 '^\[\["budget","deadline","first","largest_budget","least_budget","not_asked","ok","period","test","vcpu","vm","wcet_permille"\],\["cpu","ok","test"\]\]$'
+check "batch: both are what one description has" "for f in $SOURCE/share/examples/*.json; do diff <(virtrk analyze --json \$f | jq -S 'del(.estimates)') <(jq -c . \$f | virtrk analyze --batch --slack --certificates | jq -S .); done" 0 ""
+check "batch: bad lines among them" "three | virtrk analyze --batch --slack 2>/dev/null | jq -c '[.schedulable, .error != null, (.vcpus | length)]' | paste -sd ' '" 0 '^\[true,false,1\] \[null,true,0\] \[false,false,1\]$'
+check "certificates, but one description" "example | virtrk analyze --certificates -" 2 "are for --batch"
 check "batch: nothing" "virtrk analyze --batch </dev/null" 0 ""
 
 done_testing

@@ -26,6 +26,9 @@ check "an explanation of interrupts" "with interrupt-guest . --explain" 0 "inter
 check "in a batch" "jq -c . $SOURCE/share/examples/vmpcp.json | virtrk analyze --batch | jq -c '[.tasks[].locks.waits]'" 0 '^\[1,2,1\]$'
 check "a refusal tells of the waits" "with vmpcp '$task.deadline = \"53ms\"'" 3 "^why: a/vcpu0: a1 may take .* \\(27.65ms for locks\\)$"
 check "and its repair is true" "b=\$(with vmpcp '$task.deadline = \"53ms\"' | sed -nE 's/^repair: give a\/vcpu0 a budget of (.*) in every 10ms/\1/p'); with vmpcp \"$task.deadline = \\\"53ms\\\" | .vms[0].vcpus[0].budget = \\\"\$b\\\"\" --json | jq .schedulable" 0 "^true$"
+check "explained: a handler that may come at any time" "with interrupt-fifo . --explain | grep -A3 'task control' | tail -1 | grep -v '[0-9]s'" 0 "the handler of interrupt eth0 goes first, and may come any number of times"
+check "explained: so it has no wcet" "with interrupt-fifo . --explain" 3 "no wcet is short enough, since the handler of interrupt eth0 has no bound$"
+check "explained: and no step is made with it" "with interrupt-fifo . --explain --json | jq -c '[.explain[] | select(.about == \"task\") | .steps_total]'" 0 '^\[0\]$'
 check "a refusal of an interrupt" "with interrupt-fifo ." 3 "^why: interrupt eth0: its thread may miss the deadline of 20ms"
 check "and its repair" "with interrupt-fifo ." 3 "^repair: give its thread a reservation"
 
