@@ -46,12 +46,21 @@ refused() {	# "what" EXIT REGEX COMMAND...
 	[ "$(wc -l <<<"$output")" -le 2 ] || fail "$1: more than two lines"
 	check_equal "$1: nothing changed" "$(everything)" "$before"
 }
+# An emulated CPU that stands still for a moment is a debt to the kernel, which the thread pays before it runs again: so it may take
+# more than one look. One that is lost does not run in any of them.
 delivers() {	# NAME PROMISED
-	used_start "${spin[$1]}"
-	sleep 3
-	used_stop "${spin[$1]}"
-	check_between "$1 is given its budget: delivered / promised" \
-		"$(awk -v u="$used_us" -v e="$elapsed_us" -v p="$2" 'BEGIN { printf "%.3f", u / e / p }')" 0.97 1.03
+	local look ratio
+
+	for look in 1 2 3; do
+		used_start "${spin[$1]}"
+		sleep 3
+		used_stop "${spin[$1]}"
+		ratio=$(awk -v u="$used_us" -v e="$elapsed_us" -v p="$2" 'BEGIN { printf "%.3f", u / e / p }')
+		awk -v r="$ratio" 'BEGIN { exit !(r >= 0.97 && r <= 1.03) }' && break
+		echo "$1 was given $ratio of what is promised in look $look: $(grep -h '^dl\.' "/proc/${spin[$1]}/sched" | tr -s ' \n' ' ')"
+		tail -n 3 "$e2e_dir/daemon.log"
+	done
+	check_between "$1 is given its budget: delivered / promised" "$ratio" 0.97 1.03
 }
 
 # --- while the kernel checks -------------------------------------------------------------------------------------------------
