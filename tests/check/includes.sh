@@ -23,6 +23,7 @@ src/daemon/ledger.c                 | ledger.h                                  
 src/daemon/plan.*                   | plan.h ledger.h                                                                  |
 src/daemon/cbs.*                    | cbs.h virtrk/units.h                                                              |
 src/daemon/meter.*                  | meter.h cbs.h virtrk/units.h                                                     |
+src/daemon/missed.*                 | missed.h virtrk/units.h                                                           |
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
 src/daemon/doctor-regimes.*         | admit.h                                                                          |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
