@@ -118,7 +118,6 @@ locks.c       | s/(uint32_t)pieces;/(uint32_t)pieces - (pieces > 0);/
 locks.c       | s/if (used\[s->task\] > t->task->wcet_ns)/if (used[s->task] > t->task->wcet_ns + 1)/
 locks.c       | s/changed \&= l->ranked;/changed = false;/
 locks.c       | s/p->period_ns - p->budget_ns + end/end/
-locks.c       | s/work <= p->budget_ns ||/work < p->budget_ns ||/
 locks-overrun.c | s/\.hard_ns = overrun_ns\[i\]/.hard_ns = overrun_ns[i] > 1 ? overrun_ns[i] \/ 2 : 1/
 sim-lock.c    | s/(\*at)->spec->rank <= t->spec->rank/(*at)->spec->rank > t->spec->rank/
 sim-lock.c    | s/s->length_ns > left \/ s->count/s->length_ns > left/

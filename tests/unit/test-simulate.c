@@ -203,6 +203,23 @@ static void test_chain(void)
 	EXPECT_INT(rs[0].served_ns + rs[1].served_ns + rs[2].served_ns, 400);
 }
 
+/* Signals every 5, a thread behind a reservation that takes all up to 14 of each 20: three wait there, and are served at 15, 17 and 18. */
+static void test_queue(void)
+{
+	const struct vrk_sim_server servers[] = { { .reservation = { 1, 1, 1 }, .cpu = 0, .hard = true, .n_tasks = 1 },
+						  { .reservation = { 1, 1, 1 }, .cpu = 0, .fifo = true, .first_task = 1, .n_tasks = 1 },
+						  { .reservation = { 11, 20, 20 }, .cpu = 0, .idling = true, .first_task = 2 } };
+	const struct vrk_sim_task tasks[] = { { 1, 5, .next = 2 }, { 1, 5, 5 } };
+	struct vrk_sim_server_result rs[3];
+	struct vrk_sim_task_result rt[2];
+
+	CASE("who waits keeps the time of its own signal");
+	EXPECT(run(1, FULL, 0, servers, 3, tasks, 2, 200, rs, rt) > 0);
+	EXPECT_INT(rt[1].worst_ns, 15);
+	EXPECT_INT(rt[1].jobs, 40);
+	EXPECT_INT(rt[1].missed, 30);		/* 15, 12, 8, and 4 in time */
+}
+
 struct seen {
 	nsec_t state[4];
 	nsec_t last;
@@ -271,6 +288,7 @@ int main(void)
 	test_bad();
 	test_fixed();
 	test_chain();
+	test_queue();
 	test_watch();
 	return expect_result();
 }
