@@ -409,8 +409,8 @@ static int member_read(struct parser *p, const struct place *place, unsigned int
 		       struct value *member)
 {
 	struct place below;
+	char *key = p->at;
 	size_t length = 0;
-	char *key = NULL;
 	int r;
 
 	blanks_skip(p);
