@@ -133,6 +133,12 @@ static char *draft_make(struct oracle *o, bool open, size_t *ret_n)
 	return text;
 }
 
+/* A plan costs hundreds of analyses: every tenth of so many systems is enough. One that is asked for is not left out. */
+static bool left_out(const struct oracle *o)
+{
+	return !o->verbose && o->seed % 10 != 0;
+}
+
 static void fail(struct oracle *o, const char *what, const char *text)
 {
 	if (o->failed++ < 10)
@@ -239,9 +245,13 @@ static void plan(struct oracle *o)
 	_cleanup_(json_object_putp) struct json_object *json = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	size_t n = 0;
-	char *text = draft_make(o, true, &n);
-	int r = system_document_parse(text, n, &d, &err);
+	char *text;
+	int r;
 
+	if (left_out(o))
+		return;
+	text = draft_make(o, true, &n);
+	r = system_document_parse(text, n, &d, &err);
 	if (o->verbose)
 		fprintf(stderr, "%s\n", text);
 	if (r >= 0)
@@ -361,9 +371,13 @@ static void slack(struct oracle *o)
 	_cleanup_(system_document_done) struct system_document d = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	size_t n = 0;
-	char *text = draft_make(o, false, &n);
-	int r = system_document_parse(text, n, &d, &err);
+	char *text;
+	int r;
 
+	if (left_out(o))
+		return;
+	text = draft_make(o, false, &n);
+	r = system_document_parse(text, n, &d, &err);
 	if (o->verbose)
 		fprintf(stderr, "%s\n", text);
 	if (r >= 0)
@@ -383,11 +397,11 @@ int main(int argc, char **argv)
 	int r;
 
 	if (strcmp(what, "slack") == 0) {
-		r = oracle_run("document-slack", 300, slack);
+		r = oracle_run("document-slack", 3000, slack);
 		printf("budgets asked of %" PRIu64 " vCPUs that depend on others, not of %" PRIu64 "\n", asked, not_asked);
 		return r;
 	}
-	r = strcmp(what, "plan") == 0 ? oracle_run("document-plan", 500, plan) : oracle_run("document-simulate", 5000, simulate);
+	r = strcmp(what, "plan") == 0 ? oracle_run("document-plan", 5000, plan) : oracle_run("document-simulate", 5000, simulate);
 
 	if (seen_n > 0 && irq_n > 0)
 		printf("observed / bound, the tightest of each system, on average: tasks %" PRIu64 ", interrupts %" PRIu64 " of 1000\n",
