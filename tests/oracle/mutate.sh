@@ -191,7 +191,10 @@ while IFS='|' read -r file expression; do
 	expression=${expression# }
 	total=$((total + 1))
 	object=$work/${file%.c}.o
-	sed "$expression" "src/analysis/$file" >"$work/mutant.c"
+	if ! sed "$expression" "src/analysis/$file" >"$work/mutant.c"; then
+		echo "no such file: $file"
+		exit 2
+	fi
 	if cmp -s "$work/mutant.c" "src/analysis/$file"; then
 		echo "changes nothing: $file: $expression"
 		missed=$((missed + 1))
