@@ -226,6 +226,20 @@ static struct known_intent *known_get(struct manager *m, pid_t pid)
 	return known;
 }
 
+/* What the metadata leave open is said, so that nobody takes it for promised. */
+static void rest_tell(const struct vm *vm, const struct intent *intent)
+{
+	size_t without = 0;
+
+	for (size_t i = 0; i < intent->n; i++)
+		if (!vm_find_thread(vm, intent->items[i].thread))
+			log_info("%s of %s is not there: it gets what its metadata ask for when it is", intent->items[i].thread, vm->name);
+	for (size_t i = 0; i < vm->n_threads; i++)
+		without += vm->threads[i].kind == VM_THREAD_VCPU && !intent_find(intent, vm->threads[i].name);
+	if (without > 0)
+		log_info("%s: its metadata ask for nothing for %zu of its vCPUs: ordinary threads, which get what is left", vm->name, without);
+}
+
 static void intent_change(struct manager *m, const struct vm *vm, struct known_intent *known, struct intent *intent)
 {
 	_cleanup_(intent_freep) struct intent *before = TAKE_PTR(known->intent);
@@ -241,6 +255,7 @@ static void intent_change(struct manager *m, const struct vm *vm, struct known_i
 		return;
 	}
 	known->intent = intent;
+	rest_tell(vm, intent);
 	if (before) {
 		asked_carry(m, domain, known, before, asked);
 		dropped_release(m, domain, before, intent);
