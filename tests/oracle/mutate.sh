@@ -3,7 +3,8 @@
 #
 # mutate.sh [CC]: breaks the analysis library in one place at a time, by one, and asks whether the tests notice. Each line of
 # the table is FILE | sed expression. Prints what was not noticed; exit code 1 then. Takes some minutes, so it is not part of
-# the ordinary tests. A line that changes nothing is an error: the code has moved on, so must the table.
+# the ordinary tests. Not in it, since nothing changes but the speed: a QPA walk that goes on from one less than inv(h(t)) (no deadline
+# there can be the one that is missed, or the next would be supplied no later). A line that changes nothing is an error: the code has moved on, so must the table.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 cc=${1:-cc}
@@ -75,13 +76,10 @@ guest-edf.c   | s/+ frac_up(s->switch_ns, s->budget_ns);/;/
 guest-edf.c   | s/share += frac_up(s->irq_ns, s->irq_period_ns);/;/
 guest-edf.c   | s/work = (u128)e->blocking + supply_debt/work = supply_debt/
 guest-edf.c   | s/if (next == NSEC_MAX || next <= t)/if (next == NSEC_MAX || next <= 2 * t)/
-guest-edf.c   | s/^\t\t\tjobs++;/\t\t\t;/
 guest-edf.c   | s/due += (u128)(jobs + 1) \* s->wcet;/due += (u128)jobs * s->wcet;/
 guest-edf.c   | s/u128 due = blocking;/u128 due = 0;/
 guest-edf.c   | s/\*ret_short = need > t ? t : 0;/*ret_short = 0;/
 guest-edf.c   | s/if (longest >= ask->too_long)/if (longest > 0)/
-guest-edf.c   | s/t = point_due(ask, need, /t = point_due(ask, need - 1, /
-guest-edf.c   | s/point_below(e, need < t ? need : t)/point_below(e, need < t ? need - 1 : t)/
 repair.c      | s/\*ret_scale = lo ? lo : 1;/*ret_scale = hi;/
 repair.c      | s/while (hi - lo > 1) {/while (hi - lo > 2) {/
 supply.c      | s/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns);/return s->period_ns - s->budget_ns + (s->deadline_ns - s->budget_ns) - 1;/
@@ -99,7 +97,7 @@ size.c        | s/^\treturn hi;/\treturn lo;/
 size.c        | s/return least > 0 ? (least - 1) \/ grid : 0;/return least > 0 ? least \/ grid + 1 : 0;/
 size.c        | s/budget--;	/;	/
 size.c        | s/(u128)(best->budget_ns + 2 \* host->switch_ns) \* period;/(u128)best->budget_ns * period;/
-size.c        | s/k <= DIVISORS_MAX; k++/k < DIVISORS_MAX; k++/
+size.c        | s/unsigned int k = 1; k <= DIVISORS_MAX/unsigned int k = 2; k <= DIVISORS_MAX/
 size.c        | s/whole\[n++\] = g->tasks\[i\].deadline_ns;/;/
 place.c       | s/if (!ok)$/if (0)/
 place.c       | s/if (how->exclusive \&\& p->count\[cpu\] > 0)/if (how->exclusive \&\& p->count[cpu] > 1)/
