@@ -28,17 +28,13 @@ struct known_intent {
 	struct known_intent *next;
 };
 
-static struct known_intent *known_free(struct known_intent *known)
+static void known_free(struct known_intent *known)
 {
-	if (!known)
-		return NULL;
 	intent_free(known->intent);
 	free(known->asked);
 	free(known->trouble);
 	free(known);
-	return NULL;
 }
-DEFINE_CLEANUP(struct known_intent *, known_free)
 
 static struct known_intent *known_find(const struct manager *m, pid_t pid)
 {
