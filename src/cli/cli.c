@@ -17,18 +17,18 @@
 int cli_say(enum exit_code code, const char *fmt, ...)
 {
 	_cleanup_(freep) char *text = NULL, *clean = NULL;
+	bool cut = false;
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	text = text_vformat(fmt, ap);
 	va_end(ap);
-	if (r < 0)
-		text = NULL;
-	if (r > LINE_MAX_BYTES)
+	if (text && strlen(text) > LINE_MAX_BYTES) {
 		text[LINE_MAX_BYTES] = '\0';
+		cut = true;
+	}
 	clean = text ? text_clean(text) : NULL;
-	fprintf(stderr, "virtrk: %s%s\n", clean ?: "out of memory", r > LINE_MAX_BYTES ? " ..." : "");
+	fprintf(stderr, "virtrk: %s%s\n", clean ?: "out of memory", cut ? " ..." : "");
 	return code;
 }
 
@@ -100,16 +100,11 @@ int cli_print(const char *fmt, ...)
 {
 	_cleanup_(freep) char *text = NULL, *clean = NULL;
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	text = text_vformat(fmt, ap);
 	va_end(ap);
-	if (r < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
-	clean = text_clean(text);
+	clean = text ? text_clean(text) : NULL;
 	if (!clean)
 		return -ENOMEM;
 	puts(clean);

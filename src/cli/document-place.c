@@ -35,17 +35,12 @@ int place_broken(const struct place *place, struct vr_error **reterr, const char
 	_cleanup_(freep) char *text = NULL, *where = NULL, *clean = NULL;
 	char buf[PLACE_MAX];
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	text = text_vformat(fmt, ap);
 	va_end(ap);
-	if (r < 0) {
-		text = NULL;
-		return -ENOMEM;
-	}
 	where = text_clean(place_text(buf, place));
-	clean = text_clean(text);
+	clean = text ? text_clean(text) : NULL;
 	if (!where || !clean)
 		return -ENOMEM;
 	return vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG, "%s%s%s", where, *where ? ": " : "", clean);

@@ -65,13 +65,9 @@ void explain_put(struct explain *e, const char *key, struct json_object *value)
 
 static __attribute__((format(printf, 1, 0))) struct json_object *string_of(const char *fmt, va_list ap)
 {
-	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *text = text_vformat(fmt, ap);
 
-	if (vasprintf(&text, fmt, ap) < 0) {
-		text = NULL;
-		return NULL;
-	}
-	return json_object_new_string(text);
+	return text ? json_object_new_string(text) : NULL;
 }
 
 void explain_title(struct explain *e, const char *fmt, ...)

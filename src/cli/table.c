@@ -73,17 +73,11 @@ void table_add(struct table *table, const char *fmt, ...)
 	_cleanup_(freep) char *text = NULL;
 	char *clean;
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	text = text_vformat(fmt, ap);
 	va_end(ap);
-	if (r < 0) {
-		text = NULL;
-		table->failed = true;
-		return;
-	}
-	clean = text_clean(text);
+	clean = text ? text_clean(text) : NULL;
 	if (!clean || cells_grow(table) < 0) {
 		free(clean);
 		table->failed = true;

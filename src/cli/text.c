@@ -17,6 +17,13 @@
 
 #include "text.h"
 
+char *text_vformat(const char *fmt, va_list ap)
+{
+	char *text;
+
+	return vasprintf(&text, fmt, ap) < 0 ? NULL : text;
+}
+
 /* Characters that turn the direction of writing can make a name look like another one. */
 static bool turns_direction(wchar_t c)
 {

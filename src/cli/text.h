@@ -2,11 +2,15 @@
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <virtrk/units.h>
+
+/* As vasprintf(); NULL = out of memory. */
+char *text_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /* A copy that is safe to print: one line, printable UTF-8 only, anything else becomes '?'. NULL = out of memory. */
 char *text_clean(const char *text);

@@ -76,15 +76,12 @@ static int sentence_print(size_t columns, const char *fmt, ...)
 {
 	_cleanup_(freep) char *text = NULL;
 	va_list ap;
-	int r;
 
 	va_start(ap, fmt);
-	r = vasprintf(&text, fmt, ap);
+	text = text_vformat(fmt, ap);
 	va_end(ap);
-	if (r < 0) {
-		text = NULL;
+	if (!text)
 		return -ENOMEM;
-	}
 	return columns ? explain_sentence(text, columns) : cli_print("%s", text);
 }
 
