@@ -260,8 +260,8 @@ static inline size_t plain_count(const char *at)
 	return stop ? (size_t)__builtin_ctzll(stop) / 8 : sizeof(word);
 }
 
-/* From quote to quote; it ends in a zero byte. */
-static inline int string_read(struct parser *p, const struct place *place, char **ret, size_t *ret_length)
+/* From quote to quote; it ends in a zero byte. Its word is taken before that is written: to read what was just written costs more. */
+static inline int string_read(struct parser *p, const struct place *place, char **ret, size_t *ret_length, uint64_t *ret_word)
 {
 	char *start, *out;
 	size_t n;
@@ -281,9 +281,11 @@ static inline int string_read(struct parser *p, const struct place *place, char 
 			return r;
 	}
 	p->at++;
-	*out = '\0';
 	*ret = start;
 	*ret_length = (size_t)(out - start);
+	if (ret_word)
+		*ret_word = key_word(start, *ret_length);
+	*out = '\0';
 	return 0;
 }
 
@@ -414,11 +416,10 @@ static int member_read(struct parser *p, const struct place *place, unsigned int
 	int r;
 
 	blanks_skip(p);
-	r = string_read(p, place, &key, &length);
+	r = string_read(p, place, &key, &length, &member->word);
 	if (r < 0)
 		return r;
 	member->key = key;
-	member->word = key_word(key, length);
 	place_key(&below, place, key);
 	if (is_double(object, member))
 		return place_broken(&below, p->reterr, "given twice");
@@ -479,7 +480,7 @@ static int value_read(struct parser *p, const struct place *place, unsigned int 
 	switch (*p->at) {
 	case '"':
 		v->type = VALUE_STRING;
-		r = string_read(p, place, &text, &v->n);
+		r = string_read(p, place, &text, &v->n, NULL);
 		v->text = text;
 		return r;
 	case '{':
