@@ -80,9 +80,6 @@ void admit_shared(const struct regime *regime, const struct ledger *ledger, stru
 int admit_fits_on(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		  const char *domain, const struct request_item *items, size_t n, uint32_t cpu, bool *ret);
 
-/* doctor-regimes.c: which ways of sharing CPUs there are here, and how many of the reservations in force each would take. */
-int doctor_regimes(const struct regime *regime, const struct ledger *ledger, struct finding **ret, size_t *ret_n);
-
 /* The largest budget that one more reservation of @period_ns (= its deadline) would get on the CPU of @place; NULL: on those shared. */
 int admit_largest(const struct regime *regime, const struct ledger *ledger, const struct foreign *foreign,
 		  const struct partition *place, nsec_t period_ns, nsec_t *ret_budget_ns);

@@ -19,7 +19,7 @@
  *   - The kernel lets a partition take CPUs from SCHED_DEADLINE threads that have no room on those that are left. Admission does not.
  *   - Without CAP_SYS_ADMIN the file says "root invalid (Enable partition not permitted)".
  *   - SCHED_DEADLINE for a thread that sleeps when it is moved: EPERM until it wakes, since the kernel looks at the root domain of the
- *     CPU on which it fell asleep. So it is woken (thread_wake()).
+ *     CPU on which it fell asleep. So it is woken (whereabouts.h).
  *   - A CPU that is the only one of a partition cannot be switched off (EBUSY), but the attempt leaves the thread with the affinity
  *     of all CPUs: drift that the watch sees.
  *
@@ -33,16 +33,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "apply-cpuset.h"
 #include "cpulist.h"
+#include "whereabouts.h"
 
 #define CHILD "rk"
-
-/* A millisecond each, and some are woken at once. */
-#define WAKE_LOOKS 100
-#define WAKE_EVERY 10
 
 #define EXCLUSIVE "cpuset.cpus.exclusive"
 
@@ -147,10 +143,9 @@ static int child_path(const struct step *step, char ret[PATH_MAX])
 /* 1 = the thread is in the group that has this path; /proc tells it from the mount point on. -ESRCH: it has ended. */
 static int thread_is_in(const struct sysroot *root, const struct step *step, const char *group)
 {
-	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *its = NULL;
 	size_t length, behind;
 	uint64_t start_ticks;
-	const char *line;
 	int r;
 
 	r = sysroot_start_ticks(root, step->tid, &start_ticks);
@@ -158,16 +153,12 @@ static int thread_is_in(const struct sysroot *root, const struct step *step, con
 		return r;
 	if (start_ticks != step->start_ticks)
 		return -ESRCH;
-	r = sysroot_readf(root, &text, "/proc/%d/cgroup", step->tid);
+	r = thread_cgroup(root, step->tid, &its);
 	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return 0;
-	line = strstr(line, "::") + 2;
-	length = strcspn(line, "\n");
+		return r == -ENODATA ? 0 : r;
+	length = strlen(its);
 	behind = strlen(group);
-	return length > 1 && behind > length && strncmp(group + behind - length, line, length) == 0;
+	return length > 1 && behind > length && strcmp(group + behind - length, its) == 0;
 }
 
 /* ---- make ---- */
@@ -261,27 +252,19 @@ static int partition_switch(const struct sysroot *root, const struct step *step,
 	return 0;
 }
 
-/*
- * One that sleeps goes to its new CPU when it wakes, and until then the kernel holds it against the root domain in which it fell
- * asleep: EPERM for SCHED_DEADLINE. An idle guest sleeps for seconds, a paused one for good; so it is woken.
- */
 static int thread_wake(const struct sysroot *root, const struct step *step, struct vr_error **reterr)
 {
-	const struct timespec moment = { .tv_nsec = 1 * NSEC_PER_MSEC };
-	uint32_t cpu;
+	cpu_set_t target;
 	int r;
 
-	for (unsigned int i = 0; i < WAKE_LOOKS; i++) {
-		r = sysroot_thread_cpu(root, step->tid, &cpu);
-		if (r < 0 || cpu == step->cpu)
-			return r == -ESRCH ? r : 0;	/* a host that does not tell: the scheduler will */
-		if (i % WAKE_EVERY == 0 && root->ops->wake)
-			(void)root->ops->wake(root, step->tid);
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-	}
-	return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-			    "%s (thread %d) sleeps, and cannot be brought to CPU %u before it wakes: try again when its guest runs",
-			    step->label, step->tid, step->cpu);
+	CPU_ZERO(&target);
+	CPU_SET(step->cpu, &target);
+	r = thread_bring(root, step->tid, &target);
+	if (r == -EBUSY)
+		return vr_error_set(reterr, r, VR_BAD_CPU,
+				    "%s (thread %d) sleeps, and cannot be brought to CPU %u before it wakes: try again when its guest runs",
+				    step->label, step->tid, step->cpu);
+	return r;
 }
 
 static int thread_move(const struct sysroot *root, const struct step *step, const char *child, struct vr_error **reterr)

@@ -14,8 +14,8 @@
  *
  * The first reservation makes the partition, and for it the step is `whole`. For the next ones the step only sees to it that the
  * partition is what it was made, that the thread is in it and may run on all its CPUs, and that it has come there: one
- * that sleeps since before counts to the kernel as one of the root domain in which it fell asleep, and is woken (EPERM else;
- * the like of it in apply-cpuset.c).
+ * that sleeps since before counts to the kernel as one of the root domain in which it fell asleep,
+ * and is woken (EPERM else; whereabouts.h).
  *
  * Undoing writes "member", and what the file held before unless somebody else has changed that meanwhile. What has vanished with
  * the slice is undone already. The same code removes what a dead daemon left half done.
@@ -26,17 +26,13 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "apply-slice.h"
 #include "cpulist.h"
+#include "whereabouts.h"
 
 #define PARTITION "cpuset.cpus.partition"
 #define EXCLUSIVE "cpuset.cpus.exclusive"
-
-/* A millisecond each, and some are woken at once. */
-#define WAKE_LOOKS 100
-#define WAKE_EVERY 10
 
 static bool is_gone(int r)
 {
@@ -109,23 +105,20 @@ static int thread_gone(const struct step *step, struct vr_error **reterr)
 static int thread_is_in(const struct sysroot *root, const struct step *step)
 {
 	const char *name = strrchr(step->cgroup, '/');
-	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *group = NULL;
 	uint64_t start_ticks;
-	const char *line;
+	size_t length;
 	int r;
 
 	r = sysroot_start_ticks(root, step->tid, &start_ticks);
 	if (r >= 0 && start_ticks != step->start_ticks)
 		return -ESRCH;
 	if (r >= 0)
-		r = sysroot_readf(root, &text, "/proc/%d/cgroup", step->tid);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line || !name)
-		return 0;
-	line = strstr(line, "::") + 2;
-	return strncmp(line, name, strlen(name)) == 0 && (line[strlen(name)] == '/' || line[strlen(name)] == '\n' || !line[strlen(name)]);
+		r = thread_cgroup(root, step->tid, &group);
+	if (r < 0 || !name)
+		return r == -ENODATA ? 0 : r;
+	length = strlen(name);
+	return strncmp(group, name, length) == 0 && (group[length] == '/' || group[length] == '\0');
 }
 
 /* The kernel answers a write with success, and tells in the file what became of it. */
@@ -189,26 +182,17 @@ static int affinity_check(const struct sysroot *root, const struct step *step, s
 			    step->label, step->tid, has, needs);
 }
 
-/* One that sleeps goes to its new CPUs when it wakes. */
 static int thread_wake(const struct sysroot *root, const struct step *step, struct vr_error **reterr)
 {
-	const struct timespec moment = { .tv_nsec = 1 * NSEC_PER_MSEC };
-	uint32_t cpu;
-	int r;
+	int r = thread_bring(root, step->tid, &step->cpus);
 
-	for (unsigned int i = 0; i < WAKE_LOOKS; i++) {
-		r = sysroot_thread_cpu(root, step->tid, &cpu);
-		if (r == -ESRCH)
-			return thread_gone(step, reterr);
-		if (r < 0 || CPU_ISSET(cpu, &step->cpus))
-			return 0;	/* a host that does not tell: the scheduler will */
-		if (i % WAKE_EVERY == 0 && root->ops->wake)
-			(void)root->ops->wake(root, step->tid);
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
-	}
-	return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
-			    "%s (thread %d) sleeps, and cannot be brought to the CPUs of %s before it wakes: try again when its guest runs",
-			    step->label, step->tid, step->cgroup);
+	if (r == -ESRCH)
+		return thread_gone(step, reterr);
+	if (r == -EBUSY)
+		return vr_error_set(reterr, r, VR_BAD_CPU,
+				    "%s (thread %d) sleeps, and cannot be brought to the CPUs of %s before it wakes: try again when its guest runs",
+				    step->label, step->tid, step->cgroup);
+	return r;
 }
 
 static int slice_make(const struct sysroot *root, const struct step *step, struct step_done *done, struct vr_error **reterr)

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admit.h"
+#include "doctor-regimes.h"
 
 /* More would tell nobody more, and an admission costs the square of it. */
 #define AT_HAND_MAX 64

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "config.h"
+#include "doctor-regimes.h"
 #include "log.h"
 #include "manager-private.h"
 

@@ -18,6 +18,7 @@
 
 #include "cpulist.h"
 #include "partition.h"
+#include "whereabouts.h"
 
 #define CHILD "rk"
 
@@ -91,24 +92,6 @@ int partition_host_read(const struct sysroot *root, const struct regime *regime,
 	return 0;
 }
 
-/* The path of the thread's group below the mount point; for the caller to free. */
-static int thread_group(const struct sysroot *root, pid_t tid, char **ret)
-{
-	_cleanup_(freep) char *text = NULL;
-	const char *line;
-	int r;
-
-	r = sysroot_readf(root, &text, "/proc/%d/cgroup", tid);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return -ENODATA;
-	line = strstr(line, "::") + 2;
-	*ret = strndup(line, strcspn(line, "\n"));
-	return *ret ? 0 : -ENOMEM;
-}
-
 int partition_look_slice(const struct sysroot *root, const struct regime *regime, pid_t tid, char **ret)
 {
 	_cleanup_(freep) char *group = NULL;
@@ -117,7 +100,7 @@ int partition_look_slice(const struct sysroot *root, const struct regime *regime
 
 	if (!regime->cgroup_path[0])
 		return 0;
-	r = thread_group(root, tid, &group);
+	r = thread_cgroup(root, tid, &group);
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
 	length = strcspn(group + strspn(group, "/"), "/") + 1;
@@ -212,7 +195,7 @@ int partition_look(const struct sysroot *root, const struct regime *regime, cons
 	_cleanup_(freep) char *group = NULL, *type = NULL;
 	int r;
 
-	r = thread_group(root, tid, &group);
+	r = thread_cgroup(root, tid, &group);
 	if (r == -ESRCH)
 		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", label, tid);
 	if (r < 0)

@@ -75,20 +75,19 @@ static const struct field promise_fields[] = {
 	OTHER(FIELD_SCHED, promise, before, "before"),
 };
 
+/* What every kind of step has. */
+#define STEP_FIELDS                                                                                     \
+	OTHER(FIELD_STEP_KIND, step, kind, "kind"), NUMBER(step, tid, "tid", 1, INT32_MAX),              \
+		NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX), OTHER(FIELD_TEXT, step, label, "label")
+
 static const struct field step_fields[] = {
-	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
-	NUMBER(step, tid, "tid", 1, INT32_MAX),
-	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
-	OTHER(FIELD_TEXT, step, label, "label"),
+	STEP_FIELDS,
 	OTHER(FIELD_SCHED, step, old, "old"),
 	OTHER(FIELD_SCHED, step, new, "new"),
 };
 
 static const struct field partition_step_fields[] = {
-	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
-	NUMBER(step, tid, "tid", 1, INT32_MAX),
-	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
-	OTHER(FIELD_TEXT, step, label, "label"),
+	STEP_FIELDS,
 	OTHER(FIELD_BOOL, step, make, "make"),
 	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
 	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
@@ -96,10 +95,7 @@ static const struct field partition_step_fields[] = {
 };
 
 static const struct field slice_step_fields[] = {
-	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
-	NUMBER(step, tid, "tid", 1, INT32_MAX),
-	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
-	OTHER(FIELD_TEXT, step, label, "label"),
+	STEP_FIELDS,
 	OTHER(FIELD_BOOL, step, make, "make"),
 	OTHER(FIELD_BOOL, step, whole, "whole"),
 	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
@@ -108,10 +104,7 @@ static const struct field slice_step_fields[] = {
 };
 
 static const struct field affinity_step_fields[] = {
-	OTHER(FIELD_STEP_KIND, step, kind, "kind"),
-	NUMBER(step, tid, "tid", 1, INT32_MAX),
-	NUMBER(step, start_ticks, "start_ticks", 0, TIME_MAX),
-	OTHER(FIELD_TEXT, step, label, "label"),
+	STEP_FIELDS,
 	OTHER(FIELD_BOOL, step, make, "make"),
 	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
 	CPUS(step, before, "before", 1),

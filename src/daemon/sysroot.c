@@ -689,42 +689,38 @@ int sysroot_readlink(const struct sysroot *root, const char *path, char **ret)
 	return 0;
 }
 
-int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret)
+/* Field @number of the thread's stat, which has to be in 0..@max. */
+static int thread_number(const struct sysroot *root, pid_t tid, unsigned int number, int64_t max, int64_t *ret)
 {
 	_cleanup_(freep) char *stat = NULL;
-	int64_t ticks;
 	int r;
 
 	if (tid <= 0)
 		return -EINVAL;
 	r = read_thread(root, tid, "stat", &stat);
+	if (r >= 0)
+		r = stat_field(stat, number, ret);
 	if (r < 0)
 		return r;
-	r = stat_field(stat, 22, &ticks);
-	if (r < 0)
-		return r;
-	if (ticks < 0)
-		return -EBADMSG;
-	*ret = (uint64_t)ticks;
-	return 0;
+	return *ret < 0 || *ret > max ? -EBADMSG : 0;
+}
+
+int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret)
+{
+	int64_t ticks;
+	int r = thread_number(root, tid, 22, INT64_MAX, &ticks);
+
+	if (r >= 0)
+		*ret = (uint64_t)ticks;
+	return r;
 }
 
 int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret)
 {
-	_cleanup_(freep) char *stat = NULL;
 	int64_t cpu;
-	int r;
+	int r = thread_number(root, tid, 39, UINT32_MAX, &cpu);
 
-	if (tid <= 0)
-		return -EINVAL;
-	r = read_thread(root, tid, "stat", &stat);
-	if (r < 0)
-		return r;
-	r = stat_field(stat, 39, &cpu);
-	if (r < 0)
-		return r;
-	if (cpu < 0 || cpu > UINT32_MAX)
-		return -EBADMSG;
-	*ret = (uint32_t)cpu;
-	return 0;
+	if (r >= 0)
+		*ret = (uint32_t)cpu;
+	return r;
 }

@@ -15,7 +15,8 @@ src/daemon/vm.*                     | vm.h                                      
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
 src/daemon/admit.*                  | admit.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
-src/daemon/partition-look.*         | partition.h cpulist.h sysroot.h                                                  |
+src/daemon/whereabouts.*            | whereabouts.h sysroot.h virtrk/units.h                                           |
+src/daemon/partition-look.*         | partition.h cpulist.h sysroot.h whereabouts.h                                    |
 src/daemon/partition-shared.*       | partition.h cpulist.h                                                            |
 src/daemon/partition.*              | partition.h admit.h                                                              |
 src/daemon/foreign.*                | foreign.h admit.h ledger.h regime.h sysroot.h virtrk/analysis.h virtrk/units.h   |
@@ -25,7 +26,7 @@ src/daemon/cbs.*                    | cbs.h virtrk/units.h                      
 src/daemon/meter.*                  | meter.h cbs.h virtrk/units.h                                                     |
 src/daemon/missed.*                 | missed.h virtrk/units.h                                                           |
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
-src/daemon/doctor-regimes.*         | admit.h                                                                          |
+src/daemon/doctor-regimes.*         | doctor-regimes.h admit.h                                                         |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
 src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk/units.h                                |
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
@@ -40,7 +41,7 @@ src/daemon/source-proc-scan.*       | source-proc-scan.h source-cmdline.h vm.h s
 src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h                                                      | event json
 src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
-src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h virtrk/units.h            |
+src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h whereabouts.h virtrk/units.h |
 src/daemon/config.*                 | json-strict.h config.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
 src/daemon/state-json.*             | json-strict.h state-json.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json

@@ -2,7 +2,7 @@
 /*
  * What each way of sharing CPUs would take: known sets on hosts of some CPUs, and why a way is closed.
  */
-#include "admit.h"
+#include "doctor-regimes.h"
 #include "expect.h"
 
 #define MS NSEC_PER_MSEC
