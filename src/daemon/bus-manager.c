@@ -424,7 +424,7 @@ static int append_statistics(sd_bus_message *reply, struct manager *m, const str
 
 	r = manager_sample(m, p, &s);
 	if (r < 0)
-		return 0;	/* it has just ended: the watch will find out */
+		return 0;	/* it has just ended, or cannot be looked at just now: the watch will find out */
 	r = sd_bus_message_open_container(reply, 'a', "{sv}");
 	if (r < 0)
 		return r;

@@ -323,6 +323,27 @@ static void missed_handle(struct manager *m, const struct promise *p, struct wat
 						  .promise = p, .count = count });
 }
 
+static bool thread_has_ended(const struct manager *m, const struct promise *p)
+{
+	uint64_t start_ticks;
+	int r = sysroot_start_ticks(m->root, p->tid, &start_ticks);
+
+	return r == -ESRCH || (r >= 0 && start_ticks != p->start_ticks);
+}
+
+/* One that could not be watched when it was reserved (EMFILE, say) is watched from now on: a promise is never forgotten for that. */
+int manager_sample(struct manager *m, const struct promise *promise, struct monitor_sample *ret)
+{
+	int r = monitor_sample(m->monitor, promise->tid, ret);
+
+	if (r != -ESRCH || thread_has_ended(m, promise))
+		return r;
+	r = monitor_watch(m->monitor, promise);
+	if (r >= 0)
+		r = monitor_sample(m->monitor, promise->tid, ret);
+	return r == -ESRCH ? -EAGAIN : r;
+}
+
 static void thread_look(struct manager *m, const struct promise *p)
 {
 	struct watched *w = watched_find(m, p->tid);
@@ -331,7 +352,7 @@ static void thread_look(struct manager *m, const struct promise *p)
 
 	if (!w)
 		return;
-	r = monitor_sample(m->monitor, p->tid, &s);
+	r = manager_sample(m, p, &s);
 	if (r == -ESRCH) {
 		manager_forget(m, p, "ended");
 		return;
@@ -352,11 +373,6 @@ static void thread_look(struct manager *m, const struct promise *p)
 	}
 	for (enum drift_kind kind = 0; kind < _DRIFT_MAX; kind++)
 		drift_handle(m, p, w, &s, kind);
-}
-
-int manager_sample(struct manager *m, const struct promise *promise, struct monitor_sample *ret)
-{
-	return monitor_sample(m->monitor, promise->tid, ret);
 }
 
 /* ---- the timer ---- */
@@ -432,7 +448,7 @@ static int watched_add(struct manager *m, const struct promise *p)
 int manager_watch_update(struct manager *m)
 {
 	size_t kept = 0;
-	int r;
+	int r, failed = 0;	/* the first failure; the others are watched all the same */
 
 	for (size_t i = 0; i < m->n_watched; i++) {
 		if (ledger_has_tid(&m->ledger, m->watched[i].tid))
@@ -444,15 +460,15 @@ int manager_watch_update(struct manager *m)
 	for (size_t i = 0; i < m->ledger.n; i++) {
 		const struct promise *p = &m->ledger.promises[i];
 
-		if (!watched_find(m, p->tid)) {
-			r = watched_add(m, p);
-			if (r < 0)
-				return r;
-		}
-		r = monitor_watch(m->monitor, p);	/* again = with the parameters of now */
-		if (r < 0 && r != -ESRCH)
-			return r;
+		r = watched_find(m, p->tid) ? 0 : watched_add(m, p);
+		if (r >= 0)
+			r = monitor_watch(m->monitor, p);	/* again = with the parameters of now */
+		if (r < 0 && r != -ESRCH && failed == 0)
+			failed = r;
 	}
 	r = manager_partition_update(m);
-	return r < 0 ? r : timer_update(m);
+	if (r < 0 && failed == 0)
+		failed = r;
+	r = timer_update(m);
+	return failed < 0 ? failed : r;
 }

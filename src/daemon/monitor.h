@@ -33,7 +33,7 @@ DEFINE_CLEANUP(struct monitor *, monitor_free)
 
 int monitor_watch(struct monitor *monitor, const struct promise *promise);	/* again = with new parameters */
 void monitor_unwatch(struct monitor *monitor, pid_t tid);
-int monitor_sample(struct monitor *monitor, pid_t tid, struct monitor_sample *ret);	/* -ESRCH: it has ended */
+int monitor_sample(struct monitor *monitor, pid_t tid, struct monitor_sample *ret);	/* -ESRCH: it has ended, or is not watched */
 
 /* Where the kernel stands with a thread; the same twice, and it has not moved in between. */
 struct monitor_stand {

@@ -392,6 +392,12 @@ static bool domain_is_same(const struct domain *domain)
 	       cmdline_equal(&cmdline, &domain->cmdline);
 }
 
+/* As its descriptor tells, if it has one. */
+static bool domain_has_ended(const struct domain *domain)
+{
+	return domain->pidfd >= 0 && poll(&(struct pollfd){ .fd = domain->pidfd, .events = POLLIN }, 1, 0) > 0;
+}
+
 /* Reads the domain again and tells the handler, now or when QMP has answered. The domain may be gone afterwards. */
 static void domain_look(struct domain *domain)
 {
@@ -406,6 +412,10 @@ static void domain_look(struct domain *domain)
 	}
 	r = proc_read_threads(domain->source->root, domain->pid, &threads);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE) {
+		domain->due_usec = now_usec(domain->source) + USEC_PER_SEC;
+		return;
+	}
+	if (r < 0 && domain->pidfd >= 0 && !domain_has_ended(domain)) {	/* it is there: nothing but its end is that */
 		domain->due_usec = now_usec(domain->source) + USEC_PER_SEC;
 		return;
 	}
@@ -643,7 +653,7 @@ void source_proc_look(struct source_proc *source)
 		struct domain *domain = source->domains[i - 1];
 
 		domain->due_usec = 0;
-		if (domain->pidfd >= 0 && poll(&(struct pollfd){ .fd = domain->pidfd, .events = POLLIN }, 1, 0) > 0)
+		if (domain_has_ended(domain))
 			(void)domain_forget(domain);	/* its end is told later, in the loop */
 	}
 	look_at_due(source);
