@@ -249,8 +249,9 @@ static void drift_log(const struct promise *p, const struct watched *w, const st
 	nsec_t now = manager_now();
 	char until[64] = "", rest[VRK_NSEC_STRLEN];
 
-	if (w->back_ns > now)
-		snprintf(until, sizeof(until), ", it gets its reservation back in %s", vrk_nsec_format(rest, w->back_ns - now));
+	if (w->back_ns > now)	/* nobody wants to know the nanoseconds */
+		snprintf(until, sizeof(until), ", it gets its reservation back in %s",
+			 vrk_nsec_format(rest, (w->back_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC * NSEC_PER_MSEC));
 	if (strcmp(drift->what, "stuck") == 0)
 		log_line(LOG_WARNING, &about,
 			 "%s of %s was stuck, ready but with %s where it has %s, for the kernel had lost it: %s%s%s%s",
