@@ -185,6 +185,8 @@ static int run(sd_event *event, struct vr_error **reterr)
 	log_info("virtrkd " VIRTRK_VERSION " serves%s", arg_manager.dry_run ? ", writing nothing" : "");
 	r = sd_event_loop(event);
 	(void)sd_notify(false, "STOPPING=1");
+	if (r < 0)	/* a timer or a signal cannot be read: nothing to go on with; systemd starts it again, and promises stay */
+		return vr_error_set(reterr, r, VR_FAILED, "the event loop failed: %s; reservations stay in force, start virtrkd again", strerror(-r));
 	return r;
 }
 
