@@ -64,6 +64,8 @@ src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/proof.h
 src/cli/verb-plan.*                 | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
+src/colorfs/color-*                 | color-map.h                                                                      |
+src/colorfs/*                       | *@src/colorfs virtrk/colorfs.h                                                   |
 src/hook/*                          | intent.h virtrk/dbus.h virtrk/units.h                                            | bus
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 tools/*                             | *@tools meter.h svg.h trace.h virtrk/units.h                                           |
