@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The line to virtrkd: with client-message.c the only file of virtrk that knows D-Bus. It finds the daemon (an explicit socket, the system
- * bus, the private socket of a host without bus), asks, and translates: arguments into messages, replies into JSON
+ * The line to virtrkd: with client-hold.c and client-message.c the only file of virtrk that knows D-Bus. It finds the daemon (an
+ * explicit socket, the system bus, the private socket of a host without bus), asks, and translates: arguments into messages, replies into JSON
  * trees, error names into reasons with one line of text.
  *
  * On a private socket there is no bus in between: no Hello, no names, messages without destination. Called by the
@@ -15,6 +15,7 @@
 #include <virtrk/dbus.h>
 
 #include "client-message.h"
+#include "client-private.h"
 #include "client.h"
 
 #define HANDSHAKE_USEC (5 * 1000000ULL)
@@ -246,14 +247,12 @@ static int call_failed(const sd_bus_error *error, int r, const char *what, struc
 
 /* ---- asking ---- */
 
-static int call_new(struct client *client, sd_bus_message **ret, const char *path, const char *interface,
-		    const char *member)
+int client_call_new(struct client *client, sd_bus_message **ret, const char *path, const char *interface, const char *member)
 {
 	return sd_bus_message_new_method_call(client->bus, ret, client->destination, path, interface, member);
 }
 
-/* Sends @call and translates the reply, which must be of @signature. @ret NULL: the reply is empty. */
-static int call_send(struct client *client, sd_bus_message *call, const char *signature, struct json_object **ret,
+int client_call_send(struct client *client, sd_bus_message *call, const char *signature, struct json_object **ret,
 		     struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -282,9 +281,9 @@ static int manager_ask(struct client *client, const char *member, const char *si
 		       struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
 
-	return r < 0 ? r : call_send(client, call, signature, ret, reterr);
+	return r < 0 ? r : client_call_send(client, call, signature, ret, reterr);
 }
 
 /* All properties of one interface of one object. */
@@ -292,12 +291,12 @@ static int properties_ask(struct client *client, const char *path, const char *i
 			  struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, path, "org.freedesktop.DBus.Properties", "GetAll");
+	int r = client_call_new(client, &call, path, "org.freedesktop.DBus.Properties", "GetAll");
 
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "s", interface);
-	return r < 0 ? r : call_send(client, call, "a{sv}", ret, reterr);
+	return r < 0 ? r : client_call_send(client, call, "a{sv}", ret, reterr);
 }
 
 static int rows_check(struct json_object *rows, const char *what, const struct answer_key *keys, size_t n,
@@ -456,12 +455,12 @@ static int threads_fill(struct client *client, struct json_object *threads, stru
 static int domain_find(struct client *client, const char *name, struct json_object **ret, struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "GetDomain");
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "GetDomain");
 
 	if (r < 0)
 		return r;
 	r = sd_bus_message_append(call, "s", name);
-	return r < 0 ? r : call_send(client, call, "o", ret, reterr);
+	return r < 0 ? r : client_call_send(client, call, "o", ret, reterr);
 }
 
 int client_domain(struct client *client, const char *name, struct json_object **ret, struct vr_error **reterr)
@@ -538,7 +537,7 @@ static int verdict_ask(struct client *client, const char *member, const char *do
 	};
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	_cleanup_(json_object_putp) struct json_object *verdict = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, member);
 
 	if (r < 0)
 		return r;
@@ -548,7 +547,7 @@ static int verdict_ask(struct client *client, const char *member, const char *do
 	r = requests_append(call, list, requests_have_options(list));
 	if (r < 0)
 		return r;
-	r = call_send(client, call, "a{sv}", &verdict, reterr);
+	r = client_call_send(client, call, "a{sv}", &verdict, reterr);
 	if (r < 0)
 		return r;
 	r = answer_check(verdict, member, keys, ARRAY_SIZE(keys), reterr);
@@ -575,7 +574,7 @@ int client_release(struct client *client, const char *domain, const struct threa
 		   struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Release");
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Release");
 
 	if (r < 0)
 		return r;
@@ -588,40 +587,10 @@ int client_release(struct client *client, const char *domain, const struct threa
 	if (r < 0)
 		return r;
 	r = sd_bus_message_close_container(call);
-	return r < 0 ? r : call_send(client, call, "", NULL, reterr);
+	return r < 0 ? r : client_call_send(client, call, "", NULL, reterr);
 }
 
 /* ---- capacity in two phases ---- */
-
-int client_prepare(struct client *client, const char *document, uint64_t ttl_ns, struct json_object **ret, struct vr_error **reterr)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Prepare");
-
-	if (r >= 0)
-		r = sd_bus_message_append(call, "st", document, ttl_ns);
-	return r < 0 ? r : call_send(client, call, "s", ret, reterr);
-}
-
-int client_commit(struct client *client, const char *token, struct json_object **ret, struct vr_error **reterr)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Commit");
-
-	if (r >= 0)
-		r = sd_bus_message_append(call, "s", token);
-	return r < 0 ? r : call_send(client, call, "a{sv}", ret, reterr);
-}
-
-int client_abort(struct client *client, const char *token, struct vr_error **reterr)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	int r = call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Abort");
-
-	if (r >= 0)
-		r = sd_bus_message_append(call, "s", token);
-	return r < 0 ? r : call_send(client, call, "", NULL, reterr);
-}
 
 /* ---- watching ---- */
 

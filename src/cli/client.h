@@ -39,6 +39,15 @@ int client_prepare(struct client *client, const char *document, uint64_t ttl_ns,
 int client_commit(struct client *client, const char *token, struct json_object **ret, struct vr_error **reterr);
 int client_abort(struct client *client, const char *token, struct vr_error **reterr);
 
+/*
+ * Ways of the last-level cache of a domain that runs. *ret of the first: the lines in resctrl's words; of the last: every group,
+ * with the domain whose it is, or "".
+ */
+int client_cache_reserve(struct client *client, const char *domain, uint32_t ways, uint32_t percent, struct json_object **ret,
+			 struct vr_error **reterr);
+int client_cache_release(struct client *client, const char *domain, struct vr_error **reterr);
+int client_caches(struct client *client, struct json_object **ret, struct vr_error **reterr);
+
 /* Every signal of virtrkd as { "event": "Reserved", "domain": ... }, until @handler fails or virtrkd ends (-ECONNRESET). */
 typedef int (*client_handler)(struct json_object *event, void *userdata);
 int client_watch(struct client *client, client_handler handler, void *userdata, struct vr_error **reterr);

@@ -48,6 +48,11 @@ int bus_method_prepare_start(sd_bus_message *msg, void *userdata, sd_bus_error *
 int bus_method_commit(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_abort(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 
+/* bus-memory.c */
+int bus_method_caches(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_reserve_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_release_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+
 /* bus-domain.c */
 int bus_domain_path(const char *domain, char **ret);
 int bus_reservation_path(const char *domain, const char *thread, char **ret);

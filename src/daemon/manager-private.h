@@ -149,6 +149,10 @@ void manager_intent_forget(struct manager *m, pid_t pid);
 void manager_intents_free(struct manager *m);
 void manager_refused(struct manager *m, const char *domain, const char *words);
 
+/* manager-cache.c */
+void manager_cache_threads(struct manager *m, const struct vm *vm);	/* threads came or went */
+void manager_cache_sweep(struct manager *m, bool all);			/* groups that have served */
+
 /* manager-recover.c */
 int manager_recover(struct manager *m, struct vr_error **reterr);
 

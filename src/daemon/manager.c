@@ -197,6 +197,7 @@ static void vm_changed(struct manager *m, struct vm *vm, enum vm_change change)
 	if (change & (VM_CHANGE_NEW | VM_CHANGE_THREADS)) {
 		vm_configure(m, vm);
 		manager_intent_threads(m, vm);
+		manager_cache_threads(m, vm);
 	}
 }
 
@@ -208,6 +209,7 @@ static void vm_vanished(struct manager *m, pid_t pid)
 	for (size_t i = m->ledger.n; i > 0; i--)
 		if (m->ledger.promises[i - 1].pid == pid)
 			manager_forget(m, &m->ledger.promises[i - 1], "ended");
+	manager_cache_sweep(m, false);
 	if (!vm)
 		return;
 	log_line(LOG_INFO, &(struct log_about) { MSG_DOMAIN_VANISHED, vm->name, NULL }, "domain %s has ended", vm->name);
@@ -313,6 +315,7 @@ int manager_start(struct manager *m, struct vr_error **reterr)
 	r = sources_start(m, reterr);
 	if (r < 0)
 		return r;
+	manager_cache_sweep(m, true);
 	return manager_watch_update(m);
 }
 

@@ -90,6 +90,16 @@ int manager_prepared_abort(struct manager *manager, const char *token, struct vr
 int manager_release(struct manager *manager, const char *domain, const char *const *threads, size_t n,
 		    struct vr_error **reterr);
 
+/*
+ * manager-cache.c: ways of the last-level cache for a domain that runs, and at most @percent of the memory bandwidth; 0 = not asked
+ * for. What the domain has already is replaced. *ret: the lines in resctrl's words.
+ */
+int manager_cache_reserve(struct manager *manager, const char *domain, uint32_t ways, uint32_t percent, char **ret,
+			  struct vr_error **reterr);
+struct resctrl;
+int manager_caches(struct manager *manager, struct resctrl *ret, struct vr_error **reterr);	/* as they are; for resctrl_done() */
+int manager_cache_release(struct manager *manager, const char *domain, struct vr_error **reterr);
+
 int manager_sample(struct manager *manager, const struct promise *promise, struct monitor_sample *ret);
 
 #define CAPACITY_PERIODS 6

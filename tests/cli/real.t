@@ -56,6 +56,30 @@ check "show: unknown" "one_line virtrk show nobody" 1 "nobody"
 check "capacity" "virtrk capacity" 0 "^root-domain  0     .* qpa +0 +0\.00 +0\.00 "
 check "capacity: largest budgets" "virtrk capacity | grep -cE '^ *(1|5|10|20|50|100)ms  +[0-9]+\.[0-9]{3}ms  +[0-9.]+%$'" 0 "^6$"
 check "capacity --json" "virtrk capacity --json | jq -c '[.[0].name, .[0].ncpus, (.[0].largest | length)]'" 0 '^\["root-domain",1,6\]$'
+check "cache: no resctrl" "one_line virtrk cache" 1 "is not mounted \(mount -t resctrl"
+mkdir -p "$host/sys/fs/resctrl/info"
+file sys/fs/resctrl/schemata "L3:0=00f"
+file sys/fs/resctrl/tasks ""
+file sys/fs/resctrl/info/L3/cbm_mask fff
+file sys/fs/resctrl/info/L3/min_cbm_bits 1
+file sys/fs/resctrl/info/L3/num_closids 4
+file sys/fs/resctrl/virtrk-b%2f1/schemata "L3:0=0f0"
+file sys/fs/resctrl/virtrk-b%2f1/tasks ""
+check "cache: who has what" "virtrk cache" 0 "^virtrk-b%2f1  b/1     L3:0=f0$"
+check "cache --json" "virtrk cache --json | jq -c '.[0]'" 0 '^\{"group":"","domain":"","schemata":"L3:0=f\\n"\}$'
+check "cache: would fit, but nothing is written here" "one_line virtrk cache rt --ways 4" 1 "dry-run"
+check "cache: too many ways" "one_line virtrk cache rt --ways 5" 3 "the most that nobody has is 4"
+check "cache: no such domain" "one_line virtrk cache nobody --ways 4" 1 "nobody"
+check "cache: it has none" "one_line virtrk cache rt --remove" 1 "has no ways"
+check "cache: neither" "one_line virtrk cache rt" 2 "either --ways"
+check "cache: both" "one_line virtrk cache rt --ways 4 --remove" 2 "either --ways"
+check "cache: whose?" "one_line virtrk cache --ways 4" 2 "needs a DOMAIN"
+for ways in 0 65 x 4x -1; do
+	check "cache --ways=$ways" "one_line virtrk cache rt --ways=$ways" 2 "--ways $ways: a number from 1 to 64"
+done
+check "cache --bandwidth" "one_line virtrk cache rt --bandwidth 101%" 2 "from 1 to 100"
+rm -r "$host/sys/fs/resctrl"
+
 check "top: nothing reserved" "virtrk top --interval 10ms | wc -l" 0 "^1$"
 check "top --json: nothing reserved" "virtrk top --json | jq -c ." 0 '^\[\]$'
 check "doctor" "virtrk doctor | tail -n 1" 0 "^[0-9]+ checks: .* ok$"

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Questions to virtrkd about what is held beside the CPU time of threads that run: capacity for a domain to come, ways of a cache. As in
+ * client.c, which has the connection. Called by the verbs.
+ */
+#include <systemd/sd-bus.h>
+
+#include <virtrk/dbus.h>
+
+#include "client-private.h"
+#include "client.h"
+
+int client_prepare(struct client *client, const char *document, uint64_t ttl_ns, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Prepare");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "st", document, ttl_ns);
+	return r < 0 ? r : client_call_send(client, call, "s", ret, reterr);
+}
+
+int client_commit(struct client *client, const char *token, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Commit");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", token);
+	return r < 0 ? r : client_call_send(client, call, "a{sv}", ret, reterr);
+}
+
+int client_abort(struct client *client, const char *token, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Abort");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", token);
+	return r < 0 ? r : client_call_send(client, call, "", NULL, reterr);
+}
+
+int client_cache_reserve(struct client *client, const char *domain, uint32_t ways, uint32_t percent, struct json_object **ret,
+			 struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "ReserveCache");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "suu", domain, ways, percent);
+	return r < 0 ? r : client_call_send(client, call, "s", ret, reterr);
+}
+
+int client_cache_release(struct client *client, const char *domain, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "ReleaseCache");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", domain);
+	return r < 0 ? r : client_call_send(client, call, "", NULL, reterr);
+}
+
+int client_caches(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = { { "group", 's' }, { "domain", 's' }, { "schemata", 's' } };
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	_cleanup_(json_object_putp) struct json_object *rows = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Caches");
+
+	if (r >= 0)
+		r = client_call_send(client, call, "a(sss)", &rows, reterr);
+	return r < 0 ? r : answer_name_members(rows, "Caches", keys, ARRAY_SIZE(keys), ret, reterr);
+}
