@@ -46,6 +46,19 @@ int vrk_nsec_parse(const char *text, nsec_t *ret);
  */
 char *vrk_nsec_format(char *buf, nsec_t ns);
 
+/**
+ * vrk_bytes_parse() - an amount of memory: a whole number and its unit, which is B, KiB, MiB, GiB or TiB
+ *
+ * Powers of 1024, nothing else: whoever writes MB may mean either.
+ * Return: 0; -EINVAL not of that form (also NULL and ""); -ERANGE more than 2^63 - 1. O(length).
+ */
+int vrk_bytes_parse(const char *text, uint64_t *ret);
+
+#define VRK_BYTES_STRLEN 32
+
+/* In the largest unit in which it is a whole number: "1GiB", "1536MiB", "0B". Parses back. @buf: VRK_BYTES_STRLEN. Return: @buf. */
+char *vrk_bytes_format(char *buf, uint64_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

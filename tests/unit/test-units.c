@@ -116,10 +116,42 @@ static void test_round_trip(void)
 	}
 }
 
+static void test_bytes(void)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t bytes;
+		const char *shortest;
+	} cases[] = {
+		{ "0B", 0, 0, "0B" }, { "1B", 0, 1, "1B" }, { "4096B", 0, 4096, "4KiB" }, { "1GiB", 0, UINT64_C(1) << 30, "1GiB" },
+		{ "1536MiB", 0, UINT64_C(1536) << 20, "1536MiB" }, { "2048GiB", 0, UINT64_C(2) << 40, "2TiB" }, { "0TiB", 0, 0, "0B" },
+		{ "9223372036854775807B", 0, INT64_MAX, "9223372036854775807B" }, { "9223372036854775808B", -ERANGE, 0, NULL },
+		{ "8388607TiB", 0, UINT64_C(8388607) << 40, "8388607TiB" }, { "8388608TiB", -ERANGE, 0, NULL },
+		{ "99999999999999999999999B", -ERANGE, 0, NULL }, { "", -EINVAL, 0, NULL }, { "1", -EINVAL, 0, NULL }, { "GiB", -EINVAL, 0, NULL },
+		{ "1GB", -EINVAL, 0, NULL }, { "1G", -EINVAL, 0, NULL }, { "1.5GiB", -EINVAL, 0, NULL }, { "-1GiB", -EINVAL, 0, NULL },
+		{ " 1GiB", -EINVAL, 0, NULL }, { "1 GiB", -EINVAL, 0, NULL }, { "1gib", -EINVAL, 0, NULL }, { "1GiBs", -EINVAL, 0, NULL },
+	};
+	char buf[VRK_BYTES_STRLEN];
+
+	EXPECT_INT(vrk_bytes_parse(NULL, &(uint64_t){ 0 }), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t bytes = 0;
+
+		CASE(cases[i].text);
+		EXPECT_INT(vrk_bytes_parse(cases[i].text, &bytes), cases[i].r);
+		if (cases[i].r < 0)
+			continue;
+		EXPECT(bytes == cases[i].bytes);
+		EXPECT_STR(vrk_bytes_format(buf, bytes), cases[i].shortest);
+	}
+}
+
 int main(void)
 {
 	test_parse();
 	test_format();
 	test_round_trip();
+	test_bytes();
 	return expect_result();
 }
