@@ -8,7 +8,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 
 table='
-src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
+src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/generate.h virtrk/memory.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h | pure
 src/intent/intent.*                 | intent.h virtrk/units.h                                                          |
 src/intent/intent-read.*            | intent.h virtrk/units.h                                                          | xml
 src/daemon/vm.*                     | vm.h                                                                             |

@@ -144,14 +144,22 @@ sim-fp-host.c | s/s->q = s->budget;/s->q += s->budget;/
 sim-fp-host.c | s/\.burns = periodic,/.burns = false,/
 sim-fp-host.c | s/\.d = (sim_time)priority,/.d = -(sim_time)priority,/
 simulate.c    | s/sim_time due = s->cbs.fixed ? s->cbs.due : s->cbs.d;/sim_time due = s->cbs.d;/
+memory-fit.c  | s/return \*ret_want > \*ret_hold;/return *ret_want >= *ret_hold;/
+memory-fit.c  | s/k = f->by_kind\[i\];$/break;/
+memory-fit.c  | s/color = r\[i\].exclusive_colors || r\[j\].exclusive_colors/color = r[i].exclusive_colors/
+memory-check.c | s/if (got < wants(\&r\[i\]))/if (got + 1 < wants(\&r[i]))/
+memory-check.c | s/return want > hold \&\&/return want >= hold \&\&/
+memory-check.c | s/left\[part->color \* host->banks + part->bank\] -= part->frames;/;/
+memory-repair.c | s/k < enough \&\& !s->cut; k++/k + 1 < enough; k++/
+memory-repair.c | s/most < s->need ? most : s->need/s->need/
 units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 '
 
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "place" "proof" "fp-host" "sustain")
+units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
+oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -159,7 +167,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest size irq locks overrun place proof fp-host sustain; do
+for t in demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Memory that belongs to one VM: which page frames by cache colour and DRAM bank, how many of them, and what sharing costs.
+ * Pure, as all of the library; see analysis.h for the conventions.
+ */
+#ifndef VIRTRK_MEMORY_H
+#define VIRTRK_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <virtrk/units.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VRK_FRAME_BYTES		4096ULL		/* the only page size that has a colour */
+#define VRK_COLORS_MAX		1024		/* colours or banks of a host */
+#define VRK_CELLS_MAX		65536		/* (colour, bank) pairs of a host */
+#define VRK_REQUESTS_MAX	256		/* requests in one question */
+#define VRK_FRAMES_MAX		(1ULL << 44)	/* frames of one pair, or of one request */
+
+/* Colours, or banks: bit i of words[i / 64] is number i. */
+struct vrk_colors {
+	uint64_t words[VRK_COLORS_MAX / 64];
+};
+
+/* Nothing from VRK_COLORS_MAX on is ever in a set. O(1). */
+bool vrk_colors_have(const struct vrk_colors *set, uint32_t i);
+void vrk_colors_add(struct vrk_colors *set, uint32_t i);
+/* How many are in it. O(VRK_COLORS_MAX / 64). */
+uint32_t vrk_colors_count(const struct vrk_colors *set);
+
+/* A host's frames that may be given away. Colour bits and bank bits may overlap: then some pairs hold nothing. */
+struct vrk_memory_host {
+	uint32_t colors;		/* >= 1; a host without cache colours has one */
+	uint32_t banks;			/* >= 1; colors * banks <= VRK_CELLS_MAX */
+	const uint64_t *frames;		/* of each pair: [color * banks + bank], each <= VRK_FRAMES_MAX */
+};
+
+/* Somebody's memory: so many bytes, in frames whose colour and bank are both in the sets. */
+struct vrk_memory_request {
+	uint64_t bytes;			/* > 0; rounded up to whole frames */
+	struct vrk_colors colors;	/* not empty, below host->colors */
+	struct vrk_colors banks;
+	bool exclusive_colors;		/* nobody else may have any frame of these colours, whatever its bank */
+	bool exclusive_banks;
+};
+
+enum vrk_memory_rule {
+	VRK_MEMORY_FITS = 0,
+	VRK_MEMORY_SHARED_COLOR,	/* two requests have a colour that one of them wants for itself */
+	VRK_MEMORY_SHARED_BANK,
+	VRK_MEMORY_CAPACITY,		/* some requests together want more than all frames that any of them may have */
+	_VRK_MEMORY_RULE_MAX,
+};
+
+/* So many frames of one pair go to one request. */
+struct vrk_memory_part {
+	size_t request;
+	uint32_t color;
+	uint32_t bank;
+	uint64_t frames;
+};
+
+/* The answer with its proof. Owned by the caller; vrk_memory_answer_done(). */
+struct vrk_memory_answer {
+	enum vrk_memory_rule rule;	/* VRK_MEMORY_FITS is the yes */
+	size_t n_parts;			/* of a yes: who gets how many frames of which pair */
+	struct vrk_memory_part *parts;
+	size_t n_who;			/* of a no: the requests that cannot be satisfied together, ascending; none may be left out */
+	size_t who[VRK_REQUESTS_MAX];
+	uint32_t shared;		/* of VRK_MEMORY_SHARED_*: the least colour or bank that both have */
+	uint64_t lhs_frames;		/* of VRK_MEMORY_CAPACITY: what they want > what there is */
+	uint64_t rhs_frames;
+};
+
+void vrk_memory_answer_done(struct vrk_memory_answer *answer);
+
+/**
+ * vrk_memory_fit() - can all requests have their frames at once?
+ * @host: what there is
+ * @r:    @n <= VRK_REQUESTS_MAX requests
+ * @ret:  yes with an assignment of frames, or no with the requests that are too much together
+ *
+ * Exact: for every subset G of the requests, what G wants is at most what the pairs hold that any of G may use (Hall's condition,
+ * with capacities). Decided by maximum flow from requests to pairs (Ford, Fulkerson 1956); a no is a minimum cut. Used for cache
+ * colours by Kim, Kandhalu, Rajkumar, ECRTS 2013, where all colours hold the same.
+ *
+ * Return: 0 with *ret filled; -EINVAL no colour or bank, a request of nothing, or with a set that is empty or beyond the host;
+ * -ERANGE more frames than VRK_FRAMES_MAX; -E2BIG too many pairs or requests; -ENOMEM.
+ * O(pairs * (n + log pairs)) and O(n * kinds) per augmenting path, kinds: pairs that the same requests may use.
+ */
+int vrk_memory_fit(const struct vrk_memory_host *host, const struct vrk_memory_request *r, size_t n,
+		   struct vrk_memory_answer *ret);
+
+/**
+ * vrk_memory_check() - believes nothing: adds up both sides of the answer again
+ *
+ * Shares no code with vrk_memory_fit(). Return: 0 the answer is proved; -EBADMSG it is not; -ENOMEM. O(n * (pairs + parts + n * colours)).
+ */
+int vrk_memory_check(const struct vrk_memory_host *host, const struct vrk_memory_request *r, size_t n,
+		     const struct vrk_memory_answer *answer);
+
+/* What a request may have instead along one axis, colours or banks. */
+struct vrk_memory_more {
+	struct vrk_colors set;		/* empty: nothing along this axis helps */
+	uint32_t more;			/* how many of them it does not have yet */
+	bool fewest;			/* surely no fewer are enough; false: the search was cut off */
+};
+
+/* The smallest changes of one request with which all would fit, each by itself. */
+struct vrk_memory_repair {
+	uint64_t bytes;			/* the most that it could have of its sets, in whole frames; 0 = none, or sets that it must not have */
+	struct vrk_memory_more colors;
+	struct vrk_memory_more banks;
+};
+
+/**
+ * vrk_memory_repair() - what would have to change about request @index
+ *
+ * The others stay as they are. Colours (banks) that somebody else wants for himself are left out of what is offered, and those of others
+ * where the request wants its own for itself. With one flow for each colour known, flow being submodular in the set, too few are told apart
+ * from enough; between the two all choices are tried, some thousand at most.
+ * Return: 0 with *ret filled, all zero where the others do not fit by themselves; -EINVAL no such request; errors of vrk_memory_fit().
+ */
+int vrk_memory_repair(const struct vrk_memory_host *host, const struct vrk_memory_request *r, size_t n, size_t index,
+		      struct vrk_memory_repair *ret);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
