@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Times as people write them: "4ms", "2.5us", "1024ns", and back. Used by every reader of a request (command
+ * Times as people write them: "4ms", "2.5us", "1024ns", and back; amounts of memory: "512MiB". Used by every reader of a request (command
  * line, D-Bus, documents) and by every message, so that a time is spelled and checked in one way only.
  *
  * The arithmetic is exact: the parser refuses what is finer than 1 ns instead of rounding it, and the
@@ -165,5 +165,46 @@ char *vrk_nsec_format(char *buf, nsec_t ns)
 		p = put_number(p, best_rest, best_decimals);
 	}
 	strcpy(p, units[best].name);
+	return buf;
+}
+
+/* ---- memory ---- */
+
+static const struct {
+	const char *name;
+	unsigned int shift;
+} sizes[] = { { "TiB", 40 }, { "GiB", 30 }, { "MiB", 20 }, { "KiB", 10 }, { "B", 0 } };
+
+#define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+int vrk_bytes_parse(const char *text, uint64_t *ret)
+{
+	uint64_t value = 0;
+	size_t unit = 0, digits = 0;
+
+	while (text && is_digit(text[digits]))
+		digits++;
+	if (digits == 0)
+		return -EINVAL;
+	while (unit < N_SIZES && strcmp(text + digits, sizes[unit].name) != 0)
+		unit++;
+	if (unit == N_SIZES)
+		return -EINVAL;
+	for (size_t i = 0; i < digits; i++)
+		if (__builtin_mul_overflow(value, 10U, &value) || __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
+			return -ERANGE;
+	if (value > (uint64_t)INT64_MAX >> sizes[unit].shift)
+		return -ERANGE;
+	*ret = value << sizes[unit].shift;
+	return 0;
+}
+
+char *vrk_bytes_format(char *buf, uint64_t bytes)
+{
+	size_t unit = bytes == 0 ? N_SIZES - 1 : 0;
+
+	while (bytes & ((UINT64_C(1) << sizes[unit].shift) - 1))
+		unit++;
+	strcpy(put_number(buf, bytes >> sizes[unit].shift, 1), sizes[unit].name);
 	return buf;
 }
