@@ -263,7 +263,7 @@ int apply_slice_look(struct sysroot *root, const struct step *step, enum step_lo
 	cpu_set_t now;
 	int r;
 
-	*ret = STEP_OLD;
+	*ret = step->make && !step->whole ? STEP_NEW : STEP_OLD;	/* of a thread alone nothing tells whether it has come */
 	if (!step->make || !step->whole)
 		return 0;
 	r = sysroot_readf(root, &state, "%s/" PARTITION, step->cgroup);

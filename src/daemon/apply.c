@@ -6,6 +6,10 @@
  * A step that cannot be taken back does not stop the others from being taken back, and is named in the message: then,
  * and only then, the kernel is in a state that nobody asked for, and a person must know.
  *
+ * CPUs that were given to a thread stay its own when it has been SCHED_DEADLINE on them, for as long as after a release: the
+ * kernel takes its bandwidth off whatever root domain they are in at its 0-lag time (apply-cpuset.c). That is not waited for in here:
+ * the step is marked, and the manager, which has a timer for that, keeps its record. So are those that could not be taken back.
+ *
  * apply_undo() is for the plan of a predecessor that died within it. Nothing tells which steps it had done, so it
  * looks: a thread that is as the step would have left it goes back, one that is as before is fine, one that is neither
  * was somebody else's since.
@@ -15,16 +19,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 #include "apply-affinity.h"
 #include "apply-cpuset.h"
 #include "apply-sched.h"
 #include "apply-slice.h"
 #include "apply.h"
-
-#define TICK_MAX_NS (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
-#define REST_MAX_NS (5 * NSEC_PER_SEC)
 
 struct step_ops {
 	int (*apply)(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
@@ -40,31 +41,46 @@ static const struct step_ops step_ops[_STEP_KIND_MAX] = {
 	[STEP_AFFINITY] = { apply_affinity, apply_affinity_restore, apply_affinity_look },
 };
 
-/*
- * A thread that has just left SCHED_DEADLINE rests in its partition before this is removed: apply-cpuset.c says why. Here that is
- * waited for, since it is only where a plan fails, or its daemon died, after the reservation and before the end.
- */
-static void rest_add(const struct step *step, nsec_t *rest)
+/* Does @sched give a reservation to the thread to which @step gives CPUs, or to one that shares them? */
+static bool step_serves(const struct plan *plan, const struct step *step, const struct step *sched)
 {
-	const struct vrk_reservation left = { step->new.runtime_ns, step->new.deadline_ns, step->new.period_ns };
-	nsec_t ns;
+	size_t i;
 
-	if (step->kind != STEP_SCHED || !step->rests || step->new.policy != SCHED_DEADLINE)
-		return;
-	ns = promise_rest_ns(&left, TICK_MAX_NS);
-	ns = ns < REST_MAX_NS ? ns : REST_MAX_NS;
-	*rest = ns > *rest ? ns : *rest;
+	if (sched->tid == step->tid && sched->start_ticks == step->start_ticks)
+		return true;
+	for (i = 0; step->whole && i < plan->n; i++) {
+		const struct step *other = &plan->steps[i];
+
+		if (other->kind == step->kind && other->make && other->tid == sched->tid &&
+		    other->start_ticks == sched->start_ticks && strcmp(other->cgroup, step->cgroup) == 0)
+			return true;
+	}
+	return false;
 }
 
-static void rest_wait(const struct step *step, nsec_t *rest)
+/* A partition whose threads have been SCHED_DEADLINE in it; @done NULL: nobody knows, so they have. */
+static bool step_has_served(const struct plan *plan, const struct step *step, const struct step_done *done)
 {
-	struct timespec ts = { (time_t)(*rest / NSEC_PER_SEC), (long)(*rest % NSEC_PER_SEC) };
+	size_t i;
 
-	if ((step->kind != STEP_PARTITION && step->kind != STEP_SLICE) || *rest == 0)
-		return;
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
-		;
-	*rest = 0;
+	if (!step->make || (step->kind != STEP_PARTITION && step->kind != STEP_SLICE))
+		return false;
+	for (i = 0; i < plan->n; i++)
+		if (plan->steps[i].kind == STEP_SCHED && plan->steps[i].new.policy == SCHED_DEADLINE &&
+		    (!done || done[i].written) && step_serves(plan, step, &plan->steps[i]))
+			return true;
+	return false;
+}
+
+/* The whole of a partition stays when anybody's part of it does. */
+static bool step_is_kept(const struct plan *plan, const struct step *step)
+{
+	size_t i;
+
+	for (i = 0; step->whole && i < plan->n; i++)
+		if (plan->steps[i].stays && plan->steps[i].kind == step->kind && strcmp(plan->steps[i].cgroup, step->cgroup) == 0)
+			return true;
+	return false;
 }
 
 /* Adds that @step could not be taken back to *reterr, whose code and reason stay those of the first failure. */
@@ -87,21 +103,36 @@ static void error_append(struct vr_error **reterr, int code, const struct step *
 	(*reterr)->text = text;
 }
 
+static void plan_begin(struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->n; i++)
+		plan->steps[i].stays = false;
+}
+
+static int step_restore(struct sysroot *root, const struct plan *plan, struct step *step, const struct step_done *done,
+			const struct sched_state *state, struct vr_error **reterr)
+{
+	int r;
+
+	step->stays = step_has_served(plan, step, done) || step_is_kept(plan, step);
+	if (step->stays || (done && !done[step - plan->steps].written))
+		return 0;
+	r = step_ops[step->kind].restore(root, step, state, &step->rests, reterr);
+	step->stays = r < 0 && step->kind != STEP_SCHED && step->make;
+	return r;
+}
+
 static void plan_revert(struct sysroot *root, struct plan *plan, const struct step_done *done, size_t n, int code,
 			struct vr_error **reterr)
 {
-	nsec_t rest = 0;
-
 	while (n-- > 0) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		struct step *step = &plan->steps[n];
 
-		if (!done[n].written)
-			continue;
-		rest_wait(step, &rest);
-		if (step_ops[step->kind].restore(root, step, &done[n].found, &step->rests, &err) < 0)
+		if (step_restore(root, plan, step, done, &done[n].found, &err) < 0)
 			error_append(reterr, code, step, err);
-		rest_add(step, &rest);
 	}
 }
 
@@ -113,6 +144,7 @@ int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr
 
 	if (!done)
 		return -ENOMEM;
+	plan_begin(plan);
 	for (i = 0; i < plan->n; i++) {
 		struct step *step = &plan->steps[i];
 
@@ -126,7 +158,7 @@ int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr
 	return 0;
 }
 
-static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, nsec_t *rest, struct vr_error **reterr)
+static int step_undo(struct sysroot *root, const struct plan *plan, struct step *step, size_t *foreign, struct vr_error **reterr)
 {
 	enum step_look look;
 	int r;
@@ -135,26 +167,21 @@ static int step_undo(struct sysroot *root, struct step *step, size_t *foreign, n
 	if (r < 0)
 		return r;
 	*foreign += look == STEP_FOREIGN;
-	if (look != STEP_NEW)
-		return 0;
-	rest_wait(step, rest);
-	r = step_ops[step->kind].restore(root, step, &step->old, &step->rests, reterr);
-	rest_add(step, rest);
-	return r;
+	return look == STEP_NEW ? step_restore(root, plan, step, NULL, &step->old, reterr) : 0;
 }
 
 int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, struct vr_error **reterr)
 {
 	size_t foreign = 0;
-	nsec_t rest = 0;
 	int first = 0;
 	size_t i;
 
+	plan_begin(plan);
 	for (i = plan->n; i > 0; i--) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		int r;
 
-		r = step_undo(root, &plan->steps[i - 1], &foreign, &rest, &err);
+		r = step_undo(root, plan, &plan->steps[i - 1], &foreign, &err);
 		if (r < 0) {
 			first = first ?: r;
 			error_append(reterr, first, &plan->steps[i - 1], err);

@@ -21,13 +21,15 @@
  *
  * Each step's `rests` tells afterwards whether its thread left SCHED_DEADLINE and may be throttled still: who makes it
  * SCHED_DEADLINE again before promise_rest_ns() have passed may freeze it for ever. That is told of a plan that failed, too: what
- * was given and taken back has left as well.
+ * was given and taken back has left as well. `stays` tells, of a plan that failed, which CPUs are their threads' still: the caller
+ * takes them back later, by a step that removes.
  */
 int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr);
 
 /*
  * apply_undo() - after a crash: whatever of @plan is in the kernel goes back to old; steps that somebody else has
- * overwritten since (neither old nor new) are left alone and counted in *ret_foreign. Tells who rests, as apply_plan() does.
+ * overwritten since (neither old nor new) are left alone and counted in *ret_foreign. Tells who rests
+ * and what stays, as apply_plan() does.
  */
 int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, struct vr_error **reterr);
 

@@ -133,6 +133,7 @@ struct step {
 	cpu_set_t cpus;
 	cpu_set_t before;
 	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
+	bool stays;			/* told by apply: CPUs given are not taken back yet, the ledger has to know them */
 };
 
 struct plan {

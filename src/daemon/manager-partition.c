@@ -21,7 +21,6 @@
 #include "partition.h"
 
 #define RETRY_NS      NSEC_PER_SEC
-#define REST_MAX_NS   (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
 #define EXIT_REST_MAX (5 * NSEC_PER_SEC)
 
 /* What the watch knows of a partition beside the ledger. */
@@ -278,13 +277,12 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_(partition_clear) struct partition partition = { 0 };
 		const struct vm_thread *thread = vm_find_thread(vm, items[i].thread);
-		nsec_t rest = manager_rest_ns(m, &items[i].reservation);
+		nsec_t rest = manager_rest_partition_ns(m, &items[i].reservation);
 		struct partition *own;
 		int r;
 
 		if (!items[i].apart || !thread)
 			continue;
-		rest = rest < REST_MAX_NS ? rest : REST_MAX_NS;
 		own = ledger_partition(want, thread->tid, thread->start_ticks);
 		if (own) {
 			if (own->kind != PARTITION_PINNED && rest > own->rest_ns)

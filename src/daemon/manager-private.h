@@ -105,6 +105,13 @@ void manager_prepared_free(struct manager *m);
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */
 void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct plan *plan);	/* who rests by apply's word */
 nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation);
+nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reservation *reservation);
+/*
+ * Before a plan that gives CPUs: what the ledger has to know of them should it be undone, without promises. After that: without those
+ * that are taken back. The rest timer (manager-partition.c) takes the others back.
+ */
+int manager_rest_made(const struct manager *m, struct ledger *ledger, const struct plan *plan);
+void manager_rest_undone(struct ledger *ledger, const struct plan *plan);
 /* Bandwidth that the kernel has booked for no thread that there is; -ENOENT and the like: that cannot be told. */
 int manager_lost(struct manager *m, bw_t *ret);
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);

@@ -3,7 +3,8 @@
  * The first thing a new daemon does: read what its predecessor wrote down, and make state file, ledger and kernel agree
  * again, whatever the instruction was at which it died.
  *
- *   a plan under way   is undone: what of it reached the kernel goes back to the old values
+ *   a plan under way   is undone: what of it reached the kernel goes back to the old values; CPUs that it gave to threads of their own
+ *                      when these have rested
  *   a promise in force is adopted when its thread still lives; one whose thread has ended is forgotten
  *   a thread that rests goes on resting until then; one whose plan was undone rests from now
  *   a damaged file     is set aside with a warning, never overwritten; threads keep what they have
@@ -18,7 +19,11 @@ static int plan_undo(struct manager *m, struct ledger *ledger, struct plan *plan
 	size_t foreign = 0;
 	int r;
 
+	r = manager_rest_made(m, ledger, plan);
+	if (r < 0)
+		return r;
 	r = apply_undo(m->root, plan, &foreign, reterr);
+	manager_rest_undone(ledger, plan);
 	manager_rest_plan(m, ledger, plan);
 	if (r < 0)
 		return r;

@@ -6,7 +6,7 @@
  *
  *   we took the reservation away    apply says of each thread whether it was surely not throttled; else it rests from now
  *   somebody else took it away      it left at some time since the last look: it rests from the moment at which that was seen
- *   a plan was undone               the same, from now
+ *   a plan was undone               the same, from now; and what CPUs it had given to threads of their own stay theirs until then
  *
  * Requests wait (manager-reserve.c), and so does repair (manager-watch.c). Decides no admission, writes nothing.
  *
@@ -19,12 +19,20 @@
 
 #include "manager-private.h"
 
+#define PARTITION_REST_MAX_NS (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
 #define LOST_LEAST_BW (BW_UNIT / 1000)	/* less may be a difference of rounding */
 
 nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation)
 {
 	/* HRTICK_DL makes the grain finer, but may be switched off at any time: the tick is what counts */
 	return promise_rest_ns(reservation, m->regime.jiffy_ns > m->regime.tick_ns ? m->regime.jiffy_ns : m->regime.tick_ns);
+}
+
+nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reservation *reservation)
+{
+	nsec_t ns = manager_rest_ns(m, reservation);
+
+	return ns < PARTITION_REST_MAX_NS ? ns : PARTITION_REST_MAX_NS;
 }
 
 static void rest(struct manager *m, struct ledger *ledger, pid_t tid, uint64_t start_ticks,
@@ -52,6 +60,57 @@ void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct pl
 		if (step->rests && left->policy == SCHED_DEADLINE)
 			rest(m, ledger, step->tid, step->start_ticks,
 			     &(struct vrk_reservation) { left->runtime_ns, left->deadline_ns, left->period_ns });
+	}
+}
+
+/* How long it would stay if its plan were undone: of a plan, the step that gives the reservation tells. */
+static nsec_t made_rest_ns(const struct manager *m, const struct plan *plan, const struct step *made)
+{
+	for (size_t i = 0; i < plan->n && made->kind != STEP_AFFINITY; i++) {
+		const struct step *step = &plan->steps[i];
+		const struct sched_state *new = &step->new;
+
+		if (step->kind == STEP_SCHED && step->tid == made->tid && step->start_ticks == made->start_ticks &&
+		    new->policy == SCHED_DEADLINE)
+			return manager_rest_partition_ns(m, &(struct vrk_reservation) { new->runtime_ns, new->deadline_ns,
+											new->period_ns });
+	}
+	return 0;
+}
+
+int manager_rest_made(const struct manager *m, struct ledger *ledger, const struct plan *plan)
+{
+	static const enum partition_kind kinds[_STEP_KIND_MAX] = {
+		[STEP_PARTITION] = PARTITION_EXCLUSIVE,
+		[STEP_SLICE] = PARTITION_SHARED,
+		[STEP_AFFINITY] = PARTITION_PINNED,
+	};
+
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *step = &plan->steps[i];
+		const struct partition partition = {
+			.kind = kinds[step->kind], .label = step->label, .cgroup = step->cgroup,
+			.tid = step->tid, .start_ticks = step->start_ticks, .cpu = step->cpu, .kept = step->kept,
+			.cpus = step->cpus, .before = step->before, .rest_ns = made_rest_ns(m, plan, step),
+		};
+		int r;
+
+		if (step->kind == STEP_SCHED || !step->make)
+			continue;
+		r = ledger_add_partition(ledger, &partition);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void manager_rest_undone(struct ledger *ledger, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct step *step = &plan->steps[i];
+
+		if (step->kind != STEP_SCHED && step->make && !step->stays)
+			ledger_remove_partition(ledger, step->tid, step->start_ticks);
 	}
 }
 

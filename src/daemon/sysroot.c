@@ -312,6 +312,8 @@ static int read_thread(const struct sysroot *root, pid_t tid, const char *name, 
 	int r;
 
 	r = sysroot_readf(root, ret, "/proc/%d/%s", tid, name);
+	if (r == -ENOENT || r == -ESRCH)	/* promises are forgotten by that: it takes two looks */
+		r = sysroot_readf(root, ret, "/proc/%d/%s", tid, name);
 	return r == -ENOENT ? -ESRCH : r;	/* gone before the open, or (ESRCH already) after it */
 }
 

@@ -18,6 +18,8 @@ int thread_cgroup(const struct sysroot *root, pid_t tid, char **ret)
 	int r;
 
 	r = sysroot_readf(root, &text, "/proc/%d/cgroup", tid);
+	if (r == -ENOENT || r == -ESRCH)	/* as where its start time is read: it takes two looks */
+		r = sysroot_readf(root, &text, "/proc/%d/cgroup", tid);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
 	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");

@@ -487,7 +487,7 @@ static void test_sleeper(void)
 	}
 }
 
-/* Two threads, of which the second is refused by the scheduler: the first one's CPU goes back, too, after a rest. */
+/* Two threads, of which the second is refused by the scheduler: the first one's CPU goes back, too, but not before it has rested. */
 static void test_plan(void)
 {
 	const struct sched_state other = { .policy = SCHED_OTHER }, small = { SCHED_DEADLINE, 1, 0, 0, MS, MS, MS };
@@ -496,7 +496,8 @@ static void test_plan(void)
 		{ .kind = STEP_SCHED, .tid = 11, .start_ticks = 1011, .label = (char *)"vcpu0 of d", .old = other, .new = small },
 		{ .kind = STEP_SCHED, .tid = 12, .start_ticks = 1012, .label = (char *)"vcpu1 of d", .old = other, .new = small },
 	};
-	struct plan plan = { steps, ARRAY_SIZE(steps) };
+	struct step remove = step_make(false, 0);
+	struct plan plan = { steps, ARRAY_SIZE(steps) }, removes = { &remove, 1 };
 	_cleanup_(freep) char *before = NULL, *after = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	_cleanup_(sysroot_freep) struct sysroot *root = root_make();
@@ -507,8 +508,40 @@ static void test_plan(void)
 	EXPECT_INT(apply_plan(root, &plan, &err), -EBUSY);
 	EXPECT(err && err->reason == VR_KERNEL_BUSY);
 	EXPECT_INT(model.now[1].policy, SCHED_OTHER);
+	EXPECT(steps[0].stays && !steps[1].stays && !steps[2].stays);
+	after = everything(root);
+	EXPECT(strcmp(after, before) != 0);
+	free(TAKE_PTR(after));
+	EXPECT_INT(apply_plan(root, &removes, NULL), 0);
 	after = everything(root);
 	EXPECT_STR(after, before);
+	free(TAKE_PTR(after));
+
+	CASE("the scheduler refuses the first one: there is nothing to wait for");
+	plan.n = 2;
+	steps[1].tid = 12;
+	steps[1].start_ticks = 1012;
+	EXPECT_INT(apply_plan(root, &plan, NULL), -EBUSY);
+	EXPECT(!steps[0].stays);
+	after = everything(root);
+	EXPECT_STR(after, before);
+	free(TAKE_PTR(after));
+
+	CASE("a daemon died when all was done: the CPU stays");
+	steps[1].tid = 11;
+	steps[1].start_ticks = 1011;
+	EXPECT_INT(apply_plan(root, &plan, NULL), 0);
+	EXPECT_INT(apply_undo(root, &plan, NULL, NULL), 0);
+	EXPECT(steps[0].stays);
+	EXPECT_INT(model.now[1].policy, SCHED_OTHER);
+	EXPECT_INT(apply_plan(root, &removes, NULL), 0);
+	after = everything(root);
+	EXPECT_STR(after, before);
+	free(TAKE_PTR(after));
+
+	CASE("a daemon died before anything was done: there is nothing that could stay");
+	EXPECT_INT(apply_undo(root, &plan, NULL, NULL), 0);
+	EXPECT(!steps[0].stays);
 }
 
 int main(void)

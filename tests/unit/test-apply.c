@@ -199,6 +199,33 @@ static void test_fail_once(struct sysroot *root)
 	EXPECT_INT(refused, 18 * ARRAY_SIZE(errors) + 6);
 }
 
+/* One call says that there is no such thread, but there is: nobody's reservation is forgotten by that. */
+static void test_gone_once(struct sysroot *root)
+{
+	struct sched_state before[THREADS + 1], after[THREADS + 1];
+	unsigned int at, refused = 0;
+
+	for (at = 1; at <= 22; at++) {
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		char name[64];
+		int r;
+
+		snprintf(name, sizeof(name), "call %u says that the thread has ended", at);
+		CASE(name);
+		scene_make(&plan, before, after);
+		model.fail_at = at;
+		model.fail_with = -ESRCH;
+		r = apply_plan(root, &plan, &err);
+		EXPECT_INT(model_differs(r < 0 ? before : after), 0);
+		EXPECT((r < 0) == (err && err->text && !strstr(err->text, "could not be given")));
+		EXPECT(r == 0 || r == -ESRCH || (r == -EIO && strstr(err->text, "keeps its reservation")));
+		refused += r < 0;
+	}
+	CASE("how many were refused");
+	EXPECT_INT(refused, 6);		/* each write but those that park: of the looks there are two */
+}
+
 /* From one call on everything fails, or takes half: the message names every thread that is not as before. */
 static void test_fail_on(struct sysroot *root, bool takes)
 {
@@ -507,6 +534,7 @@ int main(void)
 
 	test_whole(root);
 	test_fail_once(root);
+	test_gone_once(root);
 	test_fail_on(root, false);
 	test_fail_on(root, true);
 	test_busy_back(root);
