@@ -18,7 +18,7 @@ struct request {
 	nsec_t period_ns;
 	nsec_t deadline_ns;	/* 0 = the period */
 	uint64_t flags;		/* VIRTRK_RESERVE_* */
-	char *cpus;		/* "2", "2-3": one of them for itself; NULL: as it comes */
+	char *cpus;		/* "2", "2-3": one of them; NULL: as it comes */
 };
 
 struct request_list {

@@ -4,13 +4,18 @@
  * (cgroup v2, 6.7): a control group with that CPU in cpuset.cpus.exclusive, of it and of all above it, may become the
  * root of a scheduling domain of its own. A SCHED_DEADLINE thread in it may use this one CPU, and needs no other.
  *
- *   machine.slice/machine-qemu....scope/libvirt/vcpu0/      libvirt's; the thread's own
+ *   machine.slice/machine-qemu....scope/libvirt/vcpu0/      libvirt's; a vCPU's own
  *                                                     rk/   ours: threaded, and the partition
+ *
+ * Threads of one domain may share it: those that are not vcpu0's come from groups of their own (step->home), and go back there.
+ * The first one's step makes the partition, the last one's removes it (step->whole); the others only move their thread.
  *
  * Tried, and why it is so and not otherwise:
  *   - The partition on vcpu0 itself: a pinning of another vCPU by libvirt makes it "root invalid", the CPU does not come back, and
  *     when the domain then ends it is lost until reboot (6.12). Never do that. The child of ours has survived all that libvirt does.
- *   - Threads of two processes in one threaded group: refused by the kernel. So one CPU serves one thread here.
+ *   - Threads of two processes in one threaded group: refused by the kernel. So one CPU serves one domain here.
+ *   - The partition beside the vcpuN, for all of them: as bad as on vcpuN itself, since a pinning of any vCPU to that CPU then names the
+ *     CPU of a sibling that is exclusive, which invalidates the sibling. Below one of the vcpuN it is no sibling of any.
  *   - Removing the partition as soon as its thread has left SCHED_DEADLINE: the timer of its 0-lag time then takes the
  *     bandwidth off the root domain into which the CPU has come back, which never had it. Seen on 6.12: other
  *     reservations are booked as too little, or the sum falls below zero and all are refused, until some partition changes
@@ -133,6 +138,12 @@ static int control_read(const struct sysroot *root, const char *directory)
 		if (strcmp(word, "cpuset") == 0)
 			return 1;
 	return 0;
+}
+
+/* Where the thread comes from. */
+static const char *step_home(const struct step *step)
+{
+	return step->home ?: step->cgroup;
 }
 
 static int child_path(const struct step *step, char ret[PATH_MAX])
@@ -292,22 +303,11 @@ static int thread_move(const struct sysroot *root, const struct step *step, cons
 	return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", step->label, step->tid) : r;
 }
 
-static int partition_make(const struct sysroot *root, const struct step *step, struct step_done *done,
-			  struct vr_error **reterr)
+static int group_make(const struct sysroot *root, const struct step *step, const char *child, struct step_done *done,
+		      struct vr_error **reterr)
 {
-	char child[PATH_MAX];
 	int r;
 
-	r = child_path(step, child);
-	if (r >= 0)
-		r = thread_is_in(root, step, step->cgroup);
-	if (r == -ESRCH)
-		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", step->label, step->tid);
-	if (r < 0)
-		return cannot_make(step, "its control group cannot be read", r, reterr);
-	if (r == 0)
-		return vr_error_set(reterr, -ESTALE, VR_READ_BACK, "%s (thread %d) is not in %s any more: somebody has moved it",
-				    step->label, step->tid, step->cgroup);
 	done->written = true;	/* from here on there may be something to take back */
 	r = sysroot_mkdir(root, child);
 	if (r == -EEXIST)
@@ -323,16 +323,63 @@ static int partition_make(const struct sysroot *root, const struct step *step, s
 	if (r < 0)
 		return cannot_make(step, "cgroup.subtree_control", r, reterr);
 	r = exclusive_take(root, step, child, reterr);
+	return r < 0 ? r : partition_switch(root, step, child, reterr);
+}
+
+/* Another thread's step has made it: is it still what it was? */
+static int group_check(const struct sysroot *root, const struct step *step, const char *child, struct step_done *done,
+		       struct vr_error **reterr)
+{
+	_cleanup_(freep) char *state = NULL;
+	int r;
+
+	r = file_read(root, child, "cpuset.cpus.partition", &state);
+	if (r < 0)
+		return cannot_make(step, child, r, reterr);
+	if (strcmp(state, "root") != 0)
+		return vr_error_set(reterr, -EIO, VR_READ_BACK, "CPU %u is not set apart any more, %s cannot share it: \"%s\"",
+				    step->cpu, step->label, state);
+	done->written = true;
+	return 0;
+}
+
+static int partition_make(const struct sysroot *root, const struct step *step, struct step_done *done,
+			  struct vr_error **reterr)
+{
+	char child[PATH_MAX];
+	int r;
+
+	r = child_path(step, child);
 	if (r >= 0)
-		r = partition_switch(root, step, child, reterr);
-	if (r >= 0)
-		r = thread_move(root, step, child, reterr);
-	return r;
+		r = thread_is_in(root, step, step_home(step));
+	if (r == -ESRCH)
+		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", step->label, step->tid);
+	if (r < 0)
+		return cannot_make(step, "its control group cannot be read", r, reterr);
+	if (r == 0)
+		return vr_error_set(reterr, -ESTALE, VR_READ_BACK, "%s (thread %d) is not in %s any more: somebody has moved it",
+				    step->label, step->tid, step_home(step));
+	r = step->whole ? group_make(root, step, child, done, reterr) : group_check(root, step, child, done, reterr);
+	return r < 0 ? r : thread_move(root, step, child, reterr);
 }
 
 /* ---- remove ---- */
 
-/* All threads go where ours came from: somebody may have moved others in. */
+/* Ours goes home; when it has ended, or somebody has moved it elsewhere, there is nothing to do. */
+static int thread_home(const struct sysroot *root, const struct step *step, const char *child)
+{
+	char tid[24];
+	int r;
+
+	r = thread_is_in(root, step, child);
+	if (r <= 0)
+		return r == -ESRCH ? 0 : r;
+	snprintf(tid, sizeof(tid), "%d\n", step->tid);
+	r = file_write(root, step_home(step), "cgroup.threads", tid);
+	return r == -ESRCH || is_gone(r) ? 0 : r;
+}
+
+/* All threads that are still there go to the group above: somebody may have moved others in. */
 static int threads_out(const struct sysroot *root, const struct step *step, const char *child)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -394,12 +441,17 @@ static int exclusive_return(const struct sysroot *root, const struct step *step)
 	return 0;
 }
 
+/* The whole of it, or just this thread's part. */
 static int partition_remove(const struct sysroot *root, const struct step *step, struct vr_error **reterr)
 {
 	char child[PATH_MAX];
 	int r;
 
 	r = child_path(step, child);
+	if (r >= 0)
+		r = thread_home(root, step, child);
+	if (r >= 0 && !step->whole)
+		return 0;
 	if (r >= 0)
 		r = child_remove(root, step, child);
 	if (r >= 0)
@@ -460,11 +512,13 @@ int apply_cpuset_look(struct sysroot *root, const struct step *step, enum step_l
 	r = child_path(step, child);
 	if (r < 0)
 		return r;
-	if (sysroot_exists(root, child)) {
+	if (step->whole && sysroot_exists(root, child)) {
 		*ret = STEP_NEW;
 		return 0;
 	}
-	r = exclusive_look(root, step);
+	r = step->whole ? exclusive_look(root, step) : thread_is_in(root, step, child);
+	if (r == -ESRCH)
+		return 0;
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot read what CPU %u of %s is: %s", step->cpu, step->label,
 				    strerror(-r));

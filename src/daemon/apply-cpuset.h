@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * STEP_PARTITION: a CPU of its own for one thread. Only for apply.c; what the manager may ask stands in partition.h.
+ * STEP_PARTITION: a CPU for one thread, or several of one domain. Only for apply.c; what the manager may ask stands in partition.h.
  */
 #ifndef DAEMON_APPLY_CPUSET_H
 #define DAEMON_APPLY_CPUSET_H

@@ -4,7 +4,7 @@
  * them take? One finding a way, so that `virtrk doctor` shows them one below the other:
  *
  *   regime-root-domain   all on all CPUs, by the tests for global EDF
- *   regime-exclusive     each on a CPU of its own
+ *   regime-exclusive     each CPU for one domain: those of a domain share it by processor demand
  *   regime-shared        one slice on all CPUs but one, by the tests for global EDF; or slices of one CPU each
  *   regime-pinned        several to a CPU, each CPU by processor demand
  *
@@ -29,6 +29,7 @@
 
 struct hand {
 	struct vrk_reservation r[AT_HAND_MAX];
+	const char *domain[AT_HAND_MAX];
 	size_t n;
 	bool sample;		/* nothing is reserved: these are made up */
 };
@@ -36,9 +37,11 @@ struct hand {
 static void hand_fill(const struct ledger *ledger, struct hand *hand)
 {
 	hand->sample = ledger->n == 0;
-	for (hand->n = 0; hand->n < AT_HAND_MAX && (hand->sample || hand->n < ledger->n); hand->n++)
+	for (hand->n = 0; hand->n < AT_HAND_MAX && (hand->sample || hand->n < ledger->n); hand->n++) {
 		hand->r[hand->n] = hand->sample ? (struct vrk_reservation){ SAMPLE_BUDGET_NS, SAMPLE_PERIOD_NS, SAMPLE_PERIOD_NS } :
 						  ledger->promises[hand->n].reservation;
+		hand->domain[hand->n] = hand->sample ? NULL : ledger->promises[hand->n].domain;
+	}
 }
 
 static int set_fits(const struct vrk_host *host, const struct vrk_reservation *r, size_t n, bool *ret)
@@ -70,8 +73,8 @@ static int count_together(struct vrk_host host, uint32_t cpus, const struct hand
 	return r;
 }
 
-/* Each on the first of @cpus that takes it; a CPU takes no more than @most. */
-static int count_apart(struct vrk_host host, uint32_t cpus, size_t most, const struct hand *hand, size_t *ret)
+/* Each on the first of @cpus that takes it; @alone: beside its own domain's only, and those that are made up have one each. */
+static int count_apart(struct vrk_host host, uint32_t cpus, bool alone, const struct hand *hand, size_t *ret)
 {
 	bool in[AT_HAND_MAX] = { false };
 	size_t n = 0;
@@ -80,12 +83,14 @@ static int count_apart(struct vrk_host host, uint32_t cpus, size_t most, const s
 	host.cpus = 1;
 	for (uint32_t cpu = 0; r >= 0 && cpu < cpus && n < hand->n; cpu++) {
 		struct vrk_reservation here[AT_HAND_MAX];
+		const char *domain = NULL;
 		size_t n_here = 0;
 		bool fits = true;
 
-		for (size_t i = 0; r >= 0 && i < hand->n && n_here < most && (fits || !hand->sample); i++) {
-			if (in[i])
+		for (size_t i = 0; r >= 0 && i < hand->n && (fits || !hand->sample); i++) {
+			if (in[i] || (alone && n_here > 0 && (!domain || strcmp(domain, hand->domain[i]) != 0)))
 				continue;
+			domain = hand->domain[i];
 			here[n_here] = hand->r[i];
 			r = set_fits(&host, here, n_here + 1, &fits);
 			in[i] = r >= 0 && fits;
@@ -150,13 +155,13 @@ static int regime_exclusive(const struct regimes *q, struct finding *f)
 	size_t n;
 	int r;
 
-	r = count_apart(q->host, q->cpus, 1, &q->hand, &n);
+	r = count_apart(q->host, q->cpus, true, &q->hand, &n);
 	if (r < 0)
 		return r;
 	fit_text(&q->hand, n, fit);
 	return finding_set(f, "regime-exclusive", possible,
-			   asprintf(&f->text, "%s: %s on %u CPU%s, each alone",
-				    possible		     ? "possible, what --cpu gives to a vCPU of libvirt's domains" :
+			   asprintf(&f->text, "%s: %s on %u CPU%s, each for one domain",
+				    possible		     ? "possible, what --cpu gives to libvirt's domains" :
 				    q->cpus == 0	     ? "not possible, since the only CPU has to stay" :
 				    g->kind == REGIME_PINNED ? "not possible, since --cpu pins where sched_rt_runtime_us is -1" :
 				    g->partitions != YES     ? "not possible, since it needs control groups of version 2 with cpuset" :
@@ -173,7 +178,7 @@ static int regime_shared(const struct regimes *q, struct finding *f)
 
 	r = count_together(q->host, q->cpus, &q->hand, &together);
 	if (r >= 0)
-		r = count_apart(q->host, q->cpus, AT_HAND_MAX, &q->hand, &apart);
+		r = count_apart(q->host, q->cpus, false, &q->hand, &apart);
 	if (r < 0)
 		return r;
 	fit_text(&q->hand, together, fit);
@@ -194,7 +199,7 @@ static int regime_pinned(const struct regimes *q, struct finding *f)
 	int r;
 
 	host.kernel_limit_bw = VRK_BW_UNLIMITED;
-	r = count_apart(host, q->cpus, AT_HAND_MAX, &q->hand, &n);
+	r = count_apart(host, q->cpus, false, &q->hand, &n);
 	if (r < 0)
 		return r;
 	fit_text(&q->hand, n, fit);

@@ -28,6 +28,7 @@ static void partition_done(struct partition *partition)
 {
 	free(partition->label);
 	free(partition->cgroup);
+	free(partition->home);
 	*partition = (struct partition){ 0 };
 }
 
@@ -254,6 +255,16 @@ struct partition *ledger_slice(const struct ledger *ledger, const char *slice)
 	return NULL;
 }
 
+struct partition *ledger_group(const struct ledger *ledger, const char *cgroup)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++)
+		if (ledger->partitions[i].cgroup && strcmp(ledger->partitions[i].cgroup, cgroup) == 0)
+			return &ledger->partitions[i];
+	return NULL;
+}
+
 static bool place_is_first(const struct ledger *ledger, size_t at)
 {
 	return ledger_partition_on(ledger, ledger->partitions[at].cpu) == &ledger->partitions[at];
@@ -289,16 +300,38 @@ struct promise *ledger_tenant(const struct ledger *ledger, const struct partitio
 	return NULL;
 }
 
+struct promise *ledger_tenant_beside(const struct ledger *ledger, const struct partition *partition)
+{
+	size_t i;
+
+	for (i = 0; i < ledger->n_partitions; i++) {
+		const struct partition *other = &ledger->partitions[i];
+		struct promise *tenant = other->cpu == partition->cpu ? ledger_tenant(ledger, other) : NULL;
+
+		if (tenant)
+			return tenant;
+	}
+	return NULL;
+}
+
+/* Both are on the same CPUs: in the same way? */
 static bool partition_shares(const struct partition *a, const struct partition *b)
 {
 	if (a->kind != b->kind)
 		return false;
 	if (a->kind == PARTITION_SHARED)
 		return strcmp(a->cgroup, b->cgroup) == 0 && CPU_EQUAL(&a->cpus, &b->cpus);
+	if (a->kind == PARTITION_EXCLUSIVE)	/* below one group there is one of ours */
+		return strcmp(a->cgroup, b->cgroup) == 0 && a->cpu == b->cpu;
 	return a->kind == PARTITION_PINNED;
 }
 
-/* One that is there already has a CPU, or the slice, and is not of those that share. */
+static bool group_same(const struct partition *a, const struct partition *b)
+{
+	return a->cgroup && b->cgroup && strcmp(a->cgroup, b->cgroup) == 0;
+}
+
+/* One that is there already has a CPU, or the group, and is not of those that share. */
 static bool partition_collides(const struct ledger *ledger, const struct partition *partition)
 {
 	cpu_set_t cpus;
@@ -311,11 +344,10 @@ static bool partition_collides(const struct ledger *ledger, const struct partiti
 
 		partition_cpus(other, &its);
 		CPU_AND(&both, &its, &cpus);
-		if (CPU_COUNT(&both) > 0 && !partition_shares(other, partition))
+		if ((CPU_COUNT(&both) > 0 || group_same(other, partition)) && !partition_shares(other, partition))
 			return true;
 	}
-	return partition->kind == PARTITION_SHARED && ledger_slice(ledger, partition->cgroup) &&
-	       !partition_shares(ledger_slice(ledger, partition->cgroup), partition);
+	return false;
 }
 
 /* The list is grown last, so that a failure leaves the ledger as it was. */
@@ -323,9 +355,10 @@ int ledger_add_partition(struct ledger *ledger, const struct partition *partitio
 {
 	_cleanup_(freep) char *label = strdup(partition->label);
 	_cleanup_(freep) char *cgroup = partition->cgroup ? strdup(partition->cgroup) : NULL;
+	_cleanup_(freep) char *home = partition->home ? strdup(partition->home) : NULL;
 	struct partition *grown;
 
-	if (!label || (partition->cgroup && !cgroup))
+	if (!label || (partition->cgroup && !cgroup) || (partition->home && !home))
 		return -ENOMEM;
 	if (ledger_partition(ledger, partition->tid, partition->start_ticks) || partition_collides(ledger, partition))
 		return -EEXIST;
@@ -336,6 +369,7 @@ int ledger_add_partition(struct ledger *ledger, const struct partition *partitio
 	grown[ledger->n_partitions] = *partition;
 	grown[ledger->n_partitions].label = TAKE_PTR(label);
 	grown[ledger->n_partitions].cgroup = TAKE_PTR(cgroup);
+	grown[ledger->n_partitions].home = TAKE_PTR(home);
 	ledger->n_partitions++;
 	return 0;
 }

@@ -37,7 +37,7 @@ struct leaver {
 };
 
 enum partition_kind {
-	PARTITION_EXCLUSIVE,	/* a cpuset partition on a cgroup of ours below the thread's own (apply-cpuset.c) */
+	PARTITION_EXCLUSIVE,	/* a cpuset partition on a cgroup of ours below that of one of the domain's vCPUs (apply-cpuset.c) */
 	PARTITION_SHARED,	/* a cpuset partition on the slice in which several domains are (apply-slice.c) */
 	PARTITION_PINNED,	/* no partition for the kernel, only an affinity (apply-affinity.c) */
 	_PARTITION_KIND_MAX,
@@ -45,12 +45,12 @@ enum partition_kind {
 
 /*
  * The CPU that one thread was given, or the CPUs of its slice. It outlives its promise by rest_ns: the kernel counts the
- * bandwidth of a thread that has left until then. An exclusive CPU is one thread's; those of one slice share its CPUs, each
- * with a record of its own, and so do those that are pinned to one CPU.
+ * bandwidth of a thread that has left until then. An exclusive CPU is one domain's: its threads share it, each with a record of
+ * its own. So do those of one slice, and those that are pinned to one CPU.
  */
 struct partition {
 	char *label;			/* "vcpu0 of rt", for messages */
-	char *cgroup;			/* EXCLUSIVE: the thread's own, as libvirt made it; SHARED: the slice; else NULL */
+	char *cgroup;			/* EXCLUSIVE: the vCPU's group below which it is made; SHARED: the slice; else NULL */
 	pid_t tid;
 	uint64_t start_ticks;
 	uint32_t cpu;
@@ -59,6 +59,7 @@ struct partition {
 	enum partition_kind kind;
 	cpu_set_t cpus;			/* SHARED: all of the slice, of which cpu is the first */
 	cpu_set_t before;		/* PINNED: where the thread could run; SHARED: the slice's CPUs, may be none */
+	char *home;			/* EXCLUSIVE: the thread's own group, to which it goes back; NULL: that is cgroup */
 };
 
 void partition_cpus(const struct partition *partition, cpu_set_t *ret);
@@ -96,23 +97,26 @@ void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns);
  */
 nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns);
 
-/* Copies. -EEXIST: the thread has one, or the CPU is another's and one of both is exclusive. */
+/* Copies. -EEXIST: the thread has one, or the CPU is another's, and they do not share it. */
 int ledger_add_partition(struct ledger *ledger, const struct partition *partition);
 struct partition *ledger_partition(const struct ledger *ledger, pid_t tid, uint64_t start_ticks);
 struct partition *ledger_partition_on(const struct ledger *ledger, uint32_t cpu);	/* of several the first */
 struct partition *ledger_slice(const struct ledger *ledger, const char *slice);		/* of several the first */
+struct partition *ledger_group(const struct ledger *ledger, const char *cgroup);	/* made on it or below it; of several the first */
 size_t ledger_places(const struct ledger *ledger);	/* how many sets of CPUs have partitions */
 const struct partition *ledger_place(const struct ledger *ledger, size_t place);	/* the first one on the place-th of them */
 void ledger_remove_partition(struct ledger *ledger, pid_t tid, uint64_t start_ticks);
 /* The promise that a partition serves; NULL: it only waits for its end. */
 struct promise *ledger_tenant(const struct ledger *ledger, const struct partition *partition);
+/* Any of those that share @partition's CPUs; NULL: all of them only wait for its end. */
+struct promise *ledger_tenant_beside(const struct ledger *ledger, const struct partition *partition);
 
 /* The scheduler state that embodies a promise: SCHED_DEADLINE, RESET_ON_FORK, RECLAIM when soft. */
 void promise_sched_state(const struct promise *promise, struct sched_state *ret);
 
 enum step_kind {
 	STEP_SCHED,		/* policy and parameters of one thread */
-	STEP_PARTITION,		/* a CPU of its own for one thread */
+	STEP_PARTITION,		/* a CPU for one domain and one thread of it */
 	STEP_SLICE,		/* CPUs for a slice and one thread in it */
 	STEP_AFFINITY,		/* one thread to one CPU */
 	_STEP_KIND_MAX,
@@ -126,8 +130,9 @@ struct step {
 	struct sched_state old;		/* STEP_SCHED */
 	struct sched_state new;
 	bool make;			/* not STEP_SCHED: else it is removed; the rest as in struct partition */
-	bool whole;			/* STEP_SLICE: the partition itself; else it is there, and only the thread new in it */
+	bool whole;			/* STEP_SLICE, STEP_PARTITION: the partition itself; else it is there, and only the thread comes or goes */
 	char *cgroup;
+	char *home;
 	uint32_t cpu;
 	uint64_t kept;
 	cpu_set_t cpus;

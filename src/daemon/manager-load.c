@@ -20,8 +20,8 @@ void returning_add(struct manager *m, const struct promise *promise)
 	struct returning *list;
 	nsec_t ns;
 
-	if (p && p->kind == PARTITION_EXCLUSIVE)
-		return;		/* given to nobody else before it has rested */
+	if (p && p->kind == PARTITION_EXCLUSIVE && !ledger_tenant_beside(&m->ledger, p))
+		return;		/* given to nobody before it has rested */
 	list = reallocarray(m->returning, m->n_returning + 1, sizeof(*list));
 	if (!list)
 		return;		/* the kernel's own count still holds it: at worst an EBUSY is not explained */
@@ -112,10 +112,36 @@ static void capacity_sum(const struct manager *m, const struct foreign *foreign,
 	}
 }
 
+/* "vcpu0, vcpu1 of rt", who share an exclusive CPU; NULL: nobody any more. */
+static int tenants_name(const struct ledger *ledger, const struct partition *apart, char **ret)
+{
+	const struct promise *first = ledger_tenant_beside(ledger, apart);
+	_cleanup_(freep) char *names = NULL;
+
+	for (size_t i = 0; i < ledger->n_partitions; i++) {
+		const struct partition *p = &ledger->partitions[i];
+		const struct promise *tenant = p->cpu == apart->cpu ? ledger_tenant(ledger, p) : NULL;
+		_cleanup_(freep) char *before = NULL;
+
+		if (!tenant)
+			continue;
+		before = TAKE_PTR(names);
+		if (asprintf(&names, "%s%s%s", before ?: "", before ? ", " : "", tenant->thread) < 0) {
+			names = NULL;
+			return -ENOMEM;
+		}
+	}
+	if (names && asprintf(ret, "%s of %s", names, first->domain) < 0) {
+		*ret = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 static int capacity_describe(const struct manager *m, const struct partition *apart, const struct regime *regime,
 			     struct capacity *c)
 {
-	_cleanup_(freep) char *list = NULL;
+	_cleanup_(freep) char *list = NULL, *tenants = NULL;
 	int r;
 
 	c->cpus = regime->online;
@@ -142,8 +168,10 @@ static int capacity_describe(const struct manager *m, const struct partition *ap
 			c->regime = NULL;
 		return c->regime ? 0 : -ENOMEM;
 	}
-	if (asprintf(&c->regime, "%s, %s, EDF", regime_kind_name(REGIME_EXCLUSIVE),
-		     ledger_tenant(&m->ledger, apart) ? apart->label : "nobody, given back in a moment") < 0)
+	r = tenants_name(&m->ledger, apart, &tenants);
+	if (r < 0)
+		return r;
+	if (asprintf(&c->regime, "%s, %s, EDF", regime_kind_name(REGIME_EXCLUSIVE), tenants ?: "nobody, given back in a moment") < 0)
 		c->regime = NULL;
 	return c->regime ? 0 : -ENOMEM;
 }
@@ -181,8 +209,8 @@ int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 	c.kernel_limit_bw = host.kernel_limit_bw == VRK_BW_UNLIMITED ? VRK_BW_UNLIMITED : host.kernel_limit_bw * c.n_cpus;
 	for (size_t i = 0; i < CAPACITY_PERIODS; i++) {
 		c.period_ns[i] = periods[i];
-		if (apart && apart->kind == PARTITION_EXCLUSIVE)
-			continue;	/* one CPU serves one thread: no second one */
+		if (apart && apart->kind == PARTITION_EXCLUSIVE && !ledger_tenant_beside(&m->ledger, apart))
+			continue;	/* it ends */
 		r = admit_largest(&m->regime, &m->ledger, &foreign, apart, periods[i], &c.largest_ns[i]);
 		if (r < 0)
 			return r;

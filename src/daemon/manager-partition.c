@@ -121,9 +121,6 @@ static int item_look(struct manager *m, const struct vm *vm, const struct reques
 
 	if (!thread)
 		return vr_error_set(reterr, -ESRCH, VR_THREAD_GONE, "%s of %s has ended", item->thread, vm->name);
-	if (item->kind == PARTITION_EXCLUSIVE && thread->kind != VM_THREAD_VCPU)
-		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "%s of %s cannot get a CPU of its own: only a vCPU can",
-				    item->thread, vm->name);
 	r = label_make(vm, item->thread, &label);
 	if (r < 0)
 		return r;
@@ -270,6 +267,61 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, const st
 	return r < 0 ? r : items_look(m, vm, items, n, reterr);
 }
 
+/* The group of another vCPU that is to share the CPU, below which there is nothing of ours yet. 1 = *ret is it. */
+static int group_of_other(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, uint32_t cpu,
+			  const struct ledger *want, char **ret)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(partition_clear) struct partition other = { 0 };
+		const struct vm_thread *thread = vm_find_thread(vm, items[i].thread);
+
+		if (!thread || thread->kind != VM_THREAD_VCPU || !items[i].apart || items[i].cpu != cpu ||
+		    item_look(m, vm, &items[i], &other, NULL) < 0 || ledger_group(want, other.cgroup))
+			continue;
+		*ret = TAKE_PTR(other.cgroup);
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * An exclusive CPU: below whose group? That of those who have the CPU already; else the thread's own, or that of a vCPU which is asked for
+ * with it. Below one group there is one partition, which may be another CPU's still: then that one has to end first.
+ */
+static int partition_settle(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			    const struct request_item *item, const struct ledger *want, struct partition *partition,
+			    struct vr_error **reterr)
+{
+	const struct partition *there = ledger_partition_on(want, partition->cpu);
+	const struct vm_thread *thread = vm_find_thread(vm, item->thread);
+	_cleanup_(freep) char *group = NULL;
+	int r = 1;
+
+	if (there)
+		group = strdup(there->cgroup);
+	else if (thread && thread->kind == VM_THREAD_VCPU && !ledger_group(want, partition->cgroup))
+		group = strdup(partition->cgroup);
+	else
+		r = group_of_other(m, vm, items, n, partition->cpu, want, &group);
+	if (r == 0)
+		return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
+				    "CPU %u cannot be set apart for %s: the partition of another CPU, which its domain shares, is in its control "
+				    "group: release that one first", partition->cpu, partition->label);
+	if (!group)
+		return -ENOMEM;
+	if (strcmp(group, partition->cgroup) != 0)
+		partition->home = TAKE_PTR(partition->cgroup);
+	else
+		free(partition->cgroup);
+	partition->cgroup = TAKE_PTR(group);
+	if (there) {
+		partition->kept = there->kept;
+		return 0;
+	}
+	r = partition_look_kept(m->root, partition);
+	return r < 0 ? vr_error_set(reterr, r, VR_FAILED, "cannot read %s: %s", partition->cgroup, strerror(-r)) : 0;
+}
+
 /* Into the ledger that is wanted: a partition for each item that gets a CPU. */
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			    struct ledger *want, struct vr_error **reterr)
@@ -295,10 +347,9 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 		partition.cpu = items[i].cpu;
 		partition.rest_ns = partition.kind == PARTITION_PINNED ? 0 : rest;
 		if (partition.kind == PARTITION_EXCLUSIVE)
-			r = partition_look_kept(m->root, &partition);
-		if (r < 0)
-			return vr_error_set(reterr, r, VR_FAILED, "cannot read %s: %s", partition.cgroup, strerror(-r));
-		r = ledger_add_partition(want, &partition);
+			r = partition_settle(m, vm, items, n, &items[i], want, &partition, reterr);
+		if (r >= 0)
+			r = ledger_add_partition(want, &partition);
 		if (r < 0)
 			return r;
 	}
@@ -498,6 +549,13 @@ void manager_partition_affinity(const struct manager *m, const struct promise *p
 	CPU_XOR(expected, expected, &apart);
 	CPU_AND(&apart, now, &m->apart_ever);		/* ... and what is there now comes */
 	CPU_OR(expected, expected, &apart);
+}
+
+int manager_partition_return(const struct manager *m, const struct promise *promise)
+{
+	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+
+	return p ? partition_thread_return(m->root, p) : 0;
 }
 
 void manager_cpus(const struct manager *m, const struct promise *promise, cpu_set_t *ret)

@@ -143,6 +143,7 @@ const char *manager_partition_drift(const struct manager *m, const struct promis
 /* *expected: as seen last, becomes what is right now. */
 void manager_partition_affinity(const struct manager *m, const struct promise *promise, const cpu_set_t *now,
 				cpu_set_t *expected);
+int manager_partition_return(const struct manager *m, const struct promise *promise);	/* its thread, if somebody has moved it out */
 void manager_partition_rest(const struct manager *m);	/* waits until all have rested; only at the end */
 void manager_partition_free(struct manager *m);
 

@@ -89,7 +89,7 @@ int manager_rest_made(const struct manager *m, struct ledger *ledger, const stru
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct step *step = &plan->steps[i];
 		const struct partition partition = {
-			.kind = kinds[step->kind], .label = step->label, .cgroup = step->cgroup,
+			.kind = kinds[step->kind], .label = step->label, .cgroup = step->cgroup, .home = step->home,
 			.tid = step->tid, .start_ticks = step->start_ticks, .cpu = step->cpu, .kept = step->kept,
 			.cpus = step->cpus, .before = step->before, .rest_ns = made_rest_ns(m, plan, step),
 		};

@@ -219,7 +219,9 @@ static int repair_affinity(struct manager *m, const struct promise *p, const str
 	cpu_set_t now;
 	int r;
 
-	r = m->root->ops->affinity_set(m->root, p->tid, &w->affinity);
+	r = manager_partition_return(m, p);
+	if (r >= 0)
+		r = m->root->ops->affinity_set(m->root, p->tid, &w->affinity);
 	if (r >= 0)
 		r = m->root->ops->affinity_get(m->root, p->tid, &now);
 	return r < 0 ? r : CPU_EQUAL(&now, &w->affinity) ? 0 : -EIO;

@@ -4,8 +4,9 @@
  * became of a partition. Reads, and never changes but for one file: partition_state_write() repairs what somebody else
  * has switched off.
  *
- * Only a group as libvirt makes it will do: ".../libvirt/vcpuN", threaded, one for each vCPU. There a child of ours does
- * no harm to anything that libvirt does (apply-cpuset.c). A QEMU that somebody else started has no such group.
+ * Only groups as libvirt makes them will do: ".../libvirt/vcpuN", threaded, one for each vCPU, and beside them those of the emulator and of
+ * I/O threads. There a child of ours does no harm to anything that libvirt does (apply-cpuset.c). A QEMU that somebody else started has no
+ * such group.
  *
  * Called by the manager. Decides nothing.
  */
@@ -26,6 +27,7 @@ void partition_clear(struct partition *partition)
 {
 	free(partition->label);
 	free(partition->cgroup);
+	free(partition->home);
 	*partition = (struct partition){ 0 };
 }
 
@@ -131,13 +133,21 @@ int partition_look_cpus(const struct sysroot *root, const char *slice, cpu_set_t
 	return 0;
 }
 
+/* "/vcpu12": @what and a number */
+static bool name_is_numbered(const char *name, const char *what)
+{
+	size_t length = strlen(what);
+
+	return strncmp(name, what, length) == 0 && isdigit((unsigned char)name[length]) &&
+	       strspn(name + length, "0123456789") == strlen(name + length);
+}
+
 /* ".../libvirt/vcpu0" */
-static bool group_is_vcpu(const char *group)
+static bool group_is_libvirts(const char *group)
 {
 	const char *name = strrchr(group, '/');
 
-	if (!name || strncmp(name, "/vcpu", 5) != 0 || !isdigit((unsigned char)name[5]) ||
-	    strspn(name + 5, "0123456789") != strlen(name + 5))
+	if (!name || (strcmp(name, "/emulator") != 0 && !name_is_numbered(name, "/vcpu") && !name_is_numbered(name, "/iothread")))
 		return false;
 	return name - group > 8 && strncmp(name - 8, "/libvirt", 8) == 0;
 }
@@ -151,7 +161,7 @@ static int group_unfit(const char *label, const char *group, struct vr_error **r
 				    "%s is in a partition that this virtrkd has not made (%s): move its thread out and remove that group",
 				    label, group);
 	return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
-			    "%s cannot get a CPU of its own: only a vCPU that libvirt started has a control group for it (this one is in %s)",
+			    "%s cannot get a CPU of its own: only threads that libvirt started have a control group for it (this one is in %s)",
 			    label, group);
 }
 
@@ -200,7 +210,7 @@ int partition_look(const struct sysroot *root, const struct regime *regime, cons
 		return vr_error_set(reterr, r, VR_THREAD_GONE, "%s (thread %d) has ended", label, tid);
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot read the control group of %s: %s", label, strerror(-r));
-	if (!group_is_vcpu(group))
+	if (!group_is_libvirts(group))
 		return group_unfit(label, group, reterr);
 	partition.label = strdup(label);
 	if (!partition.label)
@@ -246,4 +256,26 @@ int partition_state_write(const struct sysroot *root, const struct partition *pa
 	if (r >= 0)
 		r = sysroot_read(root, path, &state);
 	return r < 0 ? r : strcmp(state, "root") == 0 ? 0 : -EIO;
+}
+
+int partition_thread_return(const struct sysroot *root, const struct partition *partition)
+{
+	_cleanup_(freep) char *group = NULL;
+	char path[PATH_MAX], tid[24];
+	size_t length, behind;
+	int r;
+
+	if (partition->kind != PARTITION_EXCLUSIVE)
+		return 0;
+	r = thread_cgroup(root, partition->tid, &group);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/" CHILD, partition->cgroup);
+	length = strlen(path);
+	behind = strlen(group);		/* /proc tells it from the mount point on */
+	if (length > behind && strcmp(path + length - behind, group) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/" CHILD "/cgroup.threads", partition->cgroup);
+	snprintf(tid, sizeof(tid), "%d\n", partition->tid);
+	return sysroot_write(root, path, tid);
 }

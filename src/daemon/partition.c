@@ -4,13 +4,14 @@
  * means this CPU and a list leaves the choice. A thread that has its CPU keeps it when its parameters are replaced; to go
  * to another one it has to be released first, since it cannot be SCHED_DEADLINE on the way.
  *
- *   exclusive   the thread gets a CPU that nobody has
+ *   exclusive   the thread gets a CPU that nobody has, or, where its list has none, one that threads of its own domain have: they
+ *               share it as long as admission says yes
  *   pinned      where the kernel checks nothing (sched_rt_runtime_us = -1): threads of any domain share a CPU as long as admission says
  *               yes. Since it judges one CPU by itself, no SCHED_DEADLINE thread may roam that could come there
  *   shared      the domain is in a slice of ours: partition-shared.c
  *
  * A CPU is refused, each time with one line that says why, when it is not there, offline, in a partition of somebody else,
- * promised to another thread, or the last one for housekeeping; isolated by boot options, when it is to be exclusive.
+ * promised to another domain, or the last one for housekeeping; isolated by boot options, when it is to be exclusive.
  *
  * Called by the manager before admission, which judges what is assigned here. Pure.
  */
@@ -107,9 +108,31 @@ static int cpu_check_exclusive(const struct question *q, const char *thread, uin
 {
 	if (CPU_ISSET(cpu, &q->ask->host->isolated))
 		return refuse(q, thread, -EINVAL, "CPU %u is isolated by boot options (isolcpus): the kernel makes no partition of it", cpu);
-	if (cpu_is_taken(q->items, q->before, cpu))
-		return refuse(q, thread, -EBUSY, "CPU %u is asked for twice, and one CPU serves one thread", cpu);
 	return 0;
+}
+
+/* Exclusive to the domain that asks: by an item before, or by the ledger. */
+static bool cpu_is_ours(const struct question *q, uint32_t cpu)
+{
+	const struct partition *other = ledger_partition_on(q->ask->ledger, cpu);
+	const struct promise *tenant = other ? ledger_tenant_beside(q->ask->ledger, other) : NULL;
+
+	if (q->ask->host->pinned || q->ask->host->slice)
+		return false;
+	return cpu_is_taken(q->items, q->before, cpu) ||
+	       (tenant && other->kind == PARTITION_EXCLUSIVE && strcmp(tenant->domain, q->ask->domain) == 0);
+}
+
+/* Whose it is, in words of the one that is there. */
+static int cpu_refuse(const struct question *q, const char *thread, uint32_t cpu, const struct partition *other,
+		      struct vr_error **reterr)
+{
+	const struct promise *tenant = ledger_tenant_beside(q->ask->ledger, other);
+
+	if (!tenant)
+		return -EAGAIN;
+	return refuse(q, thread, -EBUSY, "CPU %u is %s to %s of %s", cpu, other->kind == PARTITION_EXCLUSIVE ? "exclusive" : "promised",
+		      tenant->thread, tenant->domain);
 }
 
 /* 0 = free; else with words. -EAGAIN: a partition on it is about to end. */
@@ -122,14 +145,10 @@ static int cpu_check(const struct question *q, const char *thread, uint32_t cpu,
 	if (!CPU_ISSET(cpu, &host->online))
 		return refuse(q, thread, -EINVAL, "CPU %u does not exist or is offline", cpu);
 	r = host->pinned ? cpu_check_pinned(q, thread, cpu, reterr) : cpu_check_exclusive(q, thread, cpu, reterr);
-	if (r < 0)
+	if (r < 0 || cpu_is_ours(q, cpu))
 		return r;
-	if (other && !(host->pinned && other->kind == PARTITION_PINNED)) {
-		if (!ledger_tenant(q->ask->ledger, other))
-			return -EAGAIN;
-		return refuse(q, thread, -EBUSY, "CPU %u is %s to %s", cpu,
-			      other->kind == PARTITION_EXCLUSIVE ? "exclusive" : "promised", other->label);
-	}
+	if (other && !(host->pinned && other->kind == PARTITION_PINNED))
+		return cpu_refuse(q, thread, cpu, other, reterr);
 	if (!CPU_ISSET(cpu, &host->housekeeping))
 		return refuse(q, thread, -EBUSY, "CPU %u belongs to a cpuset partition that is not of virtrkd", cpu);
 	if (!housekeeping_remains(host, q->ask->ledger, q->items, q->before, cpu))
@@ -144,44 +163,61 @@ static void item_give(const struct question *q, struct request_item *item, uint3
 	item->kind = q->ask->host->pinned ? PARTITION_PINNED : PARTITION_EXCLUSIVE;
 }
 
-/* Is it as good as any, or does the item fit beside those that are pinned there? The item has the CPU. */
+/* Is it as good as any, or does the item fit beside those that are there? The item has the CPU. */
 static int item_fits(const struct question *q, const struct request_item *item, bool *ret)
 {
 	*ret = true;
-	if (!q->ask->host->pinned || CPU_COUNT(&item->cpus) == 1)
+	if (CPU_COUNT(&item->cpus) == 1 || !(q->ask->host->pinned || cpu_is_ours(q, item->cpu)))
 		return 0;
 	return admit_fits_on(q->ask->regime, q->ask->ledger, q->ask->foreign, q->ask->domain, q->items, q->before + 1, item->cpu, ret);
 }
 
-/* The first that is free. Of several that are not, the first one's reason, unless another only has to be waited for. */
-static int cpu_choose(const struct question *q, struct request_item *item, struct vr_error **reterr)
+/* What was found out about a list of CPUs. */
+struct search {
+	struct vr_error *first;		/* of those that are not free the first one's reason */
+	uint32_t allowed;		/* the first that is, though the item does not fit there; CPU_SETSIZE: none */
+	bool waits;			/* one only has to be waited for */
+};
+
+/* The first that is free, and on which the item fits; only those that are ours already, or only the others. 1: it has one. */
+static int cpus_try(const struct question *q, struct request_item *item, bool ours, struct search *search)
 {
-	_cleanup_(vr_error_freep) struct vr_error *first = NULL;
-	uint32_t allowed = CPU_SETSIZE;
-	bool waits = false, fits;
-	int code = -EINVAL;
+	bool fits;
+	int r;
 
 	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		int r;
-
-		if (!CPU_ISSET(cpu, &item->cpus))
+		if (!CPU_ISSET(cpu, &item->cpus) || cpu_is_ours(q, cpu) != ours)
 			continue;
-		r = cpu_check(q, item->thread, cpu, &first);
-		waits |= r == -EAGAIN;
+		r = cpu_check(q, item->thread, cpu, &search->first);
+		search->waits |= r == -EAGAIN;
 		if (r < 0)
 			continue;
 		item_give(q, item, cpu);
 		r = item_fits(q, item, &fits);
 		if (r < 0 || fits)
-			return r;
-		allowed = allowed < cpu ? allowed : cpu;
+			return r < 0 ? r : 1;
+		search->allowed = search->allowed < cpu ? search->allowed : cpu;
 	}
-	if (allowed < CPU_SETSIZE) {
-		item_give(q, item, allowed);
+	return 0;
+}
+
+/* Nobody's before its own domain's. Of several that are not free, the first one's reason, unless another only has to be waited for. */
+static int cpu_choose(const struct question *q, struct request_item *item, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *first = NULL;
+	struct search search = { .allowed = CPU_SETSIZE };
+	int r, code;
+
+	r = cpus_try(q, item, false, &search) ?: cpus_try(q, item, true, &search);
+	first = search.first;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (search.allowed < CPU_SETSIZE) {
+		item_give(q, item, search.allowed);
 		return 0;
 	}
 	item->apart = false;
-	if (waits)
+	if (search.waits)
 		return -EAGAIN;
 	code = first ? first->code : -ENOMEM;
 	if (CPU_COUNT(&item->cpus) > 1)
@@ -250,6 +286,37 @@ static int item_assign(const struct question *q, struct request_item *item, stru
 	return asks ? cpu_choose(q, item, reterr) : 0;
 }
 
+static bool thread_is_vcpu(const char *name)
+{
+	enum vm_thread_kind kind;
+	uint32_t index;
+
+	return vm_thread_name_parse(name, &kind, &index) >= 0 && kind == VM_THREAD_VCPU;
+}
+
+static bool vcpu_is_on(const struct question *q, uint32_t cpu)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (q->items[i].apart && q->items[i].cpu == cpu && thread_is_vcpu(q->items[i].thread))
+			return true;
+	return false;
+}
+
+/* The partition is made below a vCPU's control group: other threads come to one that is there, or is made with them. */
+static int vcpus_check(const struct question *q, struct vr_error **reterr)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		const struct request_item *item = &q->items[i];
+
+		if (item->apart && item->kind == PARTITION_EXCLUSIVE && !ledger_partition_on(q->ask->ledger, item->cpu) &&
+		    !vcpu_is_on(q, item->cpu))
+			return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
+					    "%s of %s cannot get a CPU of its own: only a vCPU can, and then others of its domain may share it",
+					    item->thread, q->ask->domain);
+	}
+	return 0;
+}
+
 int partition_check_cpu(const struct partition_ask *ask, const char *thread, uint32_t cpu, struct vr_error **reterr)
 {
 	const struct question q = { ask, NULL, 0, 0 };
@@ -269,5 +336,5 @@ int partition_assign(const struct partition_ask *ask, struct request_item *items
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return vcpus_check(&q, reterr);
 }

@@ -28,7 +28,8 @@ int partition_look_slice(const struct sysroot *root, const struct regime *regime
 int partition_look_cpus(const struct sysroot *root, const char *slice, cpu_set_t *ret, struct vr_error **reterr);
 
 /*
- * partition_look() - can this thread be given a CPU of its own? Fills all of *ret but cpu and rest_ns.
+ * partition_look() - can this thread be given a CPU, for itself or with others of its domain? Fills all of *ret but cpu and rest_ns; cgroup is
+ * the thread's own group, below which a partition can be made if it is a vCPU's.
  *
  * Return: 0 with *ret for partition_free_fields(); -EOPNOTSUPP (VR_UNSUPPORTED): not a thread in a group as libvirt makes
  * them; -ESRCH (VR_THREAD_GONE).
@@ -43,6 +44,8 @@ void partition_clear(struct partition *partition);
 int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret);
 int partition_state_path(const struct partition *partition, char **ret);	/* the file to watch */
 int partition_state_write(const struct sysroot *root, const struct partition *partition);	/* "root" again, read back */
+/* Somebody has moved its thread out of an exclusive one: into it again. 0 also when there is nothing to do. */
+int partition_thread_return(const struct sysroot *root, const struct partition *partition);
 
 /* What is asked, beside the items. */
 struct partition_ask {
@@ -57,7 +60,8 @@ struct partition_ask {
  * partition_assign() - which CPU for which item
  *
  * Sets apart, cpu and kind of each item. An item that names CPUs gets the first of them that is free; one that names none stays
- * where the thread is. At least one CPU stays for housekeeping. An exclusive CPU serves one thread.
+ * where the thread is. At least one CPU stays for housekeeping. An exclusive CPU serves one domain: threads share it only where the list has
+ * no free one, and at least one of them is a vCPU when it is set apart.
  * Where threads are pinned, several share a CPU: the first is taken on which the item fits beside them, or, when it fits on
  * none, the first that is allowed, for admission to say why. There pinned and unpinned reservations do not mix: one that
  * names no CPU gets one, too, as soon as others have.

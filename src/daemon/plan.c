@@ -30,6 +30,7 @@ static void step_clear(struct step *step)
 {
 	free(step->label);
 	free(step->cgroup);
+	free(step->home);
 }
 
 void plan_done(struct plan *plan)
@@ -46,9 +47,10 @@ int plan_add(struct plan *plan, const struct step *step)
 {
 	_cleanup_(freep) char *label = strdup(step->label);
 	_cleanup_(freep) char *cgroup = step->cgroup ? strdup(step->cgroup) : NULL;
+	_cleanup_(freep) char *home = step->home ? strdup(step->home) : NULL;
 	struct step *grown;
 
-	if (!label || (step->cgroup && !cgroup))
+	if (!label || (step->cgroup && !cgroup) || (step->home && !home))
 		return -ENOMEM;
 	grown = reallocarray(plan->steps, plan->n + 1, sizeof(*grown));
 	if (!grown)
@@ -57,6 +59,7 @@ int plan_add(struct plan *plan, const struct step *step)
 	grown[plan->n] = *step;
 	grown[plan->n].label = TAKE_PTR(label);
 	grown[plan->n].cgroup = TAKE_PTR(cgroup);
+	grown[plan->n].home = TAKE_PTR(home);
 	plan->n++;
 	return 0;
 }
@@ -176,23 +179,29 @@ static int plan_add_pair(struct plan *plan, const struct pair *pair)
 	return plan_add(plan, &step);
 }
 
-static bool slice_is_in(const struct ledger *ledger, size_t from, size_t to, const char *slice)
+/* Two records of one partition of the kernel. */
+static bool partition_same(const struct partition *a, const struct partition *b)
+{
+	return a->cgroup && b->cgroup && strcmp(a->cgroup, b->cgroup) == 0 && (a->kind != PARTITION_EXCLUSIVE || a->cpu == b->cpu);
+}
+
+static bool partition_is_in(const struct ledger *ledger, size_t from, size_t to, const struct partition *partition)
 {
 	size_t i;
 
 	for (i = from; i < to; i++)
-		if (ledger->partitions[i].kind == PARTITION_SHARED && strcmp(ledger->partitions[i].cgroup, slice) == 0)
+		if (partition_same(&ledger->partitions[i], partition))
 			return true;
 	return false;
 }
 
-/* The first thread of a slice makes its partition, and the last one removes it. */
-static bool slice_changes(const struct ledger *some, size_t at, const struct ledger *other, bool make)
+/* The first of those that share a partition makes it, and the last one removes it. */
+static bool partition_changes(const struct ledger *some, size_t at, const struct ledger *other, bool make)
 {
-	const char *slice = some->partitions[at].cgroup;
+	const struct partition *partition = &some->partitions[at];
 
-	return !slice_is_in(other, 0, other->n_partitions, slice) &&
-	       !(make ? slice_is_in(some, 0, at, slice) : slice_is_in(some, at + 1, some->n_partitions, slice));
+	return partition->cgroup && !partition_is_in(other, 0, other->n_partitions, partition) &&
+	       !(make ? partition_is_in(some, 0, at, partition) : partition_is_in(some, at + 1, some->n_partitions, partition));
 }
 
 /* The partitions of @some that @other does not have. */
@@ -210,14 +219,14 @@ static int plan_add_partitions(struct plan *plan, const struct ledger *some, con
 		const struct partition *p = &some->partitions[i];
 		const struct step step = {
 			.kind = kinds[p->kind], .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label, .make = make,
-			.whole = p->kind == PARTITION_SHARED && slice_changes(some, i, other, make),
-			.cgroup = p->cgroup, .cpu = p->cpu, .kept = p->kept, .cpus = p->cpus, .before = p->before,
+			.whole = partition_changes(some, i, other, make), .cgroup = p->cgroup, .home = p->home,
+			.cpu = p->cpu, .kept = p->kept, .cpus = p->cpus, .before = p->before,
 		};
 
 		if (ledger_partition(other, p->tid, p->start_ticks))
 			continue;
 		if (p->kind == PARTITION_SHARED && !make && !step.whole)
-			continue;	/* who leaves a partition that stays is where he was */
+			continue;	/* who leaves a slice that stays is where he was */
 		r = plan_add(plan, &step);
 		if (r < 0)
 			return r;

@@ -39,12 +39,14 @@ struct field {
 	size_t size;		/* FIELD_NUMBER: of the integer; 4 bytes are signed, 8 unsigned */
 	int64_t min;
 	uint64_t max;
+	bool optional;		/* an earlier version did not write it; a NULL is not written */
 };
 
 #define NUMBER(type, member, key, min, max) \
-	{ key, FIELD_NUMBER, offsetof(struct type, member), sizeof(((struct type *)0)->member), min, max }
-#define OTHER(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0 }
-#define CPUS(type, member, key, least) { key, FIELD_CPUS, offsetof(struct type, member), 0, least, 0 }
+	{ key, FIELD_NUMBER, offsetof(struct type, member), sizeof(((struct type *)0)->member), min, max, false }
+#define OTHER(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0, false }
+#define OPTIONAL(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0, true }
+#define CPUS(type, member, key, least) { key, FIELD_CPUS, offsetof(struct type, member), 0, least, 0, false }
 
 /* json-c cuts an integer that does not fit to the ends of the range without a word: so these stay outside. */
 #define TIME_MAX (NSEC_MAX - 1)
@@ -89,7 +91,9 @@ static const struct field step_fields[] = {
 static const struct field partition_step_fields[] = {
 	STEP_FIELDS,
 	OTHER(FIELD_BOOL, step, make, "make"),
+	OPTIONAL(FIELD_BOOL, step, whole, "whole"),
 	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
+	OPTIONAL(FIELD_DIRECTORY, step, home, "home"),
 	NUMBER(step, cpu, "cpu", 0, CPU_SETSIZE - 1),
 	NUMBER(step, kept, "kept", 0, TIME_MAX),
 };
@@ -114,6 +118,7 @@ static const struct field affinity_step_fields[] = {
 static const struct field exclusive_fields[] = {
 	OTHER(FIELD_TEXT, partition, label, "label"),
 	OTHER(FIELD_DIRECTORY, partition, cgroup, "cgroup"),
+	OPTIONAL(FIELD_DIRECTORY, partition, home, "home"),
 	NUMBER(partition, tid, "tid", 1, INT32_MAX),
 	NUMBER(partition, start_ticks, "start_ticks", 0, TIME_MAX),
 	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
@@ -343,8 +348,11 @@ static int object_read(const struct place *place, struct json_object *object, co
 			return bad(place, "%s.%s: unknown key", place->path, json_key_show(shown, key, strlen(key)));
 	}
 	for (i = 0; i < n; i++) {
-		if (!json_object_object_get_ex(object, fields[i].key, &value))
+		if (!json_object_object_get_ex(object, fields[i].key, &value)) {
+			if (fields[i].optional)
+				continue;
 			return bad(place, "%s.%s: is missing", place->path, fields[i].key);
+		}
 		r = field_read(place, &fields[i], value, (char *)out + fields[i].offset);
 		if (r < 0)
 			return r;
@@ -383,6 +391,7 @@ static int step_read(const struct place *place, struct json_object *value, void 
 		if (r < 0)
 			return r;
 	}
+	step.whole = step.kind == STEP_PARTITION;	/* so it was before threads could share one */
 	r = object_read(place, value, steps_fields[step.kind].fields, steps_fields[step.kind].n, &step);
 	if (r < 0)
 		return r;
@@ -585,6 +594,11 @@ static struct json_object *field_compose(const struct field *field, const void *
 	return NULL;
 }
 
+static bool field_is_left_out(const struct field *field, const void *in)
+{
+	return field->optional && field->kind == FIELD_DIRECTORY && !*(const char *const *)in;
+}
+
 static struct json_object *object_compose(const struct field *fields, size_t n, const void *in)
 {
 	_cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
@@ -593,8 +607,8 @@ static struct json_object *object_compose(const struct field *fields, size_t n, 
 	if (!object)
 		return NULL;
 	for (i = 0; i < n; i++)
-		if (member_add(object, fields[i].key,
-			       field_compose(&fields[i], (const char *)in + fields[i].offset)) < 0)
+		if (!field_is_left_out(&fields[i], (const char *)in + fields[i].offset) &&
+		    member_add(object, fields[i].key, field_compose(&fields[i], (const char *)in + fields[i].offset)) < 0)
 			return NULL;
 	return TAKE_PTR(object);
 }

@@ -14,6 +14,7 @@
 #define MS	NSEC_PER_MSEC
 #define LIBVIRT "/sys/fs/cgroup/machine.slice/m.scope/libvirt"
 #define VCPU0	LIBVIRT "/vcpu0"
+#define VCPU1	LIBVIRT "/vcpu1"
 
 static struct {
 	char *tree;
@@ -75,16 +76,35 @@ static void status_put(pid_t tid, const char *cpus)
 	put(path, text);
 }
 
-/* A thread goes to the group in whose cgroup.threads it is written: it leaves the other's list. */
+/* Without the line of @tid, and when @in with it as the last one. */
+static void list_put(const char *group, pid_t tid, bool in)
+{
+	char path[PATH_MAX], full[PATH_MAX], line[64], text[256] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/cgroup.threads", group);
+	snprintf(full, sizeof(full), "%s%s", model.tree, path);
+	file = fopen(full, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (atoi(line) > 0 && atoi(line) != tid)
+			strcat(text, line);
+	if (file)
+		fclose(file);
+	else if (!in)
+		return;
+	if (in)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%d\n", tid);
+	put(path, text);
+}
+
+/* A thread goes to the group in whose cgroup.threads it is written: it leaves the others' lists. */
 static void thread_goes(const char *group, pid_t tid, bool child)
 {
+	static const char *const groups[] = { VCPU0, VCPU0 "/rk", VCPU1 };
 	char path[PATH_MAX], text[PATH_MAX + 8];
 
-	snprintf(path, sizeof(path), "%s/cgroup.threads", child ? VCPU0 : VCPU0 "/rk");
-	put(path, "");
-	snprintf(path, sizeof(path), "%s/cgroup.threads", group);
-	snprintf(text, sizeof(text), "%d\n", tid);
-	put(path, text);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		list_put(groups[i], tid, strcmp(group, groups[i]) == 0);
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", tid);
 	snprintf(text, sizeof(text), "0::%s\n", group + strlen("/sys/fs/cgroup"));
 	put(path, text);
@@ -219,6 +239,7 @@ static void host_make(void)
 	group_put(VCPU0, "threaded\n");
 	put(VCPU0 "/cgroup.subtree_control", "cpu\n");
 	put(VCPU0 "/cgroup.threads", "11\n");
+	put(VCPU1 "/cgroup.threads", "12\n");
 	thread_put(11);
 	thread_put(12);
 }
@@ -280,7 +301,16 @@ static struct step step_make(bool make, uint64_t kept)
 {
 	return (struct step){
 		.kind = STEP_PARTITION, .tid = 11, .start_ticks = 1011, .label = (char *)"vcpu0 of d", .make = make,
-		.cgroup = (char *)VCPU0, .cpu = 2, .kept = kept,
+		.whole = true, .cgroup = (char *)VCPU0, .cpu = 2, .kept = kept,
+	};
+}
+
+/* Thread 12 shares it. */
+static struct step step_share(bool make, bool whole)
+{
+	return (struct step){
+		.kind = STEP_PARTITION, .tid = 12, .start_ticks = 1012, .label = (char *)"vcpu1 of d", .make = make, .whole = whole,
+		.cgroup = (char *)VCPU0, .home = (char *)VCPU1, .cpu = 2,
 	};
 }
 
@@ -544,8 +574,97 @@ static void test_plan(void)
 	EXPECT(!steps[0].stays);
 }
 
+/* Two threads of one domain on the CPU: who comes and goes second leaves the partition alone, whoever it is. */
+static void test_share(void)
+{
+	struct step make = step_make(true, 0), remove = step_make(false, 0), comes = step_share(true, false);
+	struct step goes = step_share(false, false), last = step_share(false, true);
+	_cleanup_(freep) char *before = NULL, *one = NULL, *two = NULL, *again = NULL;
+	_cleanup_(sysroot_freep) struct sysroot *root = root_make();
+	struct plan makes = { &make, 1 }, removes = { &remove, 1 }, come = { &comes, 1 }, go = { &goes, 1 }, end = { &last, 1 };
+	enum step_look look;
+
+	CASE("a second one comes");
+	before = everything(root);
+	EXPECT_INT(apply_plan(root, &makes, NULL), 0);
+	one = everything(root);
+	EXPECT_INT(apply_cpuset_look(root, &comes, &look, NULL), 0);
+	EXPECT_INT(look, STEP_OLD);
+	EXPECT_INT(apply_plan(root, &come, NULL), 0);
+	EXPECT_INT(apply_cpuset_look(root, &comes, &look, NULL), 0);
+	EXPECT_INT(look, STEP_NEW);
+	two = everything(root);
+	EXPECT(strstr(two, VCPU0 "/rk/cgroup.threads=11\n12\n"));
+	EXPECT(strstr(two, VCPU1 "/cgroup.threads=\n"));
+	CASE("and goes");
+	EXPECT_INT(apply_plan(root, &go, NULL), 0);
+	again = everything(root);
+	EXPECT_STR(again, one);
+	CASE("undone, when a daemon died behind it");
+	EXPECT_INT(apply_plan(root, &come, NULL), 0);
+	EXPECT_INT(apply_undo(root, &come, NULL, NULL), 0);
+	free(again);
+	again = everything(root);
+	EXPECT_STR(again, one);
+	CASE("the first one goes, and then the second, with the partition");
+	EXPECT_INT(apply_plan(root, &come, NULL), 0);
+	remove.whole = false;
+	EXPECT_INT(apply_plan(root, &removes, NULL), 0);
+	free(two);
+	two = everything(root);
+	EXPECT(strstr(two, VCPU0 "/rk/cgroup.threads=12\n") && strstr(two, VCPU0 "/cgroup.threads=11\n"));
+	EXPECT_INT(apply_plan(root, &end, NULL), 0);
+	free(again);
+	again = everything(root);
+	EXPECT_STR(again, before);
+}
+
+/* Each change of the second one fails: it is where it was, the first one where it is. */
+static void test_share_fail(void)
+{
+	static const struct {
+		const char *name;
+		const char *state;	/* of the partition before */
+		const char *group;	/* of thread 12 before */
+		unsigned int fail_at;
+		bool takes;
+		int r;
+		const char *words;
+	} cases[] = {
+		{ "not a partition any more", "root invalid (x)\n", NULL, 0, false, -EIO, "vcpu1 of d cannot share it: \"root invalid (x)\"" },
+		{ "moved by somebody", "root\n", "0::/user.slice\n", 0, false, -ESTALE, "somebody has moved it" },
+		{ "the kernel does not take it", "root\n", NULL, 1, false, -EBUSY, "cgroup.threads" },
+		{ "the kernel takes it and says no", "root\n", NULL, 1, true, -EBUSY, "cgroup.threads" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(freep) char *before = NULL, *after = NULL;
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(sysroot_freep) struct sysroot *root = root_make();
+		struct step make = step_make(true, 0), comes = step_share(true, false);
+		struct plan makes = { &make, 1 }, come = { &comes, 1 };
+
+		CASE(cases[i].name);
+		EXPECT_INT(apply_plan(root, &makes, NULL), 0);
+		put(VCPU0 "/rk/cpuset.cpus.partition", cases[i].state);
+		if (cases[i].group)
+			put("/proc/12/cgroup", cases[i].group);
+		before = everything(root);
+		model.calls = 0;
+		model.fail_at = cases[i].fail_at;
+		model.fail_with = -EBUSY;
+		model.fail_takes = cases[i].takes;
+		EXPECT_INT(apply_plan(root, &come, &err), cases[i].r);
+		EXPECT(err && strstr(err->text, cases[i].words) && !strchr(err->text, '\n'));
+		after = everything(root);
+		EXPECT_STR(after, before);
+	}
+}
+
 int main(void)
 {
+	test_share();
+	test_share_fail();
 	test_whole();
 	test_kept();
 	test_fail();

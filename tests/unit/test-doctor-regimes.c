@@ -47,8 +47,9 @@ static const struct {
 	const char *words;
 } cases[] = {
 	{ "heavy ones, all together", 4, change_nothing, 3, 80 * MS, ROOT_DOMAIN, FINDING_OK, "2 of the 3 reservations at hand would fit on all 4 CPUs" },
-	{ "heavy ones, each alone", 4, change_nothing, 3, 80 * MS, EXCLUSIVE, FINDING_OK, "3 of the 3 reservations at hand would fit on 3 CPUs, each alone" },
+	{ "heavy ones, each alone", 4, change_nothing, 3, 80 * MS, EXCLUSIVE, FINDING_OK, "3 of the 3 reservations at hand would fit on 3 CPUs, each for one domain" },
 	{ "more than CPUs", 4, change_nothing, 5, 80 * MS, EXCLUSIVE, FINDING_OK, "3 of the 5 reservations" },
+	{ "light ones of one domain", 2, change_nothing, 5, 20 * MS, EXCLUSIVE, FINDING_OK, "4 of the 5 reservations at hand would fit on 1 CPU, each for one domain" },
 	{ "light ones, in slices", 2, change_nothing, 5, 20 * MS, SHARED, FINDING_OK, "4 of the 5 reservations at hand would fit in one slice of 1 CPU, 4 in slices of one CPU each" },
 	{ "light ones, pinned", 2, change_pinned, 5, 20 * MS, PINNED, FINDING_OK, "possible, what --cpu gives to all" },
 	{ "pinned, if it were allowed", 3, change_nothing, 8, 22 * MS, PINNED, FINDING_NOTE, "has not set sched_rt_runtime_us to -1: 8 of the 8" },
@@ -59,7 +60,7 @@ static const struct {
 	{ "control groups of version 1, exclusive", 4, change_v1, 1, MS, EXCLUSIVE, FINDING_NOTE, "version 2 with cpuset" },
 	{ "one CPU", 1, change_nothing, 1, MS, EXCLUSIVE, FINDING_NOTE, "not possible, since the only CPU has to stay: 0 of the 1" },
 	{ "one CPU for all", 1, change_nothing, 1, MS, ROOT_DOMAIN, FINDING_OK, "1 of the 1 reservations" },
-	{ "nothing reserved", 2, change_nothing, 0, 0, EXCLUSIVE, FINDING_OK, "1 of 2ms in every 10ms would fit on 1 CPU, each alone" },
+	{ "nothing reserved", 2, change_nothing, 0, 0, EXCLUSIVE, FINDING_OK, "1 of 2ms in every 10ms would fit on 1 CPU, each for one domain" },
 	{ "nothing reserved, several to a CPU", 2, change_pinned, 0, 0, PINNED, FINDING_OK, "4 of 2ms in every 10ms would fit" },
 	{ "more than is counted", 64, change_nothing, 0, 0, PINNED, FINDING_NOTE, "at least 64 of 2ms" },
 	{ "no CPU at all", 0, change_nothing, 1, MS, ROOT_DOMAIN, FINDING_OK, "0 of the 1 reservations at hand would fit on all 0 CPUs" },

@@ -165,7 +165,7 @@ static void test_partition(void)
 	struct promise promise = { .domain = (char *)"a", .thread = "vcpu0", .pid = 6, .tid = 7, .start_ticks = 70 };
 	_cleanup_(ledger_done) struct ledger ledger = { 0 }, copy = { 0 };
 
-	CASE("a CPU has one thread, a thread one CPU");
+	CASE("a CPU has one domain, a thread one CPU");
 	EXPECT_INT(ledger_add_partition(&ledger, &first), 0);
 	EXPECT_INT(ledger_add_partition(&ledger, &other), -EEXIST);
 	other.cpu = 3;
@@ -194,6 +194,39 @@ static void test_partition(void)
 		EXPECT(copy.partitions[0].kept == 5 && copy.partitions[0].rest_ns == 1000);
 	}
 	EXPECT(ledger_remove(&copy, "a", "vcpu0") && copy.n_partitions == 2);	/* it outlives its promise */
+}
+
+/* Threads of one domain share an exclusive CPU below one group, where there is no second one. */
+static void test_exclusive_shared(void)
+{
+	struct partition p = { (char *)"vcpu0 of a", (char *)"/g/vcpu0", 7, 70, 2, 5, 0 };
+	struct promise promise = { .domain = (char *)"a", .thread = "vcpu1", .pid = 6, .tid = 8, .start_ticks = 80 };
+	_cleanup_(ledger_done) struct ledger ledger = { 0 }, copy = { 0 };
+
+	CASE("two on one CPU");
+	EXPECT_INT(ledger_add_partition(&ledger, &p), 0);
+	p.tid = 8;
+	p.start_ticks = 80;
+	p.home = (char *)"/g/vcpu1";
+	EXPECT_INT(ledger_add_partition(&ledger, &p), 0);
+	EXPECT_INT(ledger_places(&ledger), 1);
+	CASE("below another group, or on another CPU");
+	p.tid = 9;
+	p.cgroup = (char *)"/g/vcpu2";
+	EXPECT_INT(ledger_add_partition(&ledger, &p), -EEXIST);
+	p.cgroup = (char *)"/g/vcpu0";
+	p.cpu = 3;
+	EXPECT_INT(ledger_add_partition(&ledger, &p), -EEXIST);
+	EXPECT(ledger_group(&ledger, "/g/vcpu0") == &ledger.partitions[0] && !ledger_group(&ledger, "/g/vcpu1"));
+	CASE("whoever has a promise there");
+	EXPECT(ledger_tenant_beside(&ledger, &ledger.partitions[0]) == NULL);
+	EXPECT_INT(ledger_add(&ledger, &promise), 0);
+	EXPECT(ledger_tenant(&ledger, &ledger.partitions[0]) == NULL);
+	EXPECT(ledger_tenant_beside(&ledger, &ledger.partitions[0]) == &ledger.promises[0]);
+	CASE("copied");
+	EXPECT_INT(ledger_copy(&ledger, &copy), 0);
+	EXPECT(copy.n_partitions == 2 && copy.partitions[0].home == NULL);
+	EXPECT_STR(copy.partitions[1].home, "/g/vcpu1");
 }
 
 /* Threads that are pinned share a CPU, with each other only; a place is a CPU. */
@@ -264,6 +297,7 @@ static void test_shared(void)
 int main(void)
 {
 	test_partition();
+	test_exclusive_shared();
 	test_shared();
 	test_pinned();
 	test_rest();

@@ -30,7 +30,7 @@ static const struct {
 	const char *name;
 	const char *online, *isolated, *housekeeping;
 	const char *domain;
-	const char *items[4];		/* "vcpu0", or "vcpu0=2-3" */
+	const char *items[4];		/* "vcpu0", "vcpu0=2-3", or "vcpu0:80=2-3" for 80 of 100 ms */
 	int r;
 	const char *got;		/* the CPUs in order, '-' for none of its own; or what the message holds */
 } cases[] = {
@@ -38,7 +38,15 @@ static const struct {
 	{ "one CPU", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3" }, 0, "3" },
 	{ "the first that is free", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=2-4" }, 0, "3" },
 	{ "each another", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3-4", "vcpu1=3-4", "emulator" }, 0, "34-" },
-	{ "more threads than CPUs", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3", "vcpu1=3" }, -EBUSY, "vcpu1 of b: CPU 3 is asked for twice" },
+	{ "more threads than CPUs: they share", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3", "vcpu1=3" }, 0, "33" },
+	{ "only where there is no other", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=3-4", "vcpu1=3-4", "vcpu2=3-4" }, 0, "343" },
+	{ "by what fits", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0:80=3-4", "vcpu1:30=3-4", "vcpu2:30=3-4" }, 0, "344" },
+	{ "what fits on none: admission says why", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0:80=3-4", "vcpu1:80=3-4", "vcpu2:30=3-4" }, 0, "343" },
+	{ "beside another of the domain", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu2=2" }, 0, "2" },
+	{ "rather alone", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu2=2-3" }, 0, "3" },
+	{ "the emulator beside a vCPU", "0-7", "", "0-1,3-4,6-7", "a", { "emulator=2" }, 0, "2" },
+	{ "the emulator with a vCPU", "0-7", "", "0-1,3-4,6-7", "b", { "emulator=3", "vcpu0=3" }, 0, "33" },
+	{ "the emulator alone", "0-7", "", "0-1,3-4,6-7", "b", { "emulator=3", "vcpu0=4" }, -EOPNOTSUPP, "emulator of b cannot get a CPU of its own: only a vCPU can" },
 	{ "another's", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=2" }, -EBUSY, "vcpu0 of b: CPU 2 is exclusive to vcpu0 of a" },
 	{ "none of several", "0-3", "", "0-1,3", "b", { "vcpu0=2,9" }, -EBUSY, "none of its 2 CPUs is free; the first: vcpu0 of b: CPU 2 is exclusive to vcpu0 of a" },
 	{ "not there", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=8" }, -EINVAL, "CPU 8 does not exist or is offline" },
@@ -46,7 +54,8 @@ static const struct {
 	{ "isolated", "0-7", "6", "0-1,3-4,6-7", "b", { "vcpu0=6" }, -EINVAL, "CPU 6 is isolated by boot options" },
 	{ "a partition of others", "0-7", "", "0-1,3-4,7", "b", { "vcpu0=6" }, -EBUSY, "CPU 6 belongs to a cpuset partition that is not of virtrkd" },
 	{ "the last one", "0,2,5", "", "0", "b", { "vcpu0=0" }, -EBUSY, "CPU 0 is the last one for everything else" },
-	{ "the last one, of a list", "0-2,5", "", "0-1", "b", { "vcpu0=0-1", "vcpu1=0-1" }, -EBUSY, "vcpu1 of b: none of its 2 CPUs is free; the first: vcpu1 of b: CPU 0 is asked for twice" },
+	{ "the last one, of a list", "0-2,5", "", "0-1", "b", { "vcpu0=0-1", "vcpu1=0-1" }, 0, "00" },
+	{ "the last one, and another's", "0-2,5", "", "0", "b", { "vcpu0=0,2" }, -EBUSY, "vcpu0 of b: none of its 2 CPUs is free; the first: vcpu0 of b: CPU 0 is the last one" },
 	{ "on its way back: wait", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5" }, -EAGAIN, NULL },
 	{ "on its way back, but another is free", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5-6" }, 0, "6" },
 	{ "replaced where it is", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu0" }, 0, "2" },
@@ -104,9 +113,11 @@ static void pins_make(struct ledger *ledger, bool shares)
 static void item_parse(const char *text, struct request_item *item)
 {
 	const char *equals = strchrnul(text, '=');
+	size_t name = strcspn(text, ":=");
+	nsec_t budget_ns = text[name] == ':' ? strtoull(text + name + 1, NULL, 10) * MS : 10 * MS;
 
-	*item = (struct request_item){ 0 };
-	snprintf(item->thread, sizeof(item->thread), "%.*s", (int)(equals - text), text);
+	*item = (struct request_item){ .reservation = { budget_ns, 100 * MS, 100 * MS } };
+	snprintf(item->thread, sizeof(item->thread), "%.*s", (int)name, text);
 	if (*equals)
 		EXPECT_INT(cpulist_parse(equals + 1, &item->cpus), 0);
 }
@@ -114,7 +125,8 @@ static void item_parse(const char *text, struct request_item *item)
 static void test_assign(void)
 {
 	_cleanup_(ledger_done) struct ledger ledger = { 0 };
-	const struct regime regime = { 0 };
+	const struct regime regime = { .rt_runtime_us = 950000, .rt_period_us = 1000000, .n_cpus = 8, .period_min_ns = MS / 10,
+				       .period_max_ns = 4000 * MS, .tick_ns = 1 };
 
 	ledger_make(&ledger);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -141,7 +153,7 @@ static void test_assign(void)
 		if (r == 0)
 			EXPECT_STR(got, cases[i].got);
 		else if (cases[i].got)
-			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, cases[i].got));
+			EXPECT(err && err->reason == (r == -EOPNOTSUPP ? VR_UNSUPPORTED : VR_BAD_CPU) && strstr(err->text, cases[i].got));
 		else
 			EXPECT(err == NULL);
 	}
@@ -321,14 +333,15 @@ static const struct {
 } groups[] = {
 	{ "libvirt's", "/machine.slice/m.scope/libvirt/vcpu0", "threaded\n", 0, 0, NULL },
 	{ "a two-digit one", "/machine.slice/m.scope/libvirt/vcpu12", "threaded\n", 0, 0, NULL },
-	{ "a session's", "/user.slice/session-1.scope", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU that libvirt started" },
-	{ "the emulator's", "/machine.slice/m.scope/libvirt/emulator", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
-	{ "not libvirt's", "/machine.slice/m.scope/other/vcpu0", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
-	{ "no number", "/libvirt/vcpu", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
-	{ "more than a number", "/libvirt/vcpu0x", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
-	{ "not threaded", "/m/libvirt/vcpu0", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "a session's", "/user.slice/session-1.scope", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt started" },
+	{ "the emulator's", "/machine.slice/m.scope/libvirt/emulator", "threaded\n", 0, 0, NULL },
+	{ "an I/O thread's", "/machine.slice/m.scope/libvirt/iothread1", "threaded\n", 0, 0, NULL },
+	{ "not libvirt's", "/machine.slice/m.scope/other/vcpu0", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt" },
+	{ "no number", "/libvirt/vcpu", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt" },
+	{ "more than a number", "/libvirt/vcpu0x", "threaded\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt" },
+	{ "not threaded", "/m/libvirt/vcpu0", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt" },
 	{ "one that is lost", "/m/libvirt/vcpu0/rk", "threaded\n", -EBUSY, VR_BAD_CPU, "a partition that this virtrkd has not made" },
-	{ "in the root", "/", NULL, -EOPNOTSUPP, VR_UNSUPPORTED, "only a vCPU" },
+	{ "in the root", "/", NULL, -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt" },
 };
 
 static void test_look(void)

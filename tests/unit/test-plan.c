@@ -182,53 +182,57 @@ static void test_pinned(void)
 	EXPECT(plan.steps[2].make && plan.steps[2].tid == 2 && plan.steps[2].cpu == 2 && CPU_ISSET(4, &plan.steps[2].before));
 }
 
-/* "2+w 3+" : the steps for slices, by thread, made or removed, and whether for the partition itself. */
-static void slices_text(const struct plan *plan, char *text, size_t size)
+/* "2+w 3+" : the steps for partitions, by thread, made or removed, and whether for the partition itself. */
+static void shares_text(const struct plan *plan, char *text, size_t size)
 {
 	size_t at = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < plan->n; i++)
-		if (plan->steps[i].kind == STEP_SLICE)
+		if (plan->steps[i].kind == STEP_SLICE || plan->steps[i].kind == STEP_PARTITION)
 			at += (size_t)snprintf(text + at, size - at, "%s%d%c%s", at ? " " : "", plan->steps[i].tid,
 					       plan->steps[i].make ? '+' : '-', plan->steps[i].whole ? "w" : "");
 }
 
-/* The first thread of a slice makes the partition, the last one removes it, and those between leave it alone. */
-static void test_slices(void)
+/* The first thread of those that share makes the partition, the last one removes it, and those between leave it alone. */
+static void test_shares(void)
 {
 	static const struct {
 		const char *name;
-		const char *have, *want;	/* the threads in one slice, by number */
-		const char *steps;
-	} slices[] = {
-		{ "the first", "", "1", "1+w" },
-		{ "two at once", "", "12", "1+w 2+" },
-		{ "one more", "1", "12", "2+" },
-		{ "one less", "12", "2", "" },
-		{ "the other", "12", "1", "" },
-		{ "both", "12", "", "2-w" },
-		{ "one for another", "1", "2", "2+" },
-		{ "the last", "1", "", "1-w" },
+		const char *have, *want;	/* the threads in it, by number */
+		const char *slice;		/* the steps: in a slice who leaves stays where he was ... */
+		const char *exclusive;		/* ... and on an exclusive CPU he goes home */
+	} shares[] = {
+		{ "the first", "", "1", "1+w", "1+w" },
+		{ "two at once", "", "12", "1+w 2+", "1+w 2+" },
+		{ "one more", "1", "12", "2+", "2+" },
+		{ "one less", "12", "2", "", "1-" },
+		{ "the other", "12", "1", "", "2-" },
+		{ "both", "12", "", "2-w", "1- 2-w" },
+		{ "one for another", "1", "2", "2+", "1- 2+" },
+		{ "the last", "1", "", "1-w", "1-w" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(slices); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(shares); i++) {
+		enum partition_kind kind = i % 2 ? PARTITION_EXCLUSIVE : PARTITION_SHARED;
 		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
 		_cleanup_(plan_done) struct plan plan = { 0 };
 		char text[64];
 
-		CASE(slices[i].name);
+		CASE(shares[i / 2].name);
 		for (int side = 0; side < 2; side++)
-			for (const char *c = side ? slices[i].want : slices[i].have; *c; c++) {
-				struct partition p = { .kind = PARTITION_SHARED, .label = (char *)"x", .cgroup = (char *)"/v",
-						       .tid = *c - '0', .cpu = 2 };
+			for (const char *c = side ? shares[i / 2].want : shares[i / 2].have; *c; c++) {
+				struct partition p = { .kind = kind, .label = (char *)"x", .cgroup = (char *)"/v",
+						       .home = i % 2 ? (char *)"/home" : NULL, .tid = *c - '0', .cpu = 2 };
 
 				CPU_SET(2, &p.cpus);
 				EXPECT_INT(ledger_add_partition(side ? &want : &have, &p), 0);
 			}
 		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
-		slices_text(&plan, text, sizeof(text));
-		EXPECT_STR(text, slices[i].steps);
+		shares_text(&plan, text, sizeof(text));
+		EXPECT_STR(text, i % 2 ? shares[i / 2].exclusive : shares[i / 2].slice);
+		for (size_t k = 0; k < plan.n; k++)
+			EXPECT_STR(plan.steps[k].home, i % 2 ? "/home" : NULL);
 	}
 }
 
@@ -305,7 +309,7 @@ int main(void)
 	test_step();
 	test_partitions();
 	test_pinned();
-	test_slices();
+	test_shares();
 	test_random();
 	return expect_result();
 }

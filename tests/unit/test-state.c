@@ -41,8 +41,10 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 					     INT64_MAX - 1, 503 };
 	const struct step apart = {
 		.kind = STEP_PARTITION, .tid = 601, .start_ticks = 602, .label = (char *)"vcpu1 of b", .make = true,
-		.cgroup = (char *)"/g", .cpu = 0, .kept = 603,
+		.cgroup = (char *)"/g", .home = (char *)"/h", .cpu = 0, .kept = 603,
 	};
+	const struct partition beside = { .label = (char *)"emulator of \xc3\xa4", .cgroup = partition.cgroup, .tid = 511, .cpu = 1023,
+					  .home = (char *)"/sys/fs/cgroup/m\\x2d1/emulator" };
 
 	struct partition pinned = { .kind = PARTITION_PINNED, .label = (char *)"vcpu1 of b", .tid = 701, .start_ticks = 702, .cpu = 3,
 				    .rest_ns = 703 };
@@ -64,6 +66,7 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	EXPECT_INT(ledger_add_partition(ledger, &partition), 0);
 	EXPECT_INT(ledger_add_partition(ledger, &pinned), 0);
 	EXPECT_INT(ledger_add_partition(ledger, &shared), 0);
+	EXPECT_INT(ledger_add_partition(ledger, &beside), 0);
 	EXPECT_INT(ledger_add(ledger, &second), 0);
 	EXPECT_INT(ledger_add(ledger, &full), 0);
 	EXPECT_INT(ledger_rest(ledger, 401, 402, 403), 0);
@@ -111,6 +114,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 			EXPECT_STR(x->label, y->label);
 			EXPECT(x->kind == y->kind && CPU_EQUAL(&x->before, &y->before) && CPU_EQUAL(&x->cpus, &y->cpus));
 			EXPECT_STR(x->cgroup, y->cgroup);
+			EXPECT_STR(x->home, y->home);
 		}
 	for (i = 0; i < p->n; i++) {
 		const struct step *x = &p->steps[i], *y = &q->steps[i];
@@ -121,6 +125,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 		EXPECT(x->make == y->make && x->cpu == y->cpu && x->kept == y->kept && CPU_EQUAL(&x->before, &y->before));
 		EXPECT(x->whole == y->whole && CPU_EQUAL(&x->cpus, &y->cpus));
 		EXPECT_STR(x->cgroup, y->cgroup);
+		EXPECT_STR(x->home, y->home);
 	}
 }
 
@@ -195,6 +200,8 @@ static const struct {
 	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"g\"",	"plan[1].cgroup: no path of a directory" },
 	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"/g/../h\"", "plan[1].cgroup: no path of a directory" },
 	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"/g/\"",	"plan[1].cgroup: no path of a directory" },
+	{ "\"home\":\"/h\"", "\"home\":\"/h/.\"",	"plan[1].home: no path of a directory" },
+	{ "\"home\":\"/h\"", "\"home\":null",		"plan[1].home: no path of a directory" },
 	{ "\"make\":true",	"\"make\":1",		"plan[1].make: expected true or false" },
 	{ "\"kind\":\"partition\"", "\"kind\":\"sched\"", "plan[1].make: unknown key" },
 	{ "\"partitions\":[",	"\"partitions\":[{\"label\":\"x\",\"cgroup\":\"/x\",\"tid\":1,\"start_ticks\":1,\"cpu\":1023,"
@@ -207,6 +214,7 @@ static const struct {
 	{ "\"cpu\":8,",		"\"cpu\":7,",		"partitions[2].cpu: not one of its cpus" },
 	{ "\"cpus\":\"8-9\"", "\"cpus\":\"\"",	"partitions[2].cpus: no list of CPUs" },
 	{ "\"cpus\":\"8-9\"", "\"cpus\":\"3,8-9\"", "partitions[2]: this thread, or this CPU, stands here before" },
+	{ "\"whole\":false",	"\"whole\":0",		"plan[1].whole: expected true or false" },
 	{ "\"whole\":true",	"\"whole\":1",		"plan[3].whole: expected true or false" },
 	{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
 	{ "\"tid\":2147483647,\"start_ticks\":0", "\"tid\":102,\"start_ticks\":9223372036854775806",
@@ -298,6 +306,13 @@ static void test_text(void)
 	EXPECT(other.n == 0 && other_plan.n == 0 && other.n_leavers == 0);
 
 	good = compact(text);
+	CASE("of a version whose partitions had one thread each");
+	free(none);
+	none = text_replace(good, "\"whole\":false,", "");
+	ledger_done(&again);
+	plan_done(&again_plan);
+	EXPECT_INT(state_parse(none, strlen(none), BOOT, &again, &again_plan, NULL), 0);
+	EXPECT(again_plan.n == 4 && again_plan.steps[1].kind == STEP_PARTITION && again_plan.steps[1].whole);
 	test_damage(good);
 	test_syntax(good);
 }
