@@ -129,6 +129,62 @@ struct vrk_memory_repair {
 int vrk_memory_repair(const struct vrk_memory_host *host, const struct vrk_memory_request *r, size_t n, size_t index,
 		      struct vrk_memory_repair *ret);
 
+#define VRK_BANK_FUNCTIONS_MAX	16
+
+/* Two physical addresses, and whether reading them in turn was slow: one bank, but another row of it. */
+struct vrk_bank_pair {
+	uint64_t a;
+	uint64_t b;
+	bool conflict;
+};
+
+enum vrk_bank_doubt {
+	VRK_BANK_SURE = 0,
+	VRK_BANK_FEW,			/* too few pairs, or too few of one kind */
+	VRK_BANK_NO_SIGNAL,		/* nothing tells conflicts from other pairs */
+	VRK_BANK_BLIND,			/* the pairs are all alike in some way: another map would explain them as well */
+	VRK_BANK_NOISE,			/* functions were found, but too many pairs are against them, or one is missing */
+	_VRK_BANK_DOUBT_MAX,
+};
+
+/* What decides the bank of an address: bit i of its number is the parity of (address & functions[i]). */
+struct vrk_bank_map {
+	enum vrk_bank_doubt doubt;
+	uint32_t n;			/* 0 unless VRK_BANK_SURE */
+	uint64_t functions[VRK_BANK_FUNCTIONS_MAX];	/* reduced: each has a highest bit that no other has; ascending by it */
+	uint32_t n_colorable;		/* of what can be chosen by choosing frames: functions without bits below 12 */
+	uint64_t colorable[VRK_BANK_FUNCTIONS_MAX];	/* reduced, too; sums of functions[] */
+	uint64_t seen;			/* bits in which the pairs differ; nothing is known about others */
+	uint32_t certainty;		/* the chance that a function is there by luck is at most 2^-certainty */
+	uint64_t same, same_conflicts;	/* pairs that are in one bank by the map, and those of them that were slow */
+	uint64_t other, other_conflicts;
+};
+
+/**
+ * vrk_bank_map_solve() - the XOR functions of a memory controller, from pairs that were timed
+ * @p:   @n pairs; their differences should be as good as random in the bits in question, and independent
+ *
+ * A pair can conflict only where all functions agree on both addresses. A function that is none is 0 for half of all conflicts, whatever the
+ * noise; so what is 0 for clearly more is one (Hoeffding's bound, over all functions of the bits seen, certainty >= 30). Found by solving
+ * random subsets of conflicts over GF(2) and by trying functions of few bits. The map is believed only when at least three quarters of the
+ * pairs that it puts into one bank conflict, and at most a quarter of the others; a missing function would leave it at a half.
+ * For DRAM of one row buffer per bank; what the functions are called (channel, rank, bank group) it cannot know.
+ *
+ * Deterministic. Return: 0 with *ret filled; -E2BIG more than 2^24 pairs; -ENOMEM. O(n * bits + 10^6).
+ */
+int vrk_bank_map_solve(const struct vrk_bank_pair *p, size_t n, struct vrk_bank_map *ret);
+
+/**
+ * vrk_bank_pairs() - pairs from addresses that were sorted into banks
+ * @address:  @n addresses
+ * @cluster:  of each, the number of the group in which all conflict
+ * @ret:      room for 2 * @n pairs
+ *
+ * Neighbours of one cluster become conflicts, and each address is paired with one of another cluster, not always the same.
+ * Return: 0 with *ret_n pairs; -ENOMEM. O(n log n).
+ */
+int vrk_bank_pairs(const uint64_t *address, const uint32_t *cluster, size_t n, struct vrk_bank_pair *ret, size_t *ret_n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -151,6 +151,12 @@ memory-check.c | s/if (got < wants(\&r\[i\]))/if (got + 1 < wants(\&r[i]))/
 memory-check.c | s/return want > hold \&\&/return want >= hold \&\&/
 memory-check.c | s/left\[part->color \* host->banks + part->bank\] -= part->frames;/;/
 memory-repair.c | s/k < enough \&\& !s->cut; k++/k + 1 < enough; k++/
+bank-map.c    | s/CERTAINTY_MIN 30/CERTAINTY_MIN 0/
+bank-map.c    | s/rows\[k\] ^= rows\[i\];/;/
+bank-map.c    | s/differ < n \/ 8/differ < n \/ 80/
+bank-map.c    | s/map->same - map->same \/ 4/map->same - map->same \/ 2/
+bank-map.c    | s/k < 64 - PAGE_SHIFT/k < 64/
+bank-map.c    | s/7 \* i + n/i + n/
 memory-repair.c | s/most < s->need ? most : s->need/s->need/
 units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 '
@@ -158,8 +164,8 @@ units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
-oracles=("demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
+units=(bank-map units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
+oracles=("bank-map exact" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -167,7 +173,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
+for t in bank-map demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 
