@@ -36,6 +36,7 @@ int verb_prepare(const struct arguments *arguments);
 int verb_commit(const struct arguments *arguments);
 int verb_abort(const struct arguments *arguments);
 int verb_cache(const struct arguments *arguments);
+int verb_memory(const struct arguments *arguments);
 int verb_analyze(const struct arguments *arguments);
 int verb_plan(const struct arguments *arguments);
 int verb_simulate(const struct arguments *arguments);

@@ -72,3 +72,69 @@ int client_caches(struct client *client, struct json_object **ret, struct vr_err
 		r = client_call_send(client, call, "a(sss)", &rows, reterr);
 	return r < 0 ? r : answer_name_members(rows, "Caches", keys, ARRAY_SIZE(keys), ret, reterr);
 }
+
+/* ---- memory ---- */
+
+static int wish_append(sd_bus_message *call, const struct memory_wish *wish)
+{
+	int r = sd_bus_message_append(call, "st", wish->domain, wish->bytes);
+
+	if (r >= 0)
+		r = sd_bus_message_open_container(call, 'a', "{sv}");
+	if (r >= 0 && wish->n_colors > 0)
+		r = sd_bus_message_append(call, "{sv}", "NColors", "u", wish->n_colors);
+	if (r >= 0 && wish->colors)
+		r = sd_bus_message_append(call, "{sv}", "Colors", "s", wish->colors);
+	if (r >= 0 && wish->n_banks > 0)
+		r = sd_bus_message_append(call, "{sv}", "NBanks", "u", wish->n_banks);
+	if (r >= 0 && wish->banks)
+		r = sd_bus_message_append(call, "{sv}", "Banks", "s", wish->banks);
+	if (r >= 0 && wish->exclusive)
+		r = sd_bus_message_append(call, "{sv}", "Exclusive", "b", 1);
+	return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
+int client_memory_ask(struct client *client, const struct memory_wish *wish, bool hold, struct json_object **ret, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, hold ? "PrepareMemory" : "CheckMemory");
+
+	if (r >= 0)
+		r = wish_append(call, wish);
+	return r < 0 ? r : client_call_send(client, call, "s", ret, reterr);
+}
+
+int client_memory_abort(struct client *client, const char *domain, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "AbortMemory");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "s", domain);
+	return r < 0 ? r : client_call_send(client, call, "", NULL, reterr);
+}
+
+int client_memory(struct client *client, struct json_object **ret, struct vr_error **reterr)
+{
+	static const struct answer_key keys[] = {
+		{ "profile", 's' }, { "n_colors", 't' }, { "n_banks", 't' }, { "bytes", 't' }, { "free_colors", 's' }, { "free_banks", 's' },
+		{ "pools", 'a' },
+	};
+	static const struct answer_key pool_keys[] = {
+		{ "domain", 's' }, { "path", 's' }, { "bytes", 't' }, { "exclusive", 'b' }, { "colors", 's' }, { "banks", 's' },
+	};
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	_cleanup_(json_object_putp) struct json_object *answer = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "Memory");
+
+	if (r >= 0)
+		r = client_call_send(client, call, "a{sv}", &answer, reterr);
+	if (r >= 0)
+		r = answer_check(answer, "Memory", keys, ARRAY_SIZE(keys), reterr);
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(answer_member(answer, "pools")); i++)
+		r = answer_check(json_object_array_get_idx(answer_member(answer, "pools"), i), "Memory", pool_keys, ARRAY_SIZE(pool_keys), reterr);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(answer);
+	return 0;
+}

@@ -48,6 +48,20 @@ int client_cache_reserve(struct client *client, const char *domain, uint32_t way
 int client_cache_release(struct client *client, const char *domain, struct vr_error **reterr);
 int client_caches(struct client *client, struct json_object **ret, struct vr_error **reterr);
 
+/* Memory for a domain to come: *ret are the options of a mount; with @hold kept for it for a minute. */
+struct memory_wish {
+	const char *domain;
+	uint64_t bytes;
+	uint32_t n_colors;	/* a number, or else a list; 0 and NULL: any */
+	const char *colors;
+	uint32_t n_banks;
+	const char *banks;
+	bool exclusive;
+};
+int client_memory_ask(struct client *client, const struct memory_wish *wish, bool hold, struct json_object **ret, struct vr_error **reterr);
+int client_memory_abort(struct client *client, const char *domain, struct vr_error **reterr);
+int client_memory(struct client *client, struct json_object **ret, struct vr_error **reterr);
+
 /* Every signal of virtrkd as { "event": "Reserved", "domain": ... }, until @handler fails or virtrkd ends (-ECONNRESET). */
 typedef int (*client_handler)(struct json_object *event, void *userdata);
 int client_watch(struct client *client, client_handler handler, void *userdata, struct vr_error **reterr);

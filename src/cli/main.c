@@ -34,6 +34,9 @@
 	(OPTION_BIT(OPTION_PERSIST) | OPTION_BIT(OPTION_REMOVE) | OPTION_BIT(OPTION_ON_REFUSAL) | OPTION_BIT(OPTION_PARTITION) |   \
 	 OPTION_BIT(OPTION_CONNECT))
 
+#define OPTIONS_MEMORY                                                                                \
+	(OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_COLORS) | OPTION_BIT(OPTION_BANKS) | OPTION_BIT(OPTION_EXCLUSIVE) |    \
+	 OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_OWNER))
 #define OPTIONS_CACHE (OPTION_BIT(OPTION_WAYS) | OPTION_BIT(OPTION_BANDWIDTH) | OPTION_BIT(OPTION_REMOVE))
 
 static int verb_help(const struct arguments *arguments);
@@ -65,6 +68,9 @@ static const struct verb {
 	{ "abort", "TOKEN", 1, 1, COMMON, verb_abort, "give up what was prepared", "abort 0123456789abcdef0123456789abcdef" },
 	{ "cache", "[DOMAIN]", 0, 1, READING | OPTIONS_CACHE, verb_cache,
 	  "ways of the last-level cache for a domain that runs; without DOMAIN: who has which", "cache rt --ways 4" },
+	{ "memory", "[check|mount|umount DOMAIN]", 0, 2, READING | OPTIONS_MEMORY, verb_memory,
+	  "memory of a domain's own, by cache colour and DRAM bank; alone: who has which",
+	  "memory mount rt --size 1GiB --colors 4" },
 	{ "capacity", "", 0, 0, READING, verb_capacity, "what is left, per partition of the host's CPUs", "capacity" },
 	{ "top", "", 0, 0, READING | OPTION_BIT(OPTION_INTERVAL), verb_top,
 	  "live: what each reservation uses, is throttled and misses; q quits", "top" },
@@ -143,6 +149,8 @@ static int help_all(void)
 	options_help(OPTIONS_DEFINE | OPTION_BIT(OPTION_XML));
 	puts("\nOptions of prepare:");
 	options_help(OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL));
+	puts("\nOptions of memory:");
+	options_help(OPTIONS_MEMORY);
 	puts("\nOptions of cache:");
 	options_help(OPTIONS_CACHE);
 	puts("\nOptions of top:");

@@ -68,6 +68,7 @@ struct manager {
 	struct waiting *waiting;
 	struct prepared *prepared;
 	struct known_intent *intents;
+	struct memory_hold *memory_holds;
 	struct watched *watched;
 	size_t n_watched;
 	sd_event_source *watch_timer;
@@ -156,6 +157,9 @@ void manager_intent_threads(struct manager *m, const struct vm *vm);	/* threads 
 void manager_intent_forget(struct manager *m, pid_t pid);
 void manager_intents_free(struct manager *m);
 void manager_refused(struct manager *m, const char *domain, const char *words);
+
+/* manager-memory.c */
+void manager_memory_free(struct manager *m);
 
 /* manager-cache.c */
 void manager_cache_threads(struct manager *m, const struct vm *vm);	/* threads came or went */

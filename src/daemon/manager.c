@@ -346,6 +346,7 @@ struct manager *manager_free(struct manager *m)
 	manager_waiting_free(m);
 	manager_prepared_free(m);
 	manager_intents_free(m);
+	manager_memory_free(m);
 	if (m->state && m->options.release_on_exit && (m->ledger.n > 0 || m->ledger.n_partitions > 0))
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);

@@ -100,6 +100,19 @@ struct resctrl;
 int manager_caches(struct manager *manager, struct resctrl *ret, struct vr_error **reterr);	/* as they are; for resctrl_done() */
 int manager_cache_release(struct manager *manager, const char *domain, struct vr_error **reterr);
 
+/*
+ * manager-memory.c: memory of certain colours for a domain to come. *ret: the options of a mount of colorfs, to be made by the caller
+ * as a mount of "virtrk:DOMAIN"; with @hold kept for it for a minute. manager_memory(): how the host's memory is divided, what is
+ * mounted, and what is held (without a path).
+ */
+struct memory_host;
+struct memory_pool;
+struct memory_want;
+int manager_memory_prepare(struct manager *manager, const struct memory_want *want, bool hold, char **ret, struct vr_error **reterr);
+int manager_memory_abort(struct manager *manager, const char *domain, struct vr_error **reterr);
+int manager_memory(struct manager *manager, struct memory_host *ret, struct memory_pool **ret_pools, size_t *ret_n,
+		   struct vr_error **reterr);
+
 int manager_sample(struct manager *manager, const struct promise *promise, struct monitor_sample *ret);
 
 #define CAPACITY_PERIODS 6

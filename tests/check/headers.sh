@@ -28,7 +28,7 @@ while read -r file; do
 	src/guest/*) compile "$file" "$cc" -x c -std=gnu17 -D_GNU_SOURCE "${strict[@]}" -Wno-unused-function \
 		-Iinclude -Iinclude/internal -I"$room" ;;
 	*) compile "$file" "$cc" -x c -std=gnu17 -D_GNU_SOURCE "${strict[@]}" -Wno-unused-function -Iinclude \
-		-Iinclude/internal -I"$room" -Isrc/daemon -Isrc/intent "${libraries[@]}" ;;
+		-Iinclude/internal -I"$room" -Isrc/daemon -Isrc/colorfs -Isrc/intent "${libraries[@]}" ;;
 	esac
 done < <(tests/check/files.sh | grep '\.h$')
 exit $bad

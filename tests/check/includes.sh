@@ -13,6 +13,8 @@ src/intent/intent.*                 | intent.h virtrk/units.h                   
 src/intent/intent-read.*            | intent.h virtrk/units.h                                                          | xml
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
+src/daemon/memory.*                  | memory.h color-map.h virtrk/memory.h virtrk/units.h                              |
+src/daemon/memory-look.*            | memory.h color-map.h sysroot.h virtrk/memory.h virtrk/units.h                   |
 src/daemon/resctrl.*                | resctrl.h                                                                        |
 src/daemon/resctrl-look.*           | resctrl.h sysroot.h                                                              |
 src/daemon/apply-resctrl.*          | apply-resctrl.h resctrl.h sysroot.h                                              |
@@ -50,7 +52,7 @@ src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h vi
 src/daemon/state-json.*             | json-strict.h state-json.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
-src/daemon/bus*                     | bus.h bus-private.h manager.h vm.h cpulist.h log.h resctrl.h virtrk/dbus.h virtrk/units.h  | bus event
+src/daemon/bus*                     | bus.h bus-private.h manager.h memory.h vm.h cpulist.h log.h resctrl.h virtrk/memory.h virtrk/dbus.h virtrk/units.h  | bus event
 src/daemon/manager*                 | *@src/daemon intent.h virtrk/analysis.h virtrk/dbus.h virtrk/units.h                      | event
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h                                                 | libvirt xml

@@ -80,6 +80,47 @@ done
 check "cache --bandwidth" "one_line virtrk cache rt --bandwidth 101%" 2 "from 1 to 100"
 rm -r "$host/sys/fs/resctrl"
 
+check "memory: a kernel that does not tell" "one_line virtrk memory" 1 "which memory there is"
+blocks=sys/devices/system/memory
+file $blocks/block_size_bytes 8000000
+for i in 0 1; do
+	file $blocks/memory$i/phys_index 0000000$i
+	file $blocks/memory$i/state online
+done
+check "memory: no profile" "virtrk memory" 0 "^256MiB; how this host maps addresses to colours is not known"
+check "memory check: no profile, no colours" "one_line virtrk memory check rt --size 1MiB --colors 2" 1 "this host has 1 \(by its memory profile, or for want of one\)"
+file etc/virtrk/memory-profile "virtrk-profile 1 cache=12,13,14,15 bank=16,17"
+file proc/self/mountinfo "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
+31 1 0:44 / /run/virtrk/mem/b rw - colorfs virtrk:b rw,size=16384k,colors=0-3,uid=0"
+check "memory: the host" "virtrk memory" 0 "^256MiB in 16 cache colours and 4 DRAM banks; named by nobody: colours 4-15, banks 0-3\.$"
+check "memory: who has what" "virtrk memory" 0 "^b  +16MiB  +[0-9?A-Za-z]+  0-3  +all  +no  +/run/virtrk/mem/b$"
+check "memory --json" "virtrk memory --json | jq -c '[.n_colors, .free_colors, .pools[0].domain]'" 0 '^\[16,"4-15","b"\]$'
+check "memory check: it fits" "virtrk memory check rt --size 64MiB --colors 4" 0 "^it fits: size=67108864,colors=4-7,profile="
+check "memory check: a list" "virtrk memory check rt --size 1MiB --colors 3-4 --banks 1,3" 0 "colors=3-4,banks=1:3,"
+check "memory check: refused" "one_line virtrk memory check rt --size 65MiB --colors 4" 3 "65MiB wanted, 64MiB there; 1 more colour would do; 1MiB less would fit"
+check "memory check: too many colours" "one_line virtrk memory check rt --size 1MiB --colors 13" 3 "12 are left of 16; 1 fewer would fit"
+check "memory check: alone" "one_line virtrk memory check rt --size 1MiB --colors 0-1 --exclusive" 3 "colour 0 is in use by b"
+check "memory check: it has memory" "one_line virtrk memory check b --size 1MiB" 1 "has memory already"
+check "memory mount: no such module here" "one_line virtrk memory mount rt --size 1MiB --at $tmp/mem" 1 "(no such file system: is the module there|to mount needs root)"
+check "memory mount: nothing is left of it" "virtrk memory --json | jq '.pools | length'" 0 "^1$"
+check "memory mount: no directory either" "test -e $tmp/mem" 1 ""
+check "memory mount: who?" "one_line virtrk memory mount rt --size 1MiB --owner nobody-of-that-name" 1 "no user is called so"
+check "memory umount: it has none" "one_line virtrk memory umount rt" 1 "has no memory of its own"
+check "memory: a word" "one_line virtrk memory give rt" 2 "expected check, mount or umount"
+check "memory check: whose?" "one_line virtrk memory check" 2 "needs a DOMAIN"
+check "memory check: how much?" "one_line virtrk memory check rt" 2 "how much memory"
+for size in 1 1GB 0.5GiB -1MiB; do
+	check "memory --size $size" "one_line virtrk memory check rt --size=$size" 2 "--size $size: a whole number with B, KiB"
+done
+check "memory --size: half a page" "one_line virtrk memory check rt --size 2KiB" 1 "whole pages of 4096"
+check "memory --colors 0" "one_line virtrk memory check rt --size 1MiB --colors 0" 2 "at least 1"
+check "memory --colors: no list" "one_line virtrk memory check rt --size 1MiB --colors a-b" 1 "colours a-b:"
+check "memory: an option that has no place" "one_line virtrk memory --size 1MiB" 2 "no place without check or mount"
+check "memory umount: an option that has no place" "one_line virtrk memory umount rt --colors 2" 2 "no place there"
+file etc/virtrk/memory-profile "colours: 16"
+check "memory: a profile that is none" "one_line virtrk memory" 1 "the memory profile: .*virtrk-profile"
+rm -r "$host/etc/virtrk" "$host/$blocks"
+
 check "top: nothing reserved" "virtrk top --interval 10ms | wc -l" 0 "^1$"
 check "top --json: nothing reserved" "virtrk top --json | jq -c ." 0 '^\[\]$'
 check "doctor" "virtrk doctor | tail -n 1" 0 "^[0-9]+ checks: .* ok$"
