@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tier: B
+# limit: 300
+# long limit: 5400
+#
+# The kernel module colorfs: a mount holds memory of chosen colours and banks, every page of every file has them by the frame
+# numbers of /proc/self/pagemap, what was promised never fails, nobody sees what another file had, pinned frames wait, what is wrong
+# is refused in one line with nothing taken, and whatever is mounted and unmounted leaves the machine's free memory as it was.
+# shellcheck disable=SC2317,SC2329  # functions are called by name
+# shellcheck source=tests/vm/lib.sh
+. /src/tests/vm/lib.sh
+vm_begin colorfs
+
+probe=/product/colorfs/colorfs-probe
+module=/product/colorfs/$(uname -r)/colorfs.ko
+profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
+dir=$e2e_dir/mount
+mkdir "$dir" "$dir.2"
+
+color_mount() {	# OPTIONS [DIRECTORY]
+	mount -i -t colorfs -o "$1" none "${2:-$dir}"
+}
+# The kernel gives words to a mount's errors in the log; mount(8) of Debian 13 shows them, that of Debian 12 shows the errno.
+last_words() { dmesg | grep -o 'colorfs: .*' | tail -n 1; }
+refused() {	# WHAT WORDS-REGEX OPTIONS
+	local before after
+
+	before=$(pages_free)
+	if color_mount "$3" >"$e2e_dir/.output" 2>&1; then
+		fail "$1: is mounted"
+		umount "$dir"
+		return
+	fi
+	output="$(<"$e2e_dir/.output") $(last_words)"
+	after=$(pages_free)
+	if ! [[ $output =~ $2 ]]; then
+		fail "$1: says '$output', not /$2/"
+	elif [ $((before - after)) -gt 2000 ]; then
+		fail "$1: $((before - after)) pages are gone"
+	else
+		pass "$1"
+	fi
+}
+# Free memory, with what CPUs keep for themselves.
+pages_free() {
+	awk '$1 == "nr_free_pages" || $1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo
+}
+dmesg -n 1
+
+check "without the module's profile a mount needs its own" 0 '' insmod "$module"
+refused "no profile" 'neither the module nor the mount has a profile' size=16M,colors=0-3
+refused "no size" 'size= is missing' "colors=0-3,profile=$profile"
+refused "size 0" 'size=0: nothing' "size=0,profile=$profile"
+refused "size that is no whole page" 'not a multiple of 4096' "size=4097,profile=$profile"
+refused "size with rubbish" 'not a number of bytes' "size=16X,profile=$profile"
+refused "negative size" 'not a number of bytes' "size=-1,profile=$profile"
+refused "more than the machine has" 'more than this machine has' "size=64T,profile=$profile"
+refused "more than the colours hold" 'this machine has [0-9]* at most' "size=1G,colors=0,banks=0,profile=$profile"
+refused "more than is free" 'too little memory left|are free' "size=1000M,colors=0-3,profile=$profile"
+refused "a colour out of range" 'colors=16: .*does not have.*0-15' "size=16M,colors=16,profile=$profile"
+refused "a bank out of range" 'banks=0-4: .*does not have.*0-3' "size=16M,banks=0-4,profile=$profile"
+refused "an empty set" 'colors=: the list is empty|colors' "size=16M,colors=,profile=$profile"
+refused "a colour twice" 'names a number twice' "size=16M,colors=1:1,profile=$profile"
+refused "a range backwards" 'runs backwards' "size=16M,colors=3-1,profile=$profile"
+refused "a profile of the future" 'not of version 1' 'size=16M,profile=virtrk-profile;2;cache=12'
+refused "a profile with a bit in the page" 'below 12' 'size=16M,profile=virtrk-profile;1;cache=11'
+refused "a profile of another machine" 'does not have' 'size=16M,profile=virtrk-profile;1;cache=12:45'
+refused "an unknown option" 'colour|parameter' "size=16M,colour=1,profile=$profile"
+refused "a node that is not there" 'no such node' "size=16M,node=7,profile=$profile"
+
+check "a mount" 0 '' color_mount "size=32M,colors=0-3,banks=0:2,profile=$profile"
+check_equal "is shown as it was made" "$(awk -v d="$dir" '$2 == d { print $4 }' /proc/mounts)" \
+	"rw,relatime,size=32768k,colors=0-3,banks=0:2,profile=$profile,uid=0,gid=0,mode=700"
+check_equal "df" "$(df --output=size,used,avail -k "$dir" | tail -n 1 | xargs)" "32768 0 32768"
+check_equal "statfs names it" "$(stat -f -c %t "$dir")" 636f6c66
+for what in promise zero mapping pin data; do
+	check "$what" 0 '' "$probe" "$what" "$dir"
+done
+truncate -s 32M "$dir/all"
+check "every page has its colour and bank" 0 '' "$probe" frames "$profile" "$dir/all"
+check_equal "and all of them are used" "$(awk '{ pages += $3; print $1 ":" $2 } END { print pages }' <<<"$output" | paste -s -d ' ')" \
+	"0:0 0:2 1:0 1:2 2:0 2:2 3:0 3:2 8192"
+check "no room for another" 1 'No space left' truncate -s 4096 "$dir/other"
+check "du and df agree" 0 '^32768' du -k "$dir/all"
+check "rmmod in use" 1 'in use' rmmod colorfs
+
+check "other colours while files use them" 32 'its colours cannot change' mount -i -o "remount,colors=4-7" "$dir"
+check "another owner" 32 'use chown' mount -i -o "remount,uid=5" "$dir"
+check "less than was promised" 32 'promised more' mount -i -o "remount,size=16M" "$dir"
+check "more" 0 '' mount -i -o "remount,size=48M" "$dir"
+check_equal "df" "$(df --output=size,used,avail -k "$dir" | tail -n 1 | xargs)" "49152 32768 16384"
+check "less again" 0 '' mount -i -o "remount,size=32M" "$dir"
+rm "$dir/all" "$dir/other"
+check "other colours when no file uses them" 0 '' mount -i -o "remount,colors=4-5" "$dir"
+truncate -s 32M "$dir/all"
+check "every page has them" 0 '' "$probe" frames "$profile" "$dir/all"
+check_equal "all" "$(awk '{ print $1 ":" $2 }' <<<"$output" | paste -s -d ' ')" "4:0 4:2 5:0 5:2"
+refused "another profile while one is in use" 'another profile is in use' 'size=16M,profile=virtrk-profile;1;cache=12'
+check "a second mount" 0 '' color_mount "size=16M,colors=4-8" "$dir.2"
+check "root of a user namespace may not mount" 32 'denied|not permitted' unshare --user --map-root-user --mount mount -i -t colorfs \
+	-o size=4M none "$dir"
+umount "$dir.2"
+
+exec 7<"$dir/all"
+rm "$dir/all"
+check "busy" 32 'busy' umount "$dir"
+exec 7<&-
+check "unmounted" 0 '' umount "$dir"
+check "uid, gid and mode" 0 '' color_mount "size=4M,profile=$profile,uid=64055,gid=108,mode=750"
+check_equal "are the root directory's" "$(stat -c '%u %g %a' "$dir")" "64055 108 750"
+umount "$dir"
+
+# --- nothing is lost ---------------------------------------------------------------------------------------------------
+
+free_most() {	# the most of several looks: others come and go
+	for _ in 1 2 3 4 5; do
+		pages_free
+		sleep 0.2
+	done | sort -n | tail -n 1
+}
+n=400
+[ -z "$VM_LONG" ] || n=100000
+check "100 cycles" 0 '' "$probe" cycles 100 "$profile" "$dir"
+before=$(free_most)
+check "$n cycles of mounting and using" 0 '' "$probe" cycles "$n" "$profile" "$dir"
+after=$(free_most)
+echo "free pages: $before, then $after"
+check_between "pages lost for each cycle" "$(awk -v b="$before" -v a="$after" -v n="$n" 'BEGIN { printf "%.3f", (b - a) / n }')" -100 0.5
+
+check "the module goes" 0 '' rmmod colorfs
+check "with a profile it does not know" 1 '' insmod "$module" profile=nonsense
+check "with a profile of its own" 0 '' insmod "$module" "profile=$profile"
+check "mounts need none" 0 '' color_mount size=4M,colors=0
+umount "$dir"
+check "and goes" 0 '' rmmod colorfs
+check_equal "the kernel has nothing to complain about" "$(dmesg | grep -cE 'BUG|WARNING|Bad page|leaked')" 0
+vm_done
