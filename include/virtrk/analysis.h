@@ -67,18 +67,20 @@ enum vrk_test {
 	VRK_TEST_HOST_FP,	/* fixed-priority servers */
 	VRK_TEST_PLACE,		/* no CPU may take it, or the search for one was cut off */
 	VRK_TEST_IRQ,		/* interrupts: the whole chain in time, and a CPU not stolen as a whole */
+	VRK_TEST_MEMORY,	/* page frames by cache colour and DRAM bank */
 	_VRK_TEST_MAX,
 };
 
 /*
  * Short stable name for scripts and tables: "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair",
- * "guest-fp", "guest-edf", "host-fp", "place", "irq".
+ * "guest-fp", "guest-edf", "host-fp", "place", "irq", "memory".
  */
 const char *vrk_test_name(enum vrk_test test);
 
 enum vrk_side_unit {
 	VRK_SIDE_NS = 0,	/* lhs and rhs are times */
 	VRK_SIDE_BW,		/* lhs and rhs are bandwidths, 2^20 = one CPU */
+	VRK_SIDE_BYTES,		/* VRK_TEST_MEMORY: amounts of memory; or how many have what one wants for itself, and 1 */
 };
 
 /* Which rule of VRK_TEST_PARAMETERS was broken. */

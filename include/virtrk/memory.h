@@ -129,6 +129,26 @@ struct vrk_memory_repair {
 int vrk_memory_repair(const struct vrk_memory_host *host, const struct vrk_memory_request *r, size_t n, size_t index,
 		      struct vrk_memory_repair *ret);
 
+#define VRK_COLORS_LEFT UINT32_MAX
+
+/* How a request comes to its sets: 0 = the set that it names; VRK_COLORS_LEFT = all that others do not have for themselves; else so many. */
+struct vrk_memory_wish {
+	uint32_t colors;
+	uint32_t banks;
+};
+
+/**
+ * vrk_memory_choose() - which colours and banks, where only their number is asked for
+ * @r:         @n requests; sets that are named stay, the others are filled in
+ * @ret_short: SIZE_MAX; or the request for which there are not enough to choose from (its sets and others' may then be empty)
+ *
+ * Who wants some for itself chooses first, who wants more before who wants less; each takes those of which most is left when everybody's
+ * frames are spread evenly over his set, the lowest of equals. A proposal: whether all fits then, vrk_memory_fit() says.
+ * Return: 0; -EINVAL, -E2BIG, -ERANGE a host that vrk_memory_fit() would not take, or a request of nothing; -ENOMEM. O(n * colours^2 * n + pairs).
+ */
+int vrk_memory_choose(const struct vrk_memory_host *host, struct vrk_memory_request *r, const struct vrk_memory_wish *wish,
+		      size_t n, size_t *ret_short);
+
 #define VRK_BANK_FUNCTIONS_MAX	16
 
 /* Two physical addresses, and whether reading them in turn was slow: one bank, but another row of it. */

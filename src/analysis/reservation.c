@@ -25,6 +25,7 @@ static const char *const test_names[_VRK_TEST_MAX] = {
 	[VRK_TEST_HOST_FP] = "host-fp",
 	[VRK_TEST_PLACE] = "place",
 	[VRK_TEST_IRQ] = "irq",
+	[VRK_TEST_MEMORY] = "memory",
 };
 
 const char *vrk_test_name(enum vrk_test test)

@@ -10,6 +10,7 @@
 #include "answer.h"
 #include "cli.h"
 #include "shared-show.h"
+#include "system-memory.h"
 
 static void time_cell(struct table *table, struct json_object *row, const char *key)
 {
@@ -123,4 +124,18 @@ int estimates_show(struct json_object *answer)
 		time_cell(table, row, "deadline");
 	}
 	return cli_print_table(table);
+}
+
+int memory_show(const struct system_document *document)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < document->memory.n; i++) {
+		_cleanup_(freep) char *line = NULL;
+
+		r = system_memory_text(document, i, &line);
+		if (r >= 0)
+			r = cli_print("memory of %s", line);
+	}
+	return r < 0 ? cli_fail(r, NULL) : CLI_DONE;
 }

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "system-answer.h"
+#include "system-memory.h"
 #include "system-seen.h"
 #include "system-slack.h"
 #include "text.h"
@@ -211,8 +212,10 @@ static int guest_reason(const struct system_document *d, size_t who, const struc
 
 int system_refusal_find(const struct system_document *d, const struct vrk_system_result *result, struct system_refusal *ret)
 {
-	int r;
+	int r = result->ok ? 0 : system_memory_refuse(d, ret);
 
+	if (r < 0 || ret->reason)
+		return r;
 	for (size_t i = 0; i < result->n_cpus; i++)
 		if (!result->cpus[i].ok) {
 			ret->verdict = result->cpus[i];
@@ -262,6 +265,7 @@ int system_answer_write(const struct system_document *d, const struct vrk_system
 	cpus_write(d, result, line);
 	tasks_write(d, result, line);
 	system_irqs_write(d, result, line);
+	system_memory_write(d, line);
 	if (refusal.reason)
 		refusal_write(&refusal, "refusal", line);
 	else

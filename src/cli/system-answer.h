@@ -15,7 +15,7 @@ struct system_refusal {
 
 void system_refusal_done(struct system_refusal *refusal);
 
-/* From the CPUs down, the first that says no; *ret stays as it is after a yes. */
+/* Memory first, then from the CPUs down, the first that says no; *ret stays as it is after a yes. */
 int system_refusal_find(const struct system_document *document, const struct vrk_system_result *result,
 			struct system_refusal *ret);
 

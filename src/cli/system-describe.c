@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "system-memory.h"
 #include "system-plan.h"
 
 static int put(struct json_object *object, const char *key, struct json_object *value)
@@ -158,6 +159,9 @@ int system_plan_describe(const struct system_document *d, struct json_object **r
 			}
 		}
 	}
+	r = system_memory_describe(d, vms);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(copy);
 	return 0;
 }

@@ -30,6 +30,7 @@ void system_document_done(struct system_document *document)
 	free(document->ranks);
 	free(document->irqs);
 	free(document->irq_names);
+	system_memory_done(&document->memory);
 	values_done(&document->values);
 	*document = (struct system_document){ 0 };
 }
@@ -200,7 +201,7 @@ static int fair_server_get(struct reader *reader, const struct value *host, cons
 
 static int host_read(struct reader *reader, const struct value *top)
 {
-	static const char *const known[] = { "cpus", "scheduler", "fair_server", "tick", "switch", "latency" };
+	static const char *const known[] = { "cpus", "scheduler", "fair_server", "tick", "switch", "latency", "memory" };
 	static const char *const schedulers[] = { "edf", "fp", "fp-deferrable" };
 	struct vrk_system *system = &reader->document->system;
 	const struct place root = { "" };
@@ -227,6 +228,8 @@ static int host_read(struct reader *reader, const struct value *top)
 		r = reader_time(reader, host, &place, "switch", false, &system->host.switch_ns);
 	if (r >= 0)
 		r = reader_time(reader, host, &place, "latency", false, &system->host.latency_ns);
+	if (r >= 0)
+		r = memory_host(reader, value_get(host, "memory"), &place);
 	system->host.cpus = (uint32_t)cpus;
 	system->host.kernel_limit_bw = vrk_bw(950 * NSEC_PER_MSEC, NSEC_PER_SEC);
 	system->scheduler = scheduler == 0 ? VRK_HOST_EDF : scheduler == 1 ? VRK_HOST_FP_PERIODIC : VRK_HOST_FP_DEFERRABLE;
@@ -426,13 +429,13 @@ static int vcpu_read(struct reader *reader, const struct value *object, const st
 	return r;
 }
 
-enum vm_key { VM_NAME, VM_SCHEDULER, VM_SUPPLY_MODE, VM_MASKED, VM_VCPUS, _VM_KEYS };
+enum vm_key { VM_NAME, VM_SCHEDULER, VM_SUPPLY_MODE, VM_MASKED, VM_VCPUS, VM_MEMORY, _VM_KEYS };
 
-static int vm_read(struct reader *reader, const struct value *vm, const struct place *place)
+static int vm_read(struct reader *reader, const struct value *vm, const struct place *place, size_t index)
 {
 	static const struct key known[_VM_KEYS] = {
 		[VM_NAME] = KEY("name"), [VM_SCHEDULER] = KEY("scheduler"), [VM_SUPPLY_MODE] = KEY("supply_mode"),
-		[VM_MASKED] = KEY("masked"), [VM_VCPUS] = KEY("vcpus"),
+		[VM_MASKED] = KEY("masked"), [VM_VCPUS] = KEY("vcpus"), [VM_MEMORY] = KEY("memory"),
 	};
 	static const char *const schedulers[] = { "fp", "edf" };
 	static const char *const modes[] = { "sleeping", "idling" };
@@ -455,6 +458,8 @@ static int vm_read(struct reader *reader, const struct value *vm, const struct p
 		r = reader_member_word(reader, v[VM_SUPPLY_MODE], place, "supply_mode", modes, ARRAY_SIZE(modes), &mode);
 	if (r >= 0)
 		r = reader_member_time(reader, v[VM_MASKED], place, "masked", false, &masked);
+	if (r >= 0)
+		r = memory_vm(reader, v[VM_MEMORY], place, index, name);
 	if (r >= 0)
 		r = reader_member_array(reader, v[VM_VCPUS], place, "vcpus", true);
 	if (r < 0)
@@ -517,11 +522,13 @@ static int vms_read(struct reader *reader, const struct value *top)
 		return place_broken(&vms_place, reader->reterr, "more than %d tasks", TASKS_MAX);
 	if (r >= 0)
 		r = shared_init(reader, top, n_sections, reader->document->tasks_max);
+	if (r >= 0)
+		r = memory_init(reader, vms->n);
 	for (const struct value *vm = r >= 0 ? vms->first : NULL; r >= 0 && vm; vm = vm->next) {
 		struct place at;
 
-		place_index(&at, &vms_place, i++);
-		r = vm_read(reader, vm, &at);
+		place_index(&at, &vms_place, i);
+		r = vm_read(reader, vm, &at, i++);
 	}
 	return r;
 }

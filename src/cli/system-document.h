@@ -2,6 +2,7 @@
 #ifndef CLI_SYSTEM_DOCUMENT_H
 #define CLI_SYSTEM_DOCUMENT_H
 
+#include <virtrk/memory.h>
 #include <virtrk/system.h>
 
 #include "error.h"
@@ -19,6 +20,19 @@ struct system_vcpu {
 	size_t first_task;
 	size_t n_tasks;
 };
+
+/* Page frames: what the host has, and what VMs want. A request's set is its own where its wish is 0, else for the plan to choose. */
+struct system_memory {
+	struct vrk_memory_host host;	/* colors 0: the description says nothing of it */
+	uint64_t *frames;
+	struct vrk_memory_request *requests;
+	struct vrk_memory_wish *wishes;
+	size_t *vms;			/* which VM of the document */
+	const char **names;		/* of it; borrowed from the values */
+	size_t n;
+};
+
+void system_memory_done(struct system_memory *memory);
 
 /* A system description: the analysis' structures, and the names that it does not know. */
 struct system_document {
@@ -40,6 +54,7 @@ struct system_document {
 	struct vrk_system_irq *irqs;
 	const char **irq_names;
 	size_t n_irqs;
+	struct system_memory memory;
 };
 
 void system_document_done(struct system_document *document);

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "system-judge.h"
+#include "system-memory.h"
 
 static int whole_check(const struct system_document *d, struct vr_error **reterr)
 {
@@ -33,9 +34,13 @@ static int whole_check(const struct system_document *d, struct vr_error **reterr
 
 int system_judge(const struct system_document *d, struct vrk_system_result *ret, struct vr_error **reterr)
 {
+	_cleanup_(vrk_memory_answer_done) struct vrk_memory_answer memory = { .rule = VRK_MEMORY_FITS };
 	_cleanup_(vrk_system_result_done) struct vrk_system_result result = { 0 };
+	bool frames = true;
 	int r = whole_check(d, reterr);
 
+	if (r >= 0)
+		r = system_memory_judge(d, &memory, &frames, reterr);
 	if (r < 0)
 		return r;
 	r = vrk_system_analyze(&d->system, &result);
@@ -52,6 +57,7 @@ int system_judge(const struct system_document *d, struct vrk_system_result *ret,
 				    "the certificate of this yes does not check: no verdict is given");
 	if (r < 0)
 		return r;
+	result.ok &= frames;
 	*ret = TAKE_GENERIC(result, struct vrk_system_result, (struct vrk_system_result){ 0 });
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "system-judge.h"
+#include "system-memory.h"
 #include "system-place.h"
 #include "system-plan.h"
 #include "system-seen.h"
@@ -619,6 +620,9 @@ int system_plan_make(struct system_document *d, enum system_policy policy, struc
 
 	if (!ours)
 		return -ENOMEM;
+	r = system_memory_plan(d, ret_refusal, reterr);
+	if (r < 0 || ret_refusal->reason)
+		return r;
 	for (size_t i = 0; i < d->n_vcpus; i++) {
 		ours[i] = !d->names[i].sized;
 		if (ours[i] && d->names[i].n_tasks == 0 && !system_has_handler(d, i))

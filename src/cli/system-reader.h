@@ -37,6 +37,13 @@ int reader_member_word(struct reader *reader, const struct value *value, const s
 		       const char *const *words, size_t n, size_t *ret);
 int reader_member_array(struct reader *reader, const struct value *value, const struct place *place, const char *key, bool needed);
 
+/* ---- memory (system-memory.c) ---- */
+
+/* "memory" (NULL: none) of the host; room for that of so many VMs; and that of one, which is number @index of the document. */
+int memory_host(struct reader *reader, const struct value *object, const struct place *host);
+int memory_init(struct reader *reader, size_t n_vms);
+int memory_vm(struct reader *reader, const struct value *object, const struct place *vm, size_t index, const char *name);
+
 /* ---- what guests share (system-shared.c) ---- */
 
 /* Room for the sections of all tasks, and the resources, before the first task is read. */

@@ -17,6 +17,7 @@
 #include "system-answer.h"
 #include "system-explain.h"
 #include "system-judge.h"
+#include "system-memory.h"
 #include "system-proof.h"
 #include "text.h"
 
@@ -171,6 +172,8 @@ static int answer_whole(const struct system_document *d, const struct vrk_system
 		r = system_answer_make(d, result, &answer);
 	if (r >= 0)
 		r = system_proof_add(d, result, wanted->certificates ? &proof : NULL, wanted->slack ? slacks : NULL, answer);
+	if (r >= 0 && wanted->certificates)
+		r = system_memory_certify(d, answer);
 	if (r >= 0 && wanted->estimates)
 		r = system_estimates_add(d, result, answer);
 	if (r >= 0 && wanted->explain)
@@ -215,6 +218,8 @@ static int analyze_one(const char *path, bool json, bool explain)
 	if (r < 0)
 		return cli_fail(r, err);
 	r = json ? cli_print_json(answer) : answer_show(answer, explain ? explain_columns() : 0);
+	if (r == CLI_DONE && !json)
+		r = memory_show(&document);
 	if (r == CLI_DONE && explain && !json)
 		r = explain_show(answer);
 	return r != CLI_DONE ? r : result.ok ? CLI_DONE : CLI_REFUSED;

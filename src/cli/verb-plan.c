@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "cli.h"
+#include "shared-show.h"
 #include "system-plan.h"
 #include "system-proof.h"
 #include "text.h"
@@ -101,6 +102,8 @@ static int plan_show(const struct system_document *d, const struct vrk_system_re
 	r = proof_lines(d, result);
 	if (r == CLI_DONE)
 		r = inside_lines(d, proof);
+	if (r == CLI_DONE)
+		r = memory_show(d);
 	if (r != CLI_DONE || d->n_vcpus == 0)
 		return r;
 	return cli_print("%s", "") < 0 ? cli_fail(-ENOMEM, NULL) : plan_table(d);

@@ -117,6 +117,14 @@ three() {
 }
 check "batch: one line each, in order" "three | virtrk analyze --batch 2>/dev/null | jq -c '.schedulable' | paste -sd ' '" 0 "^true null false$"
 check "batch: the bad line says why" "three | virtrk analyze --batch 2>/dev/null | sed -n 2p" 0 '^\{"error":"host: must be an object'
+memory='.host.memory = {size:\"2GiB\", colors:4, banks:2} | .vms[0].memory = {size:\"1GiB\", cache_colors:[2, 3], banks:[1, 0], exclusive:true}'
+check "memory" "with \"$memory\" | jq -c .memory" 0 '^\[\{"vm":"a","size":1073741824,"cache_colors":\[2,3\],"banks":\[0,1\],"exclusive":true,"certificate":\[\{"color":2,"bank":0,"size":268435456\}(,\{[^}]*\}){3}\]\}\]$'
+check "memory, for people" "table \"$memory\"" 0 "^memory of a: 1GiB, cache colours 2-3 \(its own\), banks 0-1 \(its own\)$"
+check "memory: a no is exit code 3" "table \"$memory | .vms[0].memory.size = 1073741825\"" 3 "^why: memory: a wants 1048580KiB, and all page frames that it may have are 1GiB$"
+check "memory: the repair" "table \"$memory | .vms[0].memory.size = \\\"2GiB\\\"\"" 3 "^repair: give a 2 more cache colours \(then 0-3\), or 1GiB less \(then 1GiB\)$"
+check "memory: a no before all others" "with \"$memory | .vms[0].memory.size = 1073741825 | .vms[0].vcpus[0].budget = \\\"1ms\\\"\" | jq -c '[.refusal.test, .memory[0].certificate]'" 0 '^\["memory",null\]$'
+check "memory: which, says plan" "table \"$memory | .vms[0].memory.cache_colors = 2\"" 2 "a asks for a number of cache colours, and does not say which: virtrk plan finds them"
+check "memory: in a batch" "example | jq -c \"$memory\" | virtrk analyze --batch | jq -c '.memory[0] | keys'" 0 '^\["banks","cache_colors","exclusive","size","vm"\]$'
 check "batch: exit code" "three | virtrk analyze --batch" 2 "some lines were wrong"
 check "batch: all good" "example | jq -c . | virtrk analyze --batch | jq .schedulable" 0 "^true$"
 # both CMD: the keys of the first vCPU, and of the first CPU

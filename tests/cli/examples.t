@@ -48,6 +48,9 @@ check "an interrupt for a vCPU of its own" "answer interrupt-vcpu '[$ms, .irqs[0
 check "which does not grow with the guest's period" "with interrupt-vcpu '.vms[0].vcpus[0] += {budget:\"8ms\", period:\"20ms\"}' '.irqs[0].response'" 0 '^3020000$'
 check "as it does without" "with interrupt-guest '.vms[0].vcpus[0] += {budget:\"8ms\", period:\"20ms\"} | .irqs[0].deadline = \"40ms\"' '.irqs[0].response > 25000000'" 0 '^true$'
 check "an interrupt by a FIFO thread" "answer interrupt-fifo '[.schedulable, .refusal.test, .irqs[0].thread]'" 0 '^\[false,"irq",null\]$'
+check "memory by colours" "answer colored-memory '[.schedulable, [.memory[].cache_colors | length], ([.memory[0].certificate[].size] | add)]'" 0 '^\[true,\[8,12,24\],2147483648\]$'
+check "memory by colours: seven are too few for 2 GiB" "with colored-memory '.vms[0].memory.cache_colors = [range(7)]' '[.refusal.test, .refusal.lhs, .refusal.rhs]'" 0 '^\["memory",2147483648,1879048192\]$'
+check "memory by colours, chosen" "jq '.vms[0].memory.cache_colors = 8 | .vms[1].memory.cache_colors = 12' $examples/colored-memory.json | virtrk plan --json - | jq -c '[.vms[].memory.cache_colors]' | tr -s '0-9' x | cut -c 1-60" 0 '^\[\[x(,x){7}\],\[x(,x){11}\],null\]$'
 check "each stands in the table" "diff <(cd $examples && ls *.json) <(grep -oE '^\| .[a-z-]+\.json' $examples/README.md | tr -d '| \`' | sort)" 0 ""
 
 # fits: complaints about the document on standard input
@@ -58,6 +61,7 @@ for file in "$examples"/*.json; do
 	check "schema: $(basename "$file")" "fits <$file" 0 ""
 done
 check "schema: the plan fits" "virtrk plan --json $examples/dhall.json | fits" 0 ""
+check "schema: the plan of memory fits" "jq '.vms[0].memory.cache_colors = 8' $examples/colored-memory.json | virtrk plan --json - | fits" 0 ""
 # Both the schema and the reader refuse these, or take them.
 # both WHAT CHANGE EXIT REGEX: EXIT is that of analyze, REGEX (empty = none) what the schema complains of
 both() {

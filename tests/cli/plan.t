@@ -134,6 +134,15 @@ for seed in $(seq 1 60); do
 	virtrk plan --policy="$policy" --json "$tmp/planned.json" | cmp -s - "$tmp/planned.json" || broken+=" $seed:not-itself"
 	fixed_stay "$tmp/drawn.json" "$tmp/planned.json" || broken+=" $seed:moved"
 done
+memory() {
+	plan '.host.memory = {size:"4GiB", colors:8} | .vms[0].memory = {size:"2GiB", cache_colors:4, exclusive:true} | .vms[1].memory = {size:"1GiB", cache_colors:3} | '"$1" "${@:2}"
+}
+check "memory: which colours" "memory . --json | jq -c '[.vms[].memory.cache_colors]'" 0 '^\[\[0,1,2,3\],\[4,5,6\]\]$'
+check "memory: the plan of a plan is itself" "memory . --json >$tmp/m.json; virtrk plan --json $tmp/m.json | cmp - $tmp/m.json" 0 ""
+check "memory: the plan holds" "virtrk analyze --json $tmp/m.json | jq .schedulable" 0 '^true$'
+check "memory: for people" "memory ." 0 '^memory of b: 1GiB, cache colours 4-6, banks 0$'
+check "memory: more than there are" "memory '.vms[1].memory.cache_colors = 5'" 3 '^why: memory: b wants 5 cache colours, and not so many are left'
+check "memory: a no is exit code 3" "memory '.vms[1].memory.size = \"2GiB\"'" 3 '^why: memory: b wants 2GiB, and all page frames that it may have are 1536MiB$'
 check "60 drawn systems (seed:what broke)" "echo \$broken" 0 '^$'
 check "some could be planned, some not" "[ $planned -ge 15 ] && [ $refused -ge 5 ] && echo $planned, $refused" 0 ", "
 

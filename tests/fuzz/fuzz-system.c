@@ -19,6 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(d.names[i].vm && d.names[i].first_task + d.names[i].n_tasks <= d.n_tasks);
 		assert(d.vcpus[i].cpu < (int32_t)d.system.host.cpus);
 	}
+	for (size_t i = 0; r == 0 && i < d.memory.n; i++)
+		assert(d.memory.names[i] && d.memory.requests[i].bytes && d.memory.host.colors && d.memory.frames);
 	for (size_t i = 0; r == 0 && i < d.n_tasks; i++)
 		assert(d.task_names[i] && d.tasks[i].wcet_ns && d.tasks[i].period_ns && d.tasks[i].deadline_ns);
 	return 0;

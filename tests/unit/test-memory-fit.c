@@ -206,6 +206,65 @@ static void test_repairs(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	const uint64_t *frames;
+	size_t n;
+	struct row r[N_MAX];
+	struct vrk_memory_wish wish[N_MAX];
+	size_t lacking;
+	uint64_t colors[N_MAX];
+} choices[] = {
+	{ "what is named stays", flat, 1, { { 1, 5, 1 } }, { { 0, 0 } }, SIZE_MAX, { 5 } },
+	{ "so many", flat, 1, { { 1, 0, 1 } }, { { 2, 0 } }, SIZE_MAX, { 3 } },
+	{ "all that is left", flat, 1, { { 1, 0, 1 } }, { { VRK_COLORS_LEFT, 0 } }, SIZE_MAX, { 15 } },
+	{ "left of somebody's own", flat, 2, { { 1, 0, 1 }, { 1, 5, 1, true } }, { { VRK_COLORS_LEFT, 0 }, { 0, 0 } }, SIZE_MAX, { 10, 5 } },
+	{ "nothing left", flat, 2, { { 1, 0, 1 }, { 1, 15, 1, true } }, { { VRK_COLORS_LEFT, 0 }, { 0, 0 } }, 0, { 0, 15 } },
+	{ "more than there are", flat, 1, { { 1, 0, 1 } }, { { 5, 0 } }, 0, { 15 } },
+	{ "own ones first", flat, 2, { { 1, 0, 1 }, { 1, 0, 1, true } }, { { 3, 0 }, { 1, 0 } }, SIZE_MAX, { 14, 1 } },
+	{ "who wants more first", flat, 2, { { 1, 0, 1, true }, { 1, 0, 1, true } }, { { 1, 0 }, { 3, 0 } }, SIZE_MAX, { 8, 7 } },
+	{ "too many own ones", flat, 2, { { 1, 0, 1, true }, { 1, 0, 1, true } }, { { 2, 0 }, { 3, 0 } }, 0, { 8, 7 } },
+	{ "where most is left", flat, 2, { { F(20), 3, 1 }, { F(4), 0, 1 } }, { { 0, 0 }, { 2, 0 } }, SIZE_MAX, { 3, 12 } },
+	{ "the largest first", uneven, 1, { { 1, 0, 1 } }, { { 3, 0 } }, SIZE_MAX, { 7 } },
+};
+
+static void test_choices(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
+		const struct vrk_memory_host host = { 4, 1, choices[i].frames };
+		struct vrk_memory_request r[N_MAX];
+		size_t lacking;
+
+		CASE(choices[i].name);
+		for (size_t k = 0; k < choices[i].n; k++)
+			r[k] = request(&choices[i].r[k]);
+		EXPECT_INT(vrk_memory_choose(&host, r, choices[i].wish, choices[i].n, &lacking), 0);
+		EXPECT_INT(lacking, choices[i].lacking);
+		for (size_t k = 0; k < choices[i].n; k++)
+			EXPECT_INT(r[k].colors.words[0], choices[i].colors[k]);
+	}
+}
+
+/* Banks are chosen as colours are. */
+static void test_choose_banks(void)
+{
+	static const uint64_t frames[] = { 5, 9, 7, 5, 9, 7 };
+	const struct vrk_memory_host host = { 2, 3, frames }, none = { 0, 1, frames };
+	struct vrk_memory_request r = { .bytes = 1, .colors.words[0] = 3 };
+	const struct vrk_memory_wish wish = { 0, 2 };
+	size_t lacking;
+
+	CASE("banks by number");
+	EXPECT_INT(vrk_memory_choose(&host, &r, &wish, 1, &lacking), 0);
+	EXPECT_INT(lacking, SIZE_MAX);
+	EXPECT_INT(r.banks.words[0], 6);
+	CASE("no colours to choose from");
+	EXPECT_INT(vrk_memory_choose(&none, &r, &wish, 1, &lacking), -EINVAL);
+	CASE("nothing to choose for");
+	r.bytes = 0;
+	EXPECT_INT(vrk_memory_choose(&host, &r, &wish, 1, &lacking), -EINVAL);
+}
+
 static void test_no_such(void)
 {
 	const struct vrk_memory_host host = { 4, 1, flat };
@@ -245,6 +304,8 @@ int main(void)
 	test_paper();
 	test_forged();
 	test_repairs();
+	test_choices();
+	test_choose_banks();
 	test_no_such();
 	test_large();
 	return expect_result();

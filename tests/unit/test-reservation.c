@@ -57,7 +57,7 @@ static void test_names(void)
 {
 	static const char *const names[_VRK_TEST_MAX] = {
 		"none", "parameters", "kernel", "qpa", "gfb", "bak", "bcl", "bcl-iter", "fair", "guest-fp", "guest-edf", "host-fp", "place",
-		"irq",
+		"irq", "memory",
 	};
 
 	CASE("names");

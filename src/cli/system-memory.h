@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CLI_SYSTEM_MEMORY_H
+#define CLI_SYSTEM_MEMORY_H
+
+#include <virtrk/memory.h>
+
+#include "json-line.h"
+#include "system-answer.h"
+#include "system-document.h"
+
+/*
+ * Do all guests get their page frames? *ret_ok is true where the description says nothing about memory.
+ * Return: 0, the answer is in *ret (vrk_memory_answer_done()); -EBADMSG (VR_BAD_CONFIG) sets are not known yet; -EBADMSG (VR_FAILED)
+ * the proof does not hold; -ENOMEM.
+ */
+int system_memory_judge(const struct system_document *d, struct vrk_memory_answer *ret, bool *ret_ok, struct vr_error **reterr);
+
+/* Why not, and what would have to change; *ret stays as it is after a yes. */
+int system_memory_refuse(const struct system_document *d, struct system_refusal *ret);
+
+/* Fills in the sets of which only the size is given; *ret_refusal has a reason where there are not enough, or all do not fit. */
+int system_memory_plan(struct system_document *d, struct system_refusal *ret_refusal, struct vr_error **reterr);
+
+/* "memory": what each guest has; nothing where the description says nothing of it. */
+void system_memory_write(const struct system_document *d, struct json_line *line);
+
+/* Adds what proves a yes to each of them: "certificate": [{ color, bank, size }], who gets how much of what; null after a no. */
+int system_memory_certify(const struct system_document *d, struct json_object *answer);
+
+/* One line for people about guest @i: "a: 2GiB, cache colours 0-7 (its own), banks 0-15"; to be freed. */
+int system_memory_text(const struct system_document *d, size_t i, char **ret);
+
+/* The same written into a description that is made again: @vms are its VMs. */
+int system_memory_describe(const struct system_document *d, struct json_object *vms);
+
+#endif
