@@ -118,6 +118,8 @@ static bool load_is_at(const struct ledger *ledger, const struct foreign_load *l
 {
 	const struct partition *partition = admit_load_partition(ledger, load);
 
+	if (load->held_for && CPU_COUNT(&load->cpus) > 0)	/* they may be nobody's before it comes */
+		return place && CPU_ISSET(place->cpu, &load->cpus);
 	if (place && place->kind == PARTITION_PINNED)
 		return CPU_COUNT(&load->cpus) == 0 || CPU_ISSET(place->cpu, &load->cpus);
 	return place ? partition && partition->cpu == place->cpu : !partition;
@@ -458,7 +460,15 @@ void admit_shared(const struct regime *regime, const struct ledger *ledger, stru
 	}
 }
 
-static void item_cpus(const struct request_item *item, cpu_set_t *ret)
+/* And those that are held for domains to come. */
+static void shared_lose_held(struct regime *shared, const struct foreign *foreign)
+{
+	for (size_t i = 0; foreign && i < foreign->n; i++)
+		if (foreign->loads[i].held_for)
+			shared_lose(shared, &foreign->loads[i].cpus);
+}
+
+void admit_item_cpus(const struct request_item *item, cpu_set_t *ret)
 {
 	CPU_ZERO(ret);
 	if (item->kind == PARTITION_SHARED)
@@ -478,7 +488,7 @@ static uint32_t shared_without(struct regime *shared, const struct request_item 
 
 		if (!items[i].apart)
 			continue;
-		item_cpus(&items[i], &cpus);
+		admit_item_cpus(&items[i], &cpus);
 		lost = shared_lose(shared, &cpus);
 		count += items[i].kind == PARTITION_PINNED ? 0 : lost;
 	}
@@ -502,7 +512,7 @@ static int regime_add_kind(enum partition_kind kind, const struct request_item *
 	for (size_t i = 0; i < n; i++) {
 		if (!items[i].apart || items[i].kind != kind)
 			continue;
-		item_cpus(&items[i], &its);
+		admit_item_cpus(&items[i], &its);
 		CPU_OR(&cpus, &cpus, &its);
 	}
 	if (CPU_COUNT(&cpus) == 0)
@@ -620,6 +630,7 @@ int admit_decide(const struct regime *regime, const struct ledger *ledger, const
 
 	assert(n > 0);
 	admit_shared(regime, ledger, &shared);
+	shared_lose_held(&shared, foreign);
 	takes = shared_without(&shared, items, n) > 0;
 	for (size_t i = 0; i < n; i++)
 		adds |= !items[i].apart;
@@ -683,6 +694,7 @@ int admit_largest(const struct regime *regime, const struct ledger *ledger, cons
 	if (r < 0)
 		return r;
 	admit_shared(regime, ledger, &shared);
+	shared_lose_held(&shared, foreign);
 	admit_host(&shared, &host);
 	if (place) {
 		partition_cpus(place, &cpus);

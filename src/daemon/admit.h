@@ -30,6 +30,7 @@ struct foreign_load {
 	char comm[16];
 	struct vrk_reservation reservation;
 	cpu_set_t cpus;		/* where it may run; empty: anywhere, or not known */
+	const char *held_for;	/* nobody's yet: prepared for this domain, and on these CPUs it will be; NULL: not so. Borrowed */
 };
 
 struct foreign {
@@ -72,6 +73,9 @@ int admit_decide(const struct regime *regime, const struct ledger *ledger, const
 
 /* Where it is for sure: the partition that has all CPUs on which it may run. NULL: none. */
 const struct partition *admit_load_partition(const struct ledger *ledger, const struct foreign_load *load);
+
+/* Its CPUs, when it has some. */
+void admit_item_cpus(const struct request_item *item, cpu_set_t *ret);
 
 /* What the threads share that have no CPU of their own: @regime without the CPUs that @ledger has set apart. */
 void admit_shared(const struct regime *regime, const struct ledger *ledger, struct regime *ret);

@@ -106,9 +106,14 @@ static void capacity_sum(const struct manager *m, const struct foreign *foreign,
 	for (size_t i = 0; i < foreign->n; i++) {
 		const struct foreign_load *load = &foreign->loads[i];
 		const struct partition *at = admit_load_partition(&m->ledger, load);
+		bw_t bw = vrk_bw(load->reservation.budget_ns, load->reservation.period_ns);
 
-		if (at ? apart && at->cpu == apart->cpu : !apart)
-			c->foreign_bw += vrk_bw(load->reservation.budget_ns, load->reservation.period_ns);
+		if (!(at ? apart && at->cpu == apart->cpu : !apart))
+			continue;
+		if (load->held_for)
+			c->prepared_bw += bw;
+		else
+			c->foreign_bw += bw;
 	}
 }
 
@@ -199,8 +204,6 @@ int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 		return r;
 	admit_host(&m->regime, &host);
 	capacity_sum(m, &foreign, apart, &c);
-	c.prepared_bw = apart ? 0 : manager_prepared_bw(m);
-	c.foreign_bw -= c.prepared_bw;		/* it is among the loads, but nobody's yet */
 	c.kernel_used_bw = c.reserved_bw + c.foreign_bw;
 	if (host.fair_budget_ns)
 		c.kernel_used_bw += c.n_cpus * vrk_bw(host.fair_budget_ns, host.fair_period_ns);

@@ -267,6 +267,39 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, const st
 	return r < 0 ? r : items_look(m, vm, items, n, reterr);
 }
 
+/* The slice in force that has just the CPUs which the items name: that is the one which is meant. */
+static const char *slice_named(const struct ledger *ledger, const struct request_item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; CPU_COUNT(&items[i].cpus) > 0 && k < ledger->n_partitions; k++)
+			if (ledger->partitions[k].kind == PARTITION_SHARED && CPU_EQUAL(&ledger->partitions[k].cpus, &items[i].cpus))
+				return ledger->partitions[k].cgroup;
+	return NULL;
+}
+
+bool manager_place_is_known(const struct manager *m, const struct request_item *items, size_t n)
+{
+	return !items_ask(items, n) || m->regime.kind == REGIME_PINNED || slice_named(&m->ledger, items, n);
+}
+
+int manager_place_prepared(struct manager *m, const char *domain, const struct foreign *foreign, struct request_item *items, size_t n,
+			   struct vr_error **reterr)
+{
+	_cleanup_(ledger_done) struct ledger later = { 0 };
+	struct partition_host host = { 0 };
+	const struct partition_ask ask = { &host, &m->regime, &later, foreign, domain };
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		items[i].apart = false;
+	if (!items_ask(items, n) && m->regime.kind != REGIME_PINNED)
+		return 0;
+	r = partition_host_read(m->root, &m->regime, slice_named(&m->ledger, items, n), &host, reterr);
+	if (r >= 0)
+		r = ledger_settled(&m->ledger, &host, &later);
+	return r < 0 ? r : partition_assign(&ask, items, n, reterr);
+}
+
 /* The group of another vCPU that is to share the CPU, below which there is nothing of ours yet. 1 = *ret is it. */
 static int group_of_other(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, uint32_t cpu,
 			  const struct ledger *want, char **ret)

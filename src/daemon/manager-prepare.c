@@ -7,6 +7,8 @@
  * (the domain runs by then, and gets it), aborted, or its time is over. It is held for the threads of that name of that
  * domain: their own reservation takes its place in admission, so a commit is not refused for its own sake.
  *
+ * With it are held the CPUs that the document names: an exclusive one for the domain, a share of a slice's, or of those on which it will be pinned.
+ *
  * It is kept in memory alone. A virtrkd that is started anew has forgotten it, and says so to the commit: the starter prepares
  * again. The kernel knows nothing of it: against SCHED_DEADLINE threads of others it holds nothing.
  *
@@ -90,6 +92,21 @@ static bool item_is_taken(const struct manager *m, const struct prepared *p, siz
 	return ledger_find(&m->ledger, p->domain, p->items[i].thread);
 }
 
+static int load_add(const struct prepared *p, size_t i, struct foreign *foreign)
+{
+	struct foreign_load *load;
+	int r;
+
+	r = foreign_add(foreign, 0, "prepared", &p->items[i].reservation);
+	if (r < 0)
+		return r;
+	load = &foreign->loads[foreign->n - 1];
+	load->held_for = p->domain;
+	if (p->items[i].apart)
+		admit_item_cpus(&p->items[i], &load->cpus);
+	return 0;
+}
+
 int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,
 			  struct foreign *foreign)
 {
@@ -100,20 +117,9 @@ int manager_prepared_load(const struct manager *m, const char *domain, const str
 
 		for (size_t i = 0; r >= 0 && i < p->n; i++)
 			if ((!own || !item_is_named(items, n, p->items[i].thread)) && !item_is_taken(m, p, i))
-				r = foreign_add(foreign, 0, "prepared", &p->items[i].reservation);
+				r = load_add(p, i, foreign);
 	}
 	return r;
-}
-
-bw_t manager_prepared_bw(const struct manager *m)
-{
-	bw_t sum = 0;
-
-	for (const struct prepared *p = m->prepared; p; p = p->next)
-		for (size_t i = 0; i < p->n; i++)
-			if (!item_is_taken(m, p, i))
-				sum += vrk_bw(p->items[i].reservation.budget_ns, p->items[i].reservation.period_ns);
-	return sum;
 }
 
 /* ---- prepare ---- */
@@ -165,6 +171,7 @@ static int prepare_check(struct manager *m, const char *domain, const struct dom
 	return manager_items_check(m, document->items, document->n, reterr);
 }
 
+/* Which CPUs they will have is in the items from now on. */
 static int prepare_admit(struct manager *m, const char *domain, const struct domain_config *document, struct vr_error **reterr)
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
@@ -172,6 +179,8 @@ static int prepare_admit(struct manager *m, const char *domain, const struct dom
 	int r;
 
 	r = manager_load_foreign(m, false, domain, document->items, document->n, &foreign);
+	if (r >= 0)
+		r = manager_place_prepared(m, domain, &foreign, document->items, document->n, reterr);
 	if (r >= 0)
 		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, document->items, document->n, &verdict);
 	if (r < 0 || verdict.analysis.ok)
@@ -257,11 +266,13 @@ static int start_hold(struct manager *m, const char *domain, const struct reques
 }
 
 /*
- * Those that share CPUs with others. Where the thread of another may get its CPU, depends on the control group that libvirt will give it:
- * that is judged when it is there, but a CPU that the host has not got can be told now.
+ * Those of which it can be told now where they will be: that share the CPUs of all, of a slice in force, or are pinned. Whether another gets
+ * its CPU depends on the control group that libvirt will give the thread: that is judged when it is there, but a CPU that the host has not got
+ * can be told now.
  */
 static int start_shared(struct manager *m, const struct request_item *items, size_t n, struct domain_config *ret, struct vr_error **reterr)
 {
+	bool known = manager_place_is_known(m, items, n);
 	cpu_set_t there;
 
 	ret->items = calloc(n, sizeof(*items));
@@ -269,10 +280,10 @@ static int start_shared(struct manager *m, const struct request_item *items, siz
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		CPU_AND(&there, &items[i].cpus, &m->regime.online);
-		if (CPU_COUNT(&items[i].cpus) == 0)
-			ret->items[ret->n++] = items[i];
-		else if (CPU_COUNT(&there) == 0)
+		if (CPU_COUNT(&items[i].cpus) > 0 && CPU_COUNT(&there) == 0)
 			return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "%s: none of its CPUs is online on this host", items[i].thread);
+		if (known || CPU_COUNT(&items[i].cpus) == 0)
+			ret->items[ret->n++] = items[i];
 	}
 	return 0;
 }

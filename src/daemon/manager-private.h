@@ -98,7 +98,6 @@ int manager_load_foreign(struct manager *m, bool with_returning, const char *dom
 /* manager-prepare.c */
 int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,
 			  struct foreign *foreign);
-bw_t manager_prepared_bw(const struct manager *m);
 void manager_prepared_started(struct manager *m, const char *domain);	/* it has what was held for its start, or never will */
 void manager_prepared_free(struct manager *m);
 
@@ -137,6 +136,11 @@ void manager_forget(struct manager *m, const struct promise *promise, const char
  */
 int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
 		  size_t n, struct vr_error **reterr);
+/* The same for a domain that does not run yet, as far as it can be told; those that cannot be placed before it runs are refused. */
+int manager_place_prepared(struct manager *m, const char *domain, const struct foreign *foreign, struct request_item *items, size_t n,
+			   struct vr_error **reterr);
+/* Can it be told now where these will be? Not of CPUs that may become exclusive or a slice's, as libvirt puts the domain somewhere. */
+bool manager_place_is_known(const struct manager *m, const struct request_item *items, size_t n);
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			    struct ledger *want, struct vr_error **reterr);
 int manager_partition_update(struct manager *m);

@@ -142,14 +142,21 @@ static bool name_is_numbered(const char *name, const char *what)
 	       strspn(name + length, "0123456789") == strlen(name + length);
 }
 
-/* ".../libvirt/vcpu0" */
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+	size_t n = strlen(end);
+
+	return length > n && strncmp(text + length - n, end, n) == 0;
+}
+
+/* ".../machine-qemu....scope/libvirt/vcpu0"; where there is no machined, ".../qemu-1-rt.libvirt-qemu/vcpu0" */
 static bool group_is_libvirts(const char *group)
 {
 	const char *name = strrchr(group, '/');
 
 	if (!name || (strcmp(name, "/emulator") != 0 && !name_is_numbered(name, "/vcpu") && !name_is_numbered(name, "/iothread")))
 		return false;
-	return name - group > 8 && strncmp(name - 8, "/libvirt", 8) == 0;
+	return ends_with(group, (size_t)(name - group), "/libvirt") || ends_with(group, (size_t)(name - group), ".libvirt-qemu");
 }
 
 static int group_unfit(const char *label, const char *group, struct vr_error **reterr)

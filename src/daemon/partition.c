@@ -37,13 +37,19 @@ static bool cpu_is_taken(const struct request_item *items, size_t n, uint32_t cp
 	return false;
 }
 
-/* Is there another CPU left when this one goes, too? */
-static bool housekeeping_remains(const struct partition_host *host, const struct ledger *ledger,
-				 const struct request_item *items, size_t n, uint32_t cpu)
+/* Is there another CPU left when this one goes, too, and those that are held? */
+static bool housekeeping_remains(const struct partition_ask *ask, const struct request_item *items, size_t n, uint32_t cpu)
 {
-	cpu_set_t left = host->housekeeping, its;
+	const struct ledger *ledger = ask->ledger;
+	cpu_set_t left = ask->host->housekeeping, its;
 
 	CPU_CLR(cpu, &left);
+	for (size_t i = 0; ask->foreign && i < ask->foreign->n; i++) {
+		if (!ask->foreign->loads[i].held_for)
+			continue;
+		CPU_AND(&its, &ask->foreign->loads[i].cpus, &left);
+		CPU_XOR(&left, &left, &its);
+	}
 	for (size_t i = 0; i < ledger->n_partitions; i++) {
 		partition_cpus(&ledger->partitions[i], &its);
 		CPU_AND(&its, &its, &left);
@@ -103,9 +109,25 @@ static int cpu_check_pinned(const struct question *q, const char *thread, uint32
 	return 0;
 }
 
+/* Prepared for another domain, which will have it. */
+static const struct foreign_load *cpu_held(const struct partition_ask *ask, uint32_t cpu)
+{
+	for (size_t i = 0; ask->foreign && i < ask->foreign->n; i++) {
+		const struct foreign_load *load = &ask->foreign->loads[i];
+
+		if (load->held_for && CPU_ISSET(cpu, &load->cpus) && strcmp(load->held_for, ask->domain) != 0)
+			return load;
+	}
+	return NULL;
+}
+
 /* What only those mind that want it for themselves. */
 static int cpu_check_exclusive(const struct question *q, const char *thread, uint32_t cpu, struct vr_error **reterr)
 {
+	const struct foreign_load *held = cpu_held(q->ask, cpu);
+
+	if (held)
+		return refuse(q, thread, -EBUSY, "CPU %u is prepared for %s", cpu, held->held_for);
 	if (CPU_ISSET(cpu, &q->ask->host->isolated))
 		return refuse(q, thread, -EINVAL, "CPU %u is isolated by boot options (isolcpus): the kernel makes no partition of it", cpu);
 	return 0;
@@ -151,7 +173,7 @@ static int cpu_check(const struct question *q, const char *thread, uint32_t cpu,
 		return cpu_refuse(q, thread, cpu, other, reterr);
 	if (!CPU_ISSET(cpu, &host->housekeeping))
 		return refuse(q, thread, -EBUSY, "CPU %u belongs to a cpuset partition that is not of virtrkd", cpu);
-	if (!housekeeping_remains(host, q->ask->ledger, q->items, q->before, cpu))
+	if (!housekeeping_remains(q->ask, q->items, q->before, cpu))
 		return refuse(q, thread, -EBUSY, "CPU %u is the last one for everything else, at least one has to stay", cpu);
 	return 0;
 }
@@ -257,6 +279,9 @@ static bool others_are_pinned(const struct question *q)
 			return true;
 	for (size_t i = 0; i < q->n; i++)
 		if (CPU_COUNT(&q->items[i].cpus) > 0)
+			return true;
+	for (size_t i = 0; q->ask->foreign && i < q->ask->foreign->n; i++)
+		if (q->ask->foreign->loads[i].held_for && CPU_COUNT(&q->ask->foreign->loads[i].cpus) > 0)
 			return true;
 	return false;
 }

@@ -85,6 +85,45 @@ static void test_fits(void)
 	}
 }
 
+/* CPU 1 of two is held for a domain to come, with 5 of 10 ms: it counts there, and not among those that share the rest, which is one less. */
+static void test_held(void)
+{
+	static const struct {
+		const char *name;
+		bool apart;
+		enum partition_kind kind;
+		nsec_t asked_ms;
+		bool fits;
+		const char *regime;
+	} helds[] = {
+		{ "what is left is judged as one CPU", false, 0, 8, true, "root-domain, 1 CPU, EDF" },
+		{ "and holds no more than that", false, 0, 10, false, "root-domain, 1 CPU, EDF" },
+		{ "beside it", true, PARTITION_PINNED, 4, true, "pinned, CPU 1, EDF" },
+		{ "too much beside it", true, PARTITION_PINNED, 5, false, "pinned, CPU 1, EDF" },
+		{ "on the same CPU, exclusive to its domain", true, PARTITION_EXCLUSIVE, 4, true, "exclusive, CPU 1, EDF" },
+		{ "too much there", true, PARTITION_EXCLUSIVE, 5, false, "exclusive, CPU 1, EDF" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(helds); i++) {
+		struct regime regime = regime_make(2);
+		struct request_item item = item_make("vcpu0", MS(helds[i].asked_ms), MS(10));
+		struct foreign_load load = { .comm = "prepared", .reservation = { MS(5), MS(10), MS(10) }, .held_for = "c" };
+		struct foreign foreign = { &load, 1 };
+		_cleanup_(ledger_done) struct ledger ledger = { 0 };
+		_cleanup_(verdict_done) struct verdict v = { 0 };
+
+		CPU_SET(0, &regime.online);
+		CPU_SET(1, &regime.online);
+		CPU_SET(1, &load.cpus);
+		item.apart = helds[i].apart;
+		item.kind = helds[i].kind;
+		item.cpu = 1;
+		CHECK(helds[i].name, admit_decide(&regime, &ledger, &foreign, "c", &item, 1, &v) == 0);
+		CHECK(helds[i].name, v.analysis.ok == helds[i].fits);
+		CHECK(helds[i].name, v.regime && strcmp(v.regime, helds[i].regime) == 0);
+	}
+}
+
 /* A repair is a promise too: asked for, it must fit. */
 static void test_repair_fits(void)
 {
@@ -318,6 +357,7 @@ int main(void)
 	test_pinned();
 	test_taken();
 	test_fits();
+	test_held();
 	test_repair_fits();
 	test_words();
 	test_largest();

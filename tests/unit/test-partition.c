@@ -199,6 +199,56 @@ static void test_assign_pinned(void)
 	}
 }
 
+/* What is prepared for domains to come: CPU 3 for c, where it is alone or pinned with 60 of 100 ms. */
+static void test_assign_held(void)
+{
+	static const struct {
+		const char *name;
+		bool pinned;
+		const char *housekeeping;
+		const char *domain;
+		const char *items[3];
+		int r;
+		const char *got;
+	} helds[] = {
+		{ "another's", false, "0-3", "b", { "vcpu0=3" }, -EBUSY, "vcpu0 of b: CPU 3 is prepared for c" },
+		{ "another one of the list", false, "0-3", "b", { "vcpu0=2-3", "vcpu1=2-3" }, 0, "22" },
+		{ "its own", false, "0-3", "c", { "vcpu0=3" }, 0, "3" },
+		{ "the last one beside it", false, "0,3", "b", { "vcpu0=0" }, -EBUSY, "CPU 0 is the last one" },
+		{ "none named", false, "0-3", "b", { "vcpu0" }, 0, "-" },
+		{ "pinned beside it", true, "0-3", "b", { "vcpu0:30=3" }, 0, "3" },
+		{ "pinned where it fits", true, "0-3", "b", { "vcpu0:80=2-3", "vcpu1:30=2-3" }, 0, "23" },
+		{ "pinned, as those are to be that name none", true, "0-3", "b", { "vcpu0:30" }, 0, "0" },
+	};
+	const struct regime regime = { .rt_runtime_us = -1, .rt_period_us = 1000000, .n_cpus = 4, .period_min_ns = MS / 10,
+				       .period_max_ns = 4000 * MS, .tick_ns = 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(helds); i++) {
+		struct foreign_load load = { .comm = "prepared", .reservation = { 60 * MS, 100 * MS, 100 * MS }, .held_for = "c" };
+		const struct foreign foreign = { &load, 1 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		const struct ledger ledger = { 0 };
+		struct partition_host host = { .pinned = helds[i].pinned };
+		const struct partition_ask ask = { &host, &regime, &ledger, &foreign, helds[i].domain };
+		struct request_item items[3];
+		size_t n = 0;
+		int r;
+
+		CASE(helds[i].name);
+		EXPECT_INT(cpulist_parse("0-3", &host.online), 0);
+		EXPECT_INT(cpulist_parse(helds[i].housekeeping, &host.housekeeping), 0);
+		CPU_SET(3, &load.cpus);
+		for (; n < 3 && helds[i].items[n]; n++)
+			item_parse(helds[i].items[n], &items[n]);
+		r = partition_assign(&ask, items, n, &err);
+		EXPECT_INT(r, helds[i].r);
+		for (size_t k = 0; r == 0 && k < n; k++)
+			EXPECT_INT(items[k].apart ? (char)('0' + items[k].cpu) : '-', helds[i].got[k]);
+		if (r < 0)
+			EXPECT(err && err->reason == VR_BAD_CPU && strstr(err->text, helds[i].got));
+	}
+}
+
 /*
  * In a slice. Ledger: vcpu0 of a is in "/v" with CPUs 2-3, and vcpu0 of b alone on CPU 5; vcpu1 of a shares with all others. With
  * `rests` nothing in /v has a promise any more.
@@ -333,6 +383,7 @@ static const struct {
 } groups[] = {
 	{ "libvirt's", "/machine.slice/m.scope/libvirt/vcpu0", "threaded\n", 0, 0, NULL },
 	{ "a two-digit one", "/machine.slice/m.scope/libvirt/vcpu12", "threaded\n", 0, 0, NULL },
+	{ "libvirt's, without machined", "/machine/qemu-1-rt.libvirt-qemu/vcpu0", "threaded\n", 0, 0, NULL },
 	{ "a session's", "/user.slice/session-1.scope", "domain\n", -EOPNOTSUPP, VR_UNSUPPORTED, "only threads that libvirt started" },
 	{ "the emulator's", "/machine.slice/m.scope/libvirt/emulator", "threaded\n", 0, 0, NULL },
 	{ "an I/O thread's", "/machine.slice/m.scope/libvirt/iothread1", "threaded\n", 0, 0, NULL },
@@ -536,6 +587,7 @@ int main(void)
 	test_host_pinned();
 	test_assign();
 	test_assign_pinned();
+	test_assign_held();
 	test_assign_shared();
 	test_look_slice();
 	test_look();

@@ -185,6 +185,47 @@ check "all are released" 0 '' virtrk release a
 check_soon "all comes back" 10 all_back
 check_equal "and nothing stays booked" "$(booked)" "$empty"
 
+# --- prepared for a domain to come -------------------------------------------------------------------------------------------
+
+document() {	# CPUS
+	echo "{\"domain\":\"c\",\"reservations\":[{\"thread\":\"vcpu0\",\"budget\":\"60ms\",\"period\":\"100ms\",\"cpus\":\"$1\"}]}"
+}
+prepare() {	# "what" EXIT REGEX CPUS
+	document "$4" >"$e2e_dir/c.json"
+	check "$1" "$2" "$3" virtrk prepare --file "$e2e_dir/c.json" --ttl 300s
+}
+prepare "a CPU that is not there" 1 'vcpu0 of c: CPU 9 does not exist' 9
+prepare "CPU 3 for c" 0 '^[0-9a-f]{32}$' 3
+token=$output
+refused "another domain gets it no more" 1 'vcpu0 of b: CPU 3 is prepared for c' virtrk reserve b --vcpu 0 --budget 1ms --period 100ms --cpu 3
+check "nor counts it among those that all share" 0 'root-domain, 3 CPUs' virtrk check b --vcpu 0 --budget 1ms --period 100ms
+check "of a list it takes the other one" 0 'exclusive, CPU 2' virtrk reserve b --vcpu 0 --budget 1ms --period 100ms --cpu 2-3
+check "c starts" 0 '' domain_up c 1
+check_soon "and is seen" 20 virtrk_says 'length == 3' list
+check "and has what was prepared" 0 'exclusive, CPU 3' virtrk commit "$token"
+check_equal "in the kernel" "$(cpus_of "$(vcpu_of c 0)") $(parameters "$(vcpu_of c 0)")" "3 SCHED_DEADLINE 60000000/100000000"
+domain_down c
+virtrk release b >/dev/null
+check_soon "all is given back" 15 all_back
+limit=$(cat /proc/sys/kernel/sched_rt_runtime_us)
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+check "the limit is off: CPUs are pinned to" 0 'regime-pinned' virtrk doctor
+prepare "60 of 100 ms on CPU 3" 0 '^[0-9a-f]{32}$' 3
+token=$output
+refused "40 more do not fit there" 3 'does not fit' virtrk reserve b --vcpu 0 --budget 40ms --period 100ms --cpu 3
+check "of a list they go elsewhere" 0 'pinned, CPU 2' virtrk reserve b --vcpu 0 --budget 40ms --period 100ms --cpu 2-3
+check "30 do" 0 'pinned, CPU 3' virtrk reserve a --vcpu 0 --budget 30ms --period 100ms --cpu 3
+prepare "twice is refused" 1 'prepared for c already' 2
+check "c starts again" 0 '' domain_up c 1
+check_soon "and is seen again" 20 virtrk_says 'length == 3' list
+check "and has it beside the other" 0 'pinned, CPU 3' virtrk commit "$token"
+check_equal "in the kernel, too" "$(cpus_of "$(vcpu_of c 0)") $(cpus_of "$first")" "3 3"
+domain_down c
+for name in a b; do virtrk release "$name" >/dev/null; done
+echo "$limit" >/proc/sys/kernel/sched_rt_runtime_us
+virtrk doctor >/dev/null
+check_equal "nothing is booked" "$(booked)" "$empty"
+
 # --- kill -9 anywhere ------------------------------------------------------------------------------------------------------------
 
 consistent() {	# as many places and threads in the ledger as in the kernel
