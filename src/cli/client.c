@@ -468,6 +468,7 @@ int client_domain(struct client *client, const char *name, struct json_object **
 	static const struct answer_key keys[] = {
 		{ "name", 's' }, { "pid", 't' }, { "uuid", 's' }, { "origin", 's' }, { "state", 's' },
 		{ "accelerator", 's' }, { "threads", 'a' }, { "vcpus_unknown", 'b' },
+		{ "refused", 's' },
 	};
 	static const struct answer_key thread_keys[] = {
 		{ "name", 's' }, { "tid", 't' }, { "comm", 's' }, { "reservation", 's' },

@@ -101,7 +101,7 @@ static int threads_table(struct json_object *threads)
 
 static int domain_page(struct json_object *domain)
 {
-	const char *uuid = answer_text(domain, "uuid");
+	const char *uuid = answer_text(domain, "uuid"), *refused = answer_text(domain, "refused");
 
 	cli_print("name:    %s", answer_text(domain, "name"));
 	cli_print("pid:     %" PRIu64, answer_u64(domain, "pid"));
@@ -113,6 +113,8 @@ static int domain_page(struct json_object *domain)
 	if (answer_bool(domain, "vcpus_unknown"))
 		cli_print("vcpus:   unknown: this QEMU names no threads and has no QMP socket"
 			  " (start it with -name %s,debug-threads=on)", answer_text(domain, "name"));
+	if (*refused)
+		cli_print("refused: its metadata ask for what it does not get: %s", refused);
 	putchar('\n');
 	return threads_table(answer_member(domain, "threads"));
 }

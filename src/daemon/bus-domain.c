@@ -132,6 +132,8 @@ static int get_domain_property(sd_bus *c, const char *path, const char *interfac
 		return sd_bus_message_append(reply, "s", vm_state_name(vm->state));
 	if (strcmp(property, "Accelerator") == 0)
 		return sd_bus_message_append(reply, "s", vm_accel_name(vm->accel));
+	if (strcmp(property, "Refused") == 0)
+		return sd_bus_message_append(reply, "s", manager_intent_refusal(bus_manager(userdata), vm->pid));
 	if (strcmp(property, "VCPUsUnknown") == 0)
 		return sd_bus_message_append(reply, "b", (int)vm->vcpus_unknown);
 	return append_threads(reply, userdata, vm);
@@ -176,6 +178,7 @@ const sd_bus_vtable bus_domain_vtable[] = {
 	SD_BUS_PROPERTY("Accelerator", "s", get_domain_property, 0, 0),
 	SD_BUS_PROPERTY("Threads", "a(suss)", get_domain_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("VCPUsUnknown", "b", get_domain_property, 0, 0),
+	SD_BUS_PROPERTY("Refused", "s", get_domain_property, 0, 0),
 	SD_BUS_VTABLE_END
 };
 

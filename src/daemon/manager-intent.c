@@ -4,7 +4,9 @@
  *
  *   started    all threads that are named and there, as one request; a vCPU that is plugged later gets its own then
  *   changed    what is new or other, in the place of what was; threads that are no longer named give theirs back
- *   refused    nothing changes; journal and signal tell, once
+ *   refused    nothing changes; journal and signal tell, once. What lacked room is asked for again when some has come back: a reservation was
+ *              released, its domain has ended, a CPU or what was prepared is free. Each domain once for all that came back in one turn of the
+ *              loop, those that are known longest first; no clock asks
  *
  * A thread that has a reservation already keeps it (an earlier virtrkd's, a file's of domains.d, an operator's), until its line in
  * the metadata changes. Metadata that cannot be read change nothing.
@@ -19,20 +21,30 @@
 #include "log.h"
 #include "manager-private.h"
 
+/* Of one item of an intent. */
+struct item_state {
+	bool asked;		/* since its thread is there */
+	uint64_t request;	/* the one under way, in which it is; 0 = none */
+	bool lacks;		/* it was refused for want of room */
+	bool replace;		/* in the place of what it had */
+};
+
 /* What is known of one process. */
 struct known_intent {
 	pid_t pid;
 	struct intent *intent;
-	bool *asked;		/* of each item: it was asked for since its thread is there */
-	char *trouble;		/* as told last; NULL = none */
+	struct item_state *items;
+	char *trouble;		/* why the metadata cannot be read, as told last; NULL = none */
+	char *refusal;		/* why it does not get what they ask for; NULL = none */
 	struct known_intent *next;
 };
 
 static void known_free(struct known_intent *known)
 {
 	intent_free(known->intent);
-	free(known->asked);
+	free(known->items);
 	free(known->trouble);
+	free(known->refusal);
 	free(known);
 }
 
@@ -61,6 +73,7 @@ void manager_intents_free(struct manager *m)
 {
 	while (m->intents)
 		manager_intent_forget(m, m->intents->pid);
+	m->intent_room = sd_event_source_disable_unref(m->intent_room);
 }
 
 /* ---- refused ---- */
@@ -72,19 +85,78 @@ void manager_refused(struct manager *m, const char *domain, const char *words)
 	manager_tell(m, &(struct manager_event) { .kind = MANAGER_REFUSED, .domain = domain, .what = words });
 }
 
+const char *manager_intent_refusal(const struct manager *m, pid_t pid)
+{
+	const struct known_intent *known = known_find(m, pid);
+
+	return !known ? "" : known->trouble ?: known->refusal ?: "";
+}
+
+static void refusal_set(struct known_intent *known, const char *words)
+{
+	free(known->refusal);
+	known->refusal = words ? strdup(words) : NULL;
+}
+
 struct asking {
 	struct manager *m;
 	char *domain;
+	pid_t pid;
+	uint64_t request;
+	bool again;
 };
+
+/*
+ * A reason that goes when others go. What the kernel is against is tried once more: it may have had bandwidth of one of ours still. Somebody
+ * else's it has for as long as it likes, and no event will tell.
+ */
+static bool reason_passes(const struct vr_error *error, bool again)
+{
+	return error && (error->reason == VR_OVERLOAD || error->reason == VR_BAD_CPU || (error->reason == VR_KERNEL_BUSY && !again));
+}
+
+/* Returns how many of the intent's items still lack room. */
+static size_t items_answered(struct known_intent *known, uint64_t request, bool lack)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; known->intent && i < known->intent->n; i++) {
+		struct item_state *item = &known->items[i];
+
+		if (item->request == request) {
+			item->request = 0;
+			item->lacks = lack;
+		}
+		n += item->lacks;
+	}
+	return n;
+}
+
+static void answer_take(const struct asking *asking, int r, const struct vr_error *error)
+{
+	struct known_intent *known = known_find(asking->m, asking->pid);
+	const char *words = r >= 0 ? NULL : error && error->text ? error->text : strerror(-r);
+	size_t lacking = known ? items_answered(known, asking->request, r < 0 && reason_passes(error, asking->again)) : 0;
+
+	if (known && (words || lacking == 0))
+		refusal_set(known, words);
+	if (words && (!asking->again || lacking == 0))
+		manager_refused(asking->m, asking->domain, words);
+	if (!asking->again && lacking > 0)
+		log_info("%s: it is asked for again when others have released theirs", asking->domain);
+	if (asking->again && !words)
+		log_line(LOG_NOTICE, &(struct log_about) { MSG_RESERVED, asking->domain, NULL },
+			 "%s: its metadata get now what was refused: there is room again", asking->domain);
+}
 
 static void on_asked(int r, const struct verdict *verdict, const struct vr_error *error, void *userdata)
 {
 	struct asking *asking = userdata;
 
-	if (r < 0 && r != -ECANCELED)
-		manager_refused(asking->m, asking->domain, error && error->text ? error->text : strerror(-r));
-	if (r != -ECANCELED)
+	if (r != -ECANCELED) {
+		answer_take(asking, r, error);
 		manager_prepared_started(asking->m, asking->domain);
+	}
 	free(asking->domain);
 	free(asking);
 }
@@ -113,9 +185,9 @@ static bool item_is_due(struct manager *m, const struct vm *vm, struct known_int
 	const struct intent_item *item = &known->intent->items[i];
 	const struct promise *promise;
 
-	if (known->asked[i] || !vm_find_thread(vm, item->thread))
+	if (known->items[i].asked || !vm_find_thread(vm, item->thread))
 		return false;
-	known->asked[i] = true;
+	known->items[i] = (struct item_state) { .asked = true };
 	promise = ledger_find(&m->ledger, vm->name, item->thread);
 	if (!promise)
 		return true;
@@ -126,13 +198,13 @@ static bool item_is_due(struct manager *m, const struct vm *vm, struct known_int
 	return false;
 }
 
-static void items_ask(struct manager *m, const char *domain, const struct request_item *items, size_t n)
+static void items_ask(struct manager *m, const char *domain, pid_t pid, bool again, const struct request_item *items, size_t n)
 {
 	struct asking *asking = calloc(1, sizeof(*asking));
 	int r = -ENOMEM;
 
 	if (asking) {
-		asking->m = m;
+		*asking = (struct asking) { .m = m, .pid = pid, .request = m->intent_requests, .again = again };
 		asking->domain = strdup(domain);
 	}
 	if (asking && asking->domain)
@@ -154,9 +226,12 @@ static void intent_apply(struct manager *m, const struct vm *vm, struct known_in
 
 	if (!items || !domain)
 		return;
+	m->intent_requests++;
 	for (size_t i = 0; i < known->intent->n; i++) {
 		if (!item_is_due(m, vm, known, i, before))
 			continue;
+		known->items[i].request = m->intent_requests;
+		known->items[i].replace = before && ledger_find(&m->ledger, domain, known->intent->items[i].thread);
 		if (item_make(&known->intent->items[i], &items[n]) < 0) {
 			manager_refused(m, domain, "cpus: there is no CPU of so high a number");
 			return;
@@ -164,7 +239,104 @@ static void intent_apply(struct manager *m, const struct vm *vm, struct known_in
 		items[n++].replace = before != NULL;
 	}
 	if (n > 0)
-		items_ask(m, domain, items, n);
+		items_ask(m, domain, known->pid, false, items, n);
+}
+
+/* ---- asked for again ---- */
+
+/* What was refused for want of room, and nobody has reserved by hand since. */
+static bool item_is_lacking(struct manager *m, const struct vm *vm, const struct known_intent *known, size_t i)
+{
+	const struct intent_item *item = &known->intent->items[i];
+	const struct promise *promise = ledger_find(&m->ledger, vm->name, item->thread);
+
+	return known->items[i].lacks && vm_find_thread(vm, item->thread) &&
+	       (!promise || (known->items[i].replace && (!promise_is(promise, item) || *item->cpus)));
+}
+
+/* Looked at before it is asked for, so that a no is nothing new to anybody. */
+static bool would_fit(struct manager *m, struct known_intent *known, const char *domain, const struct request_item *items, size_t n)
+{
+	_cleanup_(verdict_done) struct verdict verdict = { 0 };
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	int r;
+
+	r = manager_check(m, domain, items, n, &verdict, &err);
+	if (r >= 0 && verdict.analysis.ok)
+		return true;
+	refusal_set(known, r >= 0 ? verdict.reason : err && err->text ? err->text : strerror(-r));
+	return false;
+}
+
+static bool is_under_way(const struct known_intent *known)
+{
+	for (size_t i = 0; i < known->intent->n; i++)
+		if (known->items[i].request)
+			return true;
+	return false;
+}
+
+static void intent_ask_again(struct manager *m, struct known_intent *known)
+{
+	const struct vm *vm = vm_table_by_pid(&m->vms, known->pid);
+	_cleanup_(freep) struct request_item *items = NULL;
+	_cleanup_(freep) char *domain = NULL;
+	size_t n = 0;
+
+	if (!vm || !known->intent || !known->refusal || is_under_way(known))
+		return;		/* what is under way is judged with what came back, too */
+	items = calloc(known->intent->n + 1, sizeof(*items));
+	domain = strdup(vm->name);
+	if (!items || !domain)
+		return;		/* the next time that something comes back */
+	for (size_t i = 0; i < known->intent->n; i++) {
+		struct item_state *state = &known->items[i];
+
+		state->lacks = item_is_lacking(m, vm, known, i) && item_make(&known->intent->items[i], &items[n]) >= 0;
+		if (state->lacks)
+			items[n++].replace = state->replace;
+	}
+	if (n == 0)
+		refusal_set(known, NULL);
+	if (n == 0 || !would_fit(m, known, domain, items, n))
+		return;
+	m->intent_requests++;
+	for (size_t i = 0; i < known->intent->n; i++)
+		if (known->items[i].lacks)
+			known->items[i].request = m->intent_requests;
+	items_ask(m, domain, known->pid, true, items, n);
+}
+
+static int on_room(sd_event_source *source, void *userdata)
+{
+	struct manager *m = userdata;
+
+	for (struct known_intent *known = m->intents; known; known = known->next)
+		intent_ask_again(m, known);
+	return 0;
+}
+
+static bool intents_lack(const struct manager *m)
+{
+	for (const struct known_intent *known = m->intents; known; known = known->next)
+		for (size_t i = 0; known->intent && i < known->intent->n; i++)
+			if (known->items[i].lacks)
+				return true;
+	return false;
+}
+
+void manager_intents_room(struct manager *m)
+{
+	int r;
+
+	if (!intents_lack(m))
+		return;
+	if (m->intent_room)
+		r = sd_event_source_set_enabled(m->intent_room, SD_EVENT_ONESHOT);
+	else
+		r = sd_event_add_defer(m->event, &m->intent_room, on_room, m);
+	if (r < 0)
+		log_warning("what was refused cannot be asked for again: %s, ignoring", strerror(-r));
 }
 
 /* ---- changed ---- */
@@ -188,13 +360,13 @@ static void dropped_release(struct manager *m, const char *domain, const struct 
 
 /* What was asked for and granted, and is the same line still, is not asked for again. */
 static void asked_carry(struct manager *m, const char *domain, struct known_intent *known, const struct intent *before,
-			const bool *asked)
+			const struct item_state *states)
 {
 	for (size_t i = 0; i < known->intent->n; i++) {
 		const struct intent_item *old = intent_find(before, known->intent->items[i].thread);
 
 		if (old && intent_item_equal(old, &known->intent->items[i]) && ledger_find(&m->ledger, domain, old->thread))
-			known->asked[i] = asked[old - before->items];
+			known->items[i].asked = states[old - before->items].asked;
 	}
 }
 
@@ -209,7 +381,7 @@ static void trouble_told(struct manager *m, const struct vm *vm, struct known_in
 
 static struct known_intent *known_get(struct manager *m, pid_t pid)
 {
-	struct known_intent *known = known_find(m, pid);
+	struct known_intent *known = known_find(m, pid), **link = &m->intents;
 
 	if (known)
 		return known;
@@ -217,8 +389,9 @@ static struct known_intent *known_get(struct manager *m, pid_t pid)
 	if (!known)
 		return NULL;
 	known->pid = pid;
-	known->next = m->intents;
-	m->intents = known;
+	while (*link)
+		link = &(*link)->next;
+	*link = known;
 	return known;
 }
 
@@ -239,21 +412,22 @@ static void rest_tell(const struct vm *vm, const struct intent *intent)
 static void intent_change(struct manager *m, const struct vm *vm, struct known_intent *known, struct intent *intent)
 {
 	_cleanup_(intent_freep) struct intent *before = TAKE_PTR(known->intent);
-	_cleanup_(freep) bool *asked = TAKE_PTR(known->asked);
+	_cleanup_(freep) struct item_state *states = TAKE_PTR(known->items);
 	_cleanup_(freep) char *domain = strdup(vm->name);
 
-	known->asked = calloc(intent->n, sizeof(*known->asked));
-	if (!known->asked || !domain) {
+	known->items = calloc(intent->n, sizeof(*known->items));
+	if (!known->items || !domain) {
 		intent_free(intent);
 		known->intent = TAKE_PTR(before);
-		free(known->asked);
-		known->asked = TAKE_PTR(asked);
+		free(known->items);
+		known->items = TAKE_PTR(states);
 		return;
 	}
 	known->intent = intent;
+	free(TAKE_PTR(known->refusal));
 	rest_tell(vm, intent);
 	if (before) {
-		asked_carry(m, domain, known, before, asked);
+		asked_carry(m, domain, known, before, states);
 		dropped_release(m, domain, before, intent);
 	}
 	intent_apply(m, vm, known, before);
@@ -307,6 +481,6 @@ void manager_intent_threads(struct manager *m, const struct vm *vm)
 		return;
 	for (size_t i = 0; i < known->intent->n; i++)
 		if (!vm_find_thread(vm, known->intent->items[i].thread))
-			known->asked[i] = false;	/* should it come again, it is another one */
+			known->items[i] = (struct item_state) { 0 };	/* should it come again, it is another one */
 	intent_apply(m, vm, known, NULL);
 }

@@ -490,6 +490,8 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 			    err && err->text ? err->text : strerror(-r));
 	else if (r >= 0 && apart > 0)
 		log_info("%zu reservation%s gone, and what CPUs they had of their own", apart, apart == 1 ? " is" : "s are");
+	if (r >= 0 && n > 0)
+		manager_intents_room(m);
 	(void)manager_partition_update(m);
 	return 0;
 }

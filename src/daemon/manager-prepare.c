@@ -64,6 +64,7 @@ static void prepared_unlink(struct prepared *p)
 	while (*link != p)
 		link = &(*link)->next;
 	*link = p->next;
+	manager_intents_room(p->manager);
 }
 
 void manager_prepared_free(struct manager *m)

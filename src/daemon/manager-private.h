@@ -68,6 +68,8 @@ struct manager {
 	struct waiting *waiting;
 	struct prepared *prepared;
 	struct known_intent *intents;
+	uint64_t intent_requests;	/* counted */
+	sd_event_source *intent_room;	/* asks again, in the next turn of the loop */
 	struct memory_hold *memory_holds;
 	struct watched *watched;
 	size_t n_watched;
@@ -160,6 +162,7 @@ void manager_intent_told(struct manager *m, pid_t pid, struct intent **intent, c
 void manager_intent_threads(struct manager *m, const struct vm *vm);	/* threads came or went */
 void manager_intent_forget(struct manager *m, pid_t pid);
 void manager_intents_free(struct manager *m);
+void manager_intents_room(struct manager *m);	/* some may have come back: what was refused is asked for again, soon */
 void manager_refused(struct manager *m, const char *domain, const char *words);
 
 /* manager-memory.c */

@@ -347,8 +347,10 @@ static void returning_add_replaced(struct manager *m, const struct ledger *befor
 		if (!new)
 			continue;
 		if (vrk_bw(new->reservation.budget_ns, new->reservation.period_ns) <
-		    vrk_bw(old->reservation.budget_ns, old->reservation.period_ns))
+		    vrk_bw(old->reservation.budget_ns, old->reservation.period_ns)) {
 			returning_add(m, old);
+			manager_intents_room(m);
+		}
 	}
 }
 
@@ -603,6 +605,7 @@ void manager_forget(struct manager *m, const struct promise *promise, const char
 	manager_tell(m, &(struct manager_event) { .kind = MANAGER_RELEASED, .domain = domain, .thread = p.thread,
 						  .promise = &p, .what = why });
 	(void)manager_watch_update(m);
+	manager_intents_room(m);
 }
 
 static bool names_contain(const char *const *names, size_t n, const char *name)
@@ -694,5 +697,6 @@ int manager_release(struct manager *m, const char *domain, const char *const *th
 		manager_tell(m, &(struct manager_event) { .kind = MANAGER_RELEASED, .domain = domain,
 							  .thread = p->thread, .promise = p, .what = "asked" });
 	}
+	manager_intents_room(m);
 	return manager_watch_update(m);
 }

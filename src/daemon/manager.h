@@ -46,6 +46,9 @@ void manager_cpus(const struct manager *manager, const struct promise *promise, 
 /* "" or what somebody else made of the thread, as found at the last look. */
 const char *manager_drift(const struct manager *manager, const struct promise *promise);
 
+/* "" or why the domain of this process does not get what its metadata ask for. */
+const char *manager_intent_refusal(const struct manager *manager, pid_t pid);
+
 /* Reads the host again, then tells what is wrong with it. */
 int manager_doctor(struct manager *manager, struct finding **ret, size_t *ret_n);
 

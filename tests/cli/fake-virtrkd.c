@@ -458,6 +458,8 @@ static int property_domain(sd_bus *bus, const char *path, const char *interface,
 		return sd_bus_message_append(reply, "u", d->pid);
 	if (strcmp(property, "VCPUsUnknown") == 0)
 		return sd_bus_message_append(reply, "b", d->unknown);
+	if (strcmp(property, "Refused") == 0)
+		return sd_bus_message_append(reply, "s", d->reservations ? "" : "vcpu0 would fit with a budget of 4ms instead of 5ms");
 	return sd_bus_message_append(reply, "s", strcmp(property, "Name") == 0 ? d->name :
 				     strcmp(property, "Origin") == 0 ? d->origin :
 				     strcmp(property, "State") == 0 ? d->state :
@@ -496,6 +498,7 @@ static const sd_bus_vtable domain_vtable[] = {
 	SD_BUS_PROPERTY("Accelerator", "s", property_domain, 0, 0),
 	SD_BUS_PROPERTY("Threads", "a(suss)", property_threads, 0, 0),
 	SD_BUS_PROPERTY("VCPUsUnknown", "b", property_domain, 0, 0),
+	SD_BUS_PROPERTY("Refused", "s", property_domain, 0, 0),
 	SD_BUS_VTABLE_END
 };
 

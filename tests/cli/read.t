@@ -17,6 +17,9 @@ check "show: a thread without reservation" "virtrk show rt" 0 "^emulator  1234  
 check "show: released in this moment" "virtrk show rt" 0 "^vcpu1     1241  CPU 1/KVM             -"
 check "show: uuid" "virtrk show rt" 0 "^uuid:    0e1c6ffe-"
 check "show: no uuid, no line" "virtrk show noisy | grep -c uuid" 1 "^0$"
+check "show: metadata that are refused" "virtrk show noisy" 0 "^refused: its metadata ask for what it does not get: vcpu0 would fit"
+check "show: none are refused, no line" "virtrk show rt | grep -c refused" 1 "^0$"
+check "show --json: why" "virtrk show noisy --json | jq -r .refused" 0 "^vcpu0 would fit with"
 check "show --json" "virtrk show rt --json | jq -c '[.name, .pid, .vcpus_unknown, .threads[1].reservation.budget_ns]'" 0 \
 	'^\["rt",1234,false,4000000\]$'
 check "show --json: no reservation is null" "virtrk show rt --json | jq -c '[.threads[].reservation == null]'" 0 '^\[true,false,true\]$'
