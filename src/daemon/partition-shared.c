@@ -72,8 +72,10 @@ static int slice_check(const struct partition_ask *ask, const struct partition *
 /* CPUs that the slice is to get: each may be had, and one stays. */
 static int cpus_check(const struct partition_ask *ask, const char *thread, const cpu_set_t *cpus, struct vr_error **reterr)
 {
-	cpu_set_t left = ask->host->housekeeping, its;
+	cpu_set_t left, its;
 
+	CPU_AND(&its, &ask->host->housekeeping, &ask->host->isolated);
+	CPU_XOR(&left, &ask->host->housekeeping, &its);
 	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		int r;
 

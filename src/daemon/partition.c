@@ -37,12 +37,14 @@ static bool cpu_is_taken(const struct request_item *items, size_t n, uint32_t cp
 	return false;
 }
 
-/* Is there another CPU left when this one goes, too, and those that are held? */
+/* Is there another CPU left when this one goes, too, and those that are held? One that is isolated would be a poor place for everything else. */
 static bool housekeeping_remains(const struct partition_ask *ask, const struct request_item *items, size_t n, uint32_t cpu)
 {
 	const struct ledger *ledger = ask->ledger;
-	cpu_set_t left = ask->host->housekeeping, its;
+	cpu_set_t left, its;
 
+	CPU_AND(&its, &ask->host->housekeeping, &ask->host->isolated);
+	CPU_XOR(&left, &ask->host->housekeeping, &its);
 	CPU_CLR(cpu, &left);
 	for (size_t i = 0; ask->foreign && i < ask->foreign->n; i++) {
 		if (!ask->foreign->loads[i].held_for)

@@ -56,6 +56,7 @@ static const struct {
 	{ "the last one", "0,2,5", "", "0", "b", { "vcpu0=0" }, -EBUSY, "CPU 0 is the last one for everything else" },
 	{ "the last one, of a list", "0-2,5", "", "0-1", "b", { "vcpu0=0-1", "vcpu1=0-1" }, 0, "00" },
 	{ "the last one, and another's", "0-2,5", "", "0", "b", { "vcpu0=0,2" }, -EBUSY, "vcpu0 of b: none of its 2 CPUs is free; the first: vcpu0 of b: CPU 0 is the last one" },
+	{ "the last one that is not isolated", "0-2,5", "1", "0-1", "b", { "vcpu0=0" }, -EBUSY, "CPU 0 is the last one for everything else" },
 	{ "on its way back: wait", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5" }, -EAGAIN, NULL },
 	{ "on its way back, but another is free", "0-7", "", "0-1,3-4,6-7", "b", { "vcpu0=5-6" }, 0, "6" },
 	{ "replaced where it is", "0-7", "", "0-1,3-4,6-7", "a", { "vcpu0" }, 0, "2" },
@@ -278,6 +279,7 @@ static const struct {
 	{ "an exclusive one", "/w", false, "c", { "vcpu0=4-5" }, -EBUSY, "CPU 5 is exclusive to vcpu0 of b" },
 	{ "not there", "/w", false, "c", { "vcpu0=7-8" }, -EINVAL, "CPU 8 does not exist or is offline" },
 	{ "isolated", "/w", false, "c", { "vcpu0=0" }, -EINVAL, "CPU 0 is isolated by boot options" },
+	{ "all but an isolated one", "/w", false, "c", { "vcpu0=1,4,6-7" }, -EBUSY, "at least one has to stay" },
 	{ "all that are left", "/w", false, "c", { "vcpu0=1,4,6-7" }, -EBUSY, "at least one has to stay" },
 };
 
@@ -318,7 +320,7 @@ static void test_assign_shared(void)
 		slices_make(&ledger, slices[i].rests);
 		EXPECT_INT(cpulist_parse("0-7", &host.online), 0);
 		EXPECT_INT(cpulist_parse("0", &host.isolated), 0);
-		EXPECT_INT(cpulist_parse("1,4,6-7", &host.housekeeping), 0);
+		EXPECT_INT(cpulist_parse(strstr(slices[i].name, "isolated one") ? "0-1,4,6-7" : "1,4,6-7", &host.housekeeping), 0);
 		for (; n < 4 && slices[i].items[n]; n++)
 			item_parse(slices[i].items[n], &items[n]);
 		r = partition_assign(&ask, items, n, &err);
