@@ -47,6 +47,7 @@ struct colorfs_pool {
 	unsigned long n_limbo;
 	unsigned long promised;
 	unsigned long exhausted;	/* promises that were refused */
+	unsigned long *per_color;	/* frames of each colour, wherever they are; NULL where there are too many to list */
 	struct list_head files;		/* struct colorfs_inode.entry */
 	unsigned long n_inodes;
 	struct delayed_work reap;	/* looks after limbo while there is somebody in it */
@@ -83,6 +84,7 @@ bool colorfs_choice_wants(const struct colorfs_choice *choice, unsigned long pfn
 u64 colorfs_choice_capacity(const struct colorfs_choice *choice);
 int colorfs_gather(const struct colorfs_choice *choice, unsigned long want, struct list_head *ret, unsigned long *ret_n);
 void colorfs_release(struct list_head *frames);
+u64 colorfs_color_capacity(const struct colorfs_choice *choice, u64 color);
 
 /* pool.c */
 struct colorfs_pool *colorfs_pool_new(const struct colorfs_choice *choice);
@@ -107,6 +109,13 @@ struct colorfs_usage {
 };
 
 void colorfs_pool_usage(struct colorfs_pool *pool, struct colorfs_usage *ret);
+
+/* netlink.c, debugfs.c */
+int colorfs_netlink_init(void);
+void colorfs_netlink_exit(void);
+void colorfs_netlink_exhausted(struct colorfs_pool *pool, unsigned long wanted);
+void colorfs_debugfs_init(void);
+void colorfs_debugfs_exit(void);
 
 /* registry.c: all pools, and the one profile that they share */
 int colorfs_registry_default(const char *profile);

@@ -35,6 +35,13 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #define compat_fillattr(idmap, mask, inode, stat) generic_fillattr(idmap, mask, inode, stat)
 #endif
 
+/* The attributes of a generic netlink dump. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define compat_dump_attributes(cb) (genl_dumpit_info(cb)->attrs)
+#else
+#define compat_dump_attributes(cb) (genl_dumpit_info(cb)->info.attrs)
+#endif
+
 /* Modification and change of an inode, now. */
 static inline void compat_touch(struct inode *inode)
 {

@@ -65,6 +65,19 @@ static u64 capacity_of_color(const struct colorfs_choice *choice, u64 color, u64
 	return sum;
 }
 
+/* Of one colour (or COLOR_ANY), on the chosen node, with a chosen bank. */
+u64 colorfs_color_capacity(const struct colorfs_choice *choice, u64 color)
+{
+	u64 sum = 0;
+	int node;
+
+	for_each_online_node(node) {
+		if (choice->node == NUMA_NO_NODE || choice->node == node)
+			sum += capacity_of_color(choice, color, node_start_pfn(node), node_end_pfn(node));
+	}
+	return sum;
+}
+
 /*
  * How many such frames the machine's addresses have, used or free: more can never be had. Holes between banks of memory
  * are counted as memory. Up to 16 million pairs could have been chosen; where that would take long only colours count.
@@ -72,8 +85,7 @@ static u64 capacity_of_color(const struct colorfs_choice *choice, u64 color, u64
 u64 colorfs_choice_capacity(const struct colorfs_choice *choice)
 {
 	struct colorfs_choice *rough = NULL;
-	u64 sum = 0, first, end, color;
-	int node;
+	u64 sum = 0, color;
 
 	if (!choice->all[COLOR_CACHE] && !choice->all[COLOR_BANK] &&
 	    (u64)choice->set[COLOR_CACHE].count * choice->set[COLOR_BANK].count > 65536) {
@@ -83,19 +95,11 @@ u64 colorfs_choice_capacity(const struct colorfs_choice *choice)
 		rough->all[COLOR_BANK] = true;
 		choice = rough;
 	}
-	for_each_online_node(node) {
-		if (choice->node != NUMA_NO_NODE && choice->node != node)
-			continue;
-		first = node_start_pfn(node);
-		end = node_end_pfn(node);
-		if (choice->all[COLOR_CACHE]) {
-			sum += capacity_of_color(choice, COLOR_ANY, first, end);
-			continue;
-		}
-		for (color = 0; color < choice->set[COLOR_CACHE].limit; color++) {
-			if (color_set_has(&choice->set[COLOR_CACHE], color))
-				sum += capacity_of_color(choice, color, first, end);
-		}
+	if (choice->all[COLOR_CACHE])
+		sum = colorfs_color_capacity(choice, COLOR_ANY);
+	for (color = 0; !choice->all[COLOR_CACHE] && color < choice->set[COLOR_CACHE].limit; color++) {
+		if (color_set_has(&choice->set[COLOR_CACHE], color))
+			sum += colorfs_color_capacity(choice, color);
 	}
 	kfree(rough);
 	return sum;

@@ -78,6 +78,21 @@ static int choice_text(const struct colorfs_choice *choice, enum color_kind kind
 	return 0;
 }
 
+/* Frames come (+1) or go (-1). Callers exclude each other, so no lock. */
+static void colors_count(struct colorfs_pool *pool, const struct list_head *frames, long change)
+{
+	const struct page *page;
+	unsigned int n = 0;
+
+	if (!pool->per_color)
+		return;
+	list_for_each_entry(page, frames, lru) {
+		pool->per_color[color_of(&pool->choice.map, COLOR_CACHE, page_to_pfn(page))] += change;
+		if (++n % 4096 == 0)
+			cond_resched();
+	}
+}
+
 static int pool_set_choice(struct colorfs_pool *pool, const struct colorfs_choice *choice)
 {
 	char *cache, *bank;
@@ -109,7 +124,10 @@ struct colorfs_pool *colorfs_pool_new(const struct colorfs_choice *choice)
 	INIT_LIST_HEAD(&pool->files);
 	spin_lock_init(&pool->lock);
 	INIT_DELAYED_WORK(&pool->reap, pool_reap);
+	if (color_count(&choice->map, COLOR_CACHE) <= COLOR_SET_MAX)
+		pool->per_color = kvcalloc(color_count(&choice->map, COLOR_CACHE), sizeof(*pool->per_color), GFP_KERNEL);
 	if (pool_set_choice(pool, choice) < 0) {
+		kvfree(pool->per_color);
 		kfree(pool);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -127,6 +145,7 @@ void colorfs_pool_free(struct colorfs_pool *pool)
 	colorfs_release(&pool->free);
 	kvfree(pool->text[COLOR_CACHE]);
 	kvfree(pool->text[COLOR_BANK]);
+	kvfree(pool->per_color);
 	kfree(pool);
 }
 
@@ -139,6 +158,7 @@ static int pool_grow(struct colorfs_pool *pool, unsigned long want)
 	r = colorfs_gather(&pool->choice, want, &frames, &n);
 	if (r < 0)
 		return r;
+	colors_count(pool, &frames, 1);
 	spin_lock(&pool->lock);
 	list_splice_tail(&frames, &pool->free);
 	pool->n_free += n;
@@ -166,6 +186,7 @@ static int pool_shrink(struct colorfs_pool *pool, unsigned long pages)
 		pool->total -= n;
 		pool->promised -= n;
 		spin_unlock(&pool->lock);
+		colors_count(pool, &frames, -1);
 		colorfs_release(&frames);
 		pages -= n;
 	}
@@ -204,6 +225,8 @@ int colorfs_pool_recolor(struct colorfs_pool *pool, const struct colorfs_choice 
 	r = colorfs_gather(choice, want, &frames, &n);
 	if (r == 0)
 		r = pool_set_choice(pool, choice);
+	if (r == 0)
+		colors_count(pool, &frames, 1);
 	spin_lock(&pool->lock);
 	if (r == 0) {
 		list_splice_init(&pool->free, &old);
@@ -212,6 +235,7 @@ int colorfs_pool_recolor(struct colorfs_pool *pool, const struct colorfs_choice 
 	}
 	pool->promised -= claimed;
 	spin_unlock(&pool->lock);
+	colors_count(pool, &old, -1);
 	colorfs_release(&old);
 	colorfs_release(&frames);
 	return r;
@@ -232,7 +256,7 @@ int colorfs_pool_promise(struct colorfs_pool *pool, unsigned long pages)
 		pool->exhausted++;
 	spin_unlock(&pool->lock);
 	if (!enough)
-		pr_info_ratelimited("mount %u has not got %lu pages left\n", pool->id, pages);
+		colorfs_netlink_exhausted(pool, pages);
 	return enough ? 0 : -ENOSPC;
 }
 

@@ -421,6 +421,7 @@ static int colorfs_init_fs_context(struct fs_context *fc)
 	options->gid = fc->root ? d_inode(fc->root)->i_gid : current_fsgid();
 	fc->fs_private = options;
 	fc->ops = &colorfs_context_operations;
+	fc->log.prefix = COLORFS_NAME;
 	return 0;
 }
 
@@ -455,15 +456,27 @@ static int __init colorfs_init(void)
 	r = colorfs_inode_cache_init();
 	if (r < 0)
 		return r;
+	r = colorfs_netlink_init();
+	if (r < 0)
+		goto fail_cache;
 	r = register_filesystem(&colorfs_type);
 	if (r < 0)
-		colorfs_inode_cache_exit();
+		goto fail_netlink;
+	colorfs_debugfs_init();
+	return 0;
+
+fail_netlink:
+	colorfs_netlink_exit();
+fail_cache:
+	colorfs_inode_cache_exit();
 	return r;
 }
 
 static void __exit colorfs_exit(void)
 {
+	colorfs_debugfs_exit();
 	unregister_filesystem(&colorfs_type);
+	colorfs_netlink_exit();
 	colorfs_inode_cache_exit();
 }
 

@@ -77,6 +77,7 @@ check_equal "statfs names it" "$(stat -f -c %t "$dir")" 636f6c66
 for what in promise zero mapping pin data; do
 	check "$what" 0 '' "$probe" "$what" "$dir"
 done
+check "netlink says the same, tells of a refusal, and takes no harm from garbage" 0 '' /product/colorfs/colorfs-netlink "$dir"
 truncate -s 32M "$dir/all"
 check "every page has its colour and bank" 0 '' "$probe" frames "$profile" "$dir/all"
 check_equal "and all of them are used" "$(awk '{ pages += $3; print $1 ":" $2 } END { print pages }' <<<"$output" | paste -s -d ' ')" \
@@ -110,6 +111,21 @@ check "unmounted" 0 '' umount "$dir"
 check "uid, gid and mode" 0 '' color_mount "size=4M,profile=$profile,uid=64055,gid=108,mode=750"
 check_equal "are the root directory's" "$(stat -c '%u %g %a' "$dir")" "64055 108 750"
 umount "$dir"
+
+# --- colours of one's own -----------------------------------------------------------------------------------------------
+
+mount -t debugfs none /sys/kernel/debug 2>/dev/null
+check "all that is free of two colours" 0 '' color_mount "exclusive,colors=0-1,profile=$profile"
+check_between "per cent of colour 0, on a machine that does nothing" \
+	"$(awk '$2 == 0 { sub("%", "", $5); print $5 }' /sys/kernel/debug/colorfs/colors)" 40 100
+check "nobody else gets one of them" 32 "another mount's exclusively" color_mount "size=1M,colors=1-2,profile=$profile" "$dir.2"
+check "others he gets" 0 '' color_mount "size=1M,colors=2-3,profile=$profile" "$dir.2"
+check "but not for himself alone what somebody has" 32 "busy|another mount's" mount -i -o remount,exclusive,colors=1-2 "$dir.2"
+truncate -s "$(($(stat -f -c %b "$dir") * 4096))" "$dir/all"
+check "every page has its colour" 0 '' "$probe" frames "$profile" "$dir/all"
+check_equal "all" "$(awk '{ print $1 }' <<<"$output" | sort -u | paste -s -d ' ')" "0 1"
+rm "$dir/all"
+umount "$dir" "$dir.2"
 
 # --- nothing is lost ---------------------------------------------------------------------------------------------------
 
