@@ -205,6 +205,102 @@ int vrk_bank_map_solve(const struct vrk_bank_pair *p, size_t n, struct vrk_bank_
  */
 int vrk_bank_pairs(const uint64_t *address, const uint32_t *cluster, size_t n, struct vrk_bank_pair *ret, size_t *ret_n);
 
+/* ---- how many colours for whom ---- */
+
+#define VRK_COST_NEVER UINT64_MAX
+
+/**
+ * vrk_colors_least() - the fewest colours that hold so many bytes, all banks together
+ *
+ * With colours of one size: ceil(bytes * colours / all). Return: 0 = not even all of them do. O(pairs + colours log colours).
+ */
+uint32_t vrk_colors_least(const struct vrk_memory_host *host, uint64_t bytes);
+
+/* Makes a WCET curve (wcet_ns[k]: with k + 1 colours) safe to use: no task takes longer with more colours; what was measured so is raised. O(n). */
+void vrk_wcet_raise(nsec_t *wcet_ns, size_t n);
+
+/*
+ * What a task costs with 0..@n colours: ceil(2^32 wcet / period), VRK_COST_NEVER where the wcet exceeds @deadline_ns, with fewer than
+ * @least colours, and with none. @ret_cost has @n + 1. Return: 0; -EINVAL no period. O(n).
+ */
+int vrk_wcet_cost(const nsec_t *wcet_ns, uint32_t n, nsec_t period_ns, nsec_t deadline_ns, uint32_t least, uint64_t *ret_cost);
+
+/**
+ * vrk_colors_divide() - private colours for @n users, so that all costs together are least
+ * @cost:       of user v with k colours: cost[v * (@colors + 1) + k], below 2^56, or VRK_COST_NEVER
+ * @ret_colors: of each user; undefined where *ret_total is VRK_COST_NEVER: no division does it
+ *
+ * Optimal: F(v, m) = min over k <= m of F(v - 1, m - k) + cost(v, k). Of equal divisions that which gives the last users least.
+ * Return: 0; -EINVAL no user; -ERANGE a cost; -E2BIG more than VRK_COLORS_MAX colours or VRK_REQUESTS_MAX users; -ENOMEM. O(n colors^2).
+ */
+int vrk_colors_divide(const uint64_t *cost, size_t n, uint32_t colors, uint32_t *ret_colors, uint64_t *ret_total);
+
+/* The baseline: the same number for all, what does not divide to the first ones. Return: its total. n > 0. */
+uint64_t vrk_colors_even(const uint64_t *cost, size_t n, uint32_t colors, uint32_t *ret_colors);
+
+/*
+ * ---- DRAM: what requests of other cores cost. ESTIMATES ----
+ *
+ * For one outstanding request per core, FR-FCFS with a cap on reordering, open rows, writes not batched, one channel: Kim, de Niz, Andersson, Klein,
+ * Mutlu, Rajkumar, RTAS 2014, from memory. Cores that run out of order have many requests outstanding, and can suffer more than this says (Yun,
+ * Pellizzoni, Valsan, ECRTS 2015). No admission is to rest on it. Times in ps, since a clock is no whole number of ns; sums saturate.
+ */
+struct vrk_dram {
+	uint32_t clock_ps;		/* tCK; the rest in clocks */
+	uint32_t rp, rcd, cl, wl, bl, wtr, wr, rrd, faw;
+	uint32_t reorder;		/* row hits that may overtake a request, at most */
+	uint64_t refi_ps, rfc_ps;	/* a refresh of rfc every refi; 0 = left out */
+};
+
+/* Worst delays by one request of another core. */
+struct vrk_dram_delay {
+	uint64_t precharge_ps;
+	uint64_t activate_ps;
+	uint64_t transfer_ps;
+	uint64_t hit_ps;		/* of a row hit in the same bank */
+	uint64_t conflict_ps;		/* of a row conflict in the same bank */
+};
+
+/* Return: 0; -EINVAL no clock, or a burst of nothing; -ERANGE a number of 2^16 or more. */
+int vrk_dram_delay(const struct vrk_dram *dram, struct vrk_dram_delay *ret);
+
+/* Everything done in some window by the tasks of one core. */
+struct vrk_dram_task {
+	nsec_t wcet_ns;			/* alone */
+	nsec_t period_ns;
+	nsec_t deadline_ns;		/* <= period */
+	uint64_t requests;		/* to DRAM, of a job, at most */
+	uint32_t core;			/* the earlier of one core's tasks has the higher priority */
+};
+
+/* How long one request of core @p may wait for the @n cores' requests, with these banks: request-driven. Return: ps. O(n^2). */
+uint64_t vrk_dram_request(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p);
+/* How long all requests of core @p within @t_ns may wait, by what the others' tasks ask for: job-driven. Return: ps. O(n (n + tasks)). */
+uint64_t vrk_dram_jobs(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p,
+		       const struct vrk_dram_task *tasks, size_t n_tasks, nsec_t t_ns);
+
+/**
+ * vrk_dram_fp() - response times of tasks on cores of their own, slowed down by others' requests: ESTIMATE
+ * @ret_response_ns: @n_tasks; NSEC_MAX = beyond the deadline
+ *
+ * The least R = C + sum ceil(R/T) C + min(requests at the request-driven delay, the job-driven delay in R), over tasks of higher priority.
+ * Return: 0; -EINVAL a task without wcet or period, with a deadline beyond it, or on no core; errors of vrk_dram_delay().
+ */
+int vrk_dram_fp(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, const struct vrk_dram_task *tasks, size_t n_tasks,
+		nsec_t *ret_response_ns);
+
+/**
+ * vrk_dram_place() - moves tasks between cores so that they stand less in each other's way: ESTIMATE
+ * @tasks:  their cores change; no core's load (wcet/period) is taken above one, or higher where it is above
+ * @t_ns:   the window in which delays are counted
+ * @ret_ps: the sum of vrk_dram_jobs() over all cores that have tasks, before and after: it never grows
+ *
+ * One task at a time to where the sum shrinks most, until none helps (at most @n_tasks * @n moves).
+ * Return: 0; errors of vrk_dram_fp(). O(moves * n_tasks * n^2 * (n + n_tasks)).
+ */
+int vrk_dram_place(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, struct vrk_dram_task *tasks, size_t n_tasks,
+		   nsec_t t_ns, uint64_t ret_ps[2]);
+
 #ifdef __cplusplus
 }
 #endif

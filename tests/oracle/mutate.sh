@@ -151,6 +151,12 @@ memory-check.c | s/if (got < wants(\&r\[i\]))/if (got + 1 < wants(\&r[i]))/
 memory-check.c | s/return want > hold \&\&/return want >= hold \&\&/
 memory-check.c | s/left\[part->color \* host->banks + part->bank\] -= part->frames;/;/
 memory-repair.c | s/k < enough \&\& !s->cut; k++/k + 1 < enough; k++/
+color-divide.c | s/if (wcet_ns\[k - 2\] < wcet_ns\[k - 1\])/if (wcet_ns[k - 2] > wcet_ns[k - 1])/
+color-divide.c | s/k <= m; k++/k < m; k++/
+color-divide.c | s/if (sum >= memory_frames/if (sum > memory_frames/
+dram.c        | s/ceil_div(t_ns, tasks\[i\].period_ns) + 1,/ceil_div(t_ns, tasks[i].period_ns),/
+dram.c        | s/times(dram->reorder, hits)/hits/
+dram-place.c  | s/if (then < \*sum)/if (then != *sum)/
 bank-map.c    | s/CERTAINTY_MIN 30/CERTAINTY_MIN 0/
 bank-map.c    | s/rows\[k\] ^= rows\[i\];/;/
 bank-map.c    | s/differ < n \/ 8/differ < n \/ 80/
@@ -164,8 +170,8 @@ units.c       | s/ns > NSEC_MAX)/ns > NSEC_MAX - 1)/
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
-units=(bank-map units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
-oracles=("bank-map exact" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
+units=(bank-map color-divide dram units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
+oracles=("bank-map exact" "colors divide" "colors place" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -173,7 +179,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in bank-map demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
+for t in bank-map colors demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 

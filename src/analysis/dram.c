@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What requests to DRAM wait for those of other cores: an ESTIMATE, see memory.h for the model and for who contradicts it. Two
+ * views, of which the better counts: each of my requests meets the worst that others can do to one ("request-driven"), or all that
+ * others ask for in a window gets in my way once ("job-driven"). Cores with a bank in common disturb rows and queue there; all
+ * others only share the bus:
+ *	RDi(p) = sum over private q of (precharge + activate + transfer)
+ *	RD(p)  = RDi(p) + reorder (hit + sum over private q of transfer), if anybody shares, + sum over sharing q of (conflict + RDi(q))
+ *	JD(p)  = sum over private q of A(q) (..) + sum over sharing q of (A(q) conflict + JDi(q)), A(q) = sum of (ceil(t/T) + 1) H
+ * (Kim and others, RTAS 2014). Called by experiments and by vrk_dram_place(). Nothing decides by it.
+ */
+#include <errno.h>
+
+#include "dram.h"
+
+#define CLOCKS_MAX ((uint32_t)1 << 16)
+#define ROUNDS_MAX 10000
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* a - b clocks, at least none */
+static uint64_t over(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static uint64_t times(uint64_t a, uint64_t b)
+{
+	return clamp64((u128)a * b);
+}
+
+int vrk_dram_delay(const struct vrk_dram *d, struct vrk_dram_delay *ret)
+{
+	const uint32_t all[] = { d->clock_ps, d->rp, d->rcd, d->cl, d->wl, d->bl, d->wtr, d->wr, d->rrd, d->faw, d->reorder };
+	uint64_t read = (uint64_t)d->cl + d->bl / 2, write = (uint64_t)d->wl + d->bl / 2;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i] >= CLOCKS_MAX)
+			return -ERANGE;
+	if (d->clock_ps == 0 || d->bl == 0 || (d->rfc_ps > 0 && d->refi_ps == 0))
+		return -EINVAL;
+	ret->precharge_ps = d->clock_ps;
+	ret->activate_ps = most(d->rrd, over(d->faw, 3ULL * d->rrd)) * d->clock_ps;
+	ret->transfer_ps = most(write + d->wtr, over(read + 2, d->wl)) * d->clock_ps;
+	ret->hit_ps = most(read, write + most(d->wtr, d->wr)) * d->clock_ps;
+	ret->conflict_ps = (uint64_t)(d->rp + d->rcd) * d->clock_ps + ret->hit_ps;
+	return 0;
+}
+
+static uint64_t on_the_bus(const struct vrk_dram_delay *d)
+{
+	return d->precharge_ps + d->activate_ps + d->transfer_ps;
+}
+
+static bool shares(const struct vrk_colors *banks, size_t p, size_t q)
+{
+	return colors_meet(&banks[p], &banks[q]) >= 0;
+}
+
+/* In a window of delay there are refreshes, too. */
+static uint64_t refreshed(const struct vrk_dram *dram, uint64_t ps)
+{
+	return dram->rfc_ps == 0 ? ps : sum_up(ps, times(ceil_div(ps, dram->refi_ps), dram->rfc_ps));
+}
+
+static uint64_t private_request(const struct vrk_dram_delay *d, const struct vrk_colors *banks, size_t n, size_t p)
+{
+	uint64_t ps = 0;
+
+	for (size_t q = 0; q < n; q++)
+		ps += q != p && !shares(banks, p, q) ? on_the_bus(d) : 0;
+	return ps;
+}
+
+uint64_t vrk_dram_request(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p)
+{
+	struct vrk_dram_delay d;
+	uint64_t ps, hits = 0;
+	bool any = false;
+
+	if (vrk_dram_delay(dram, &d) < 0)
+		return UINT64_MAX;
+	ps = private_request(&d, banks, n, p);
+	hits = d.hit_ps;
+	for (size_t q = 0; q < n; q++) {
+		if (q == p)
+			continue;
+		if (!shares(banks, p, q)) {
+			hits = sum_up(hits, d.transfer_ps);
+			continue;
+		}
+		any = true;
+		ps = sum_up(ps, d.conflict_ps + private_request(&d, banks, n, q));
+	}
+	if (any)
+		ps = sum_up(ps, times(dram->reorder, hits));
+	return refreshed(dram, ps);
+}
+
+/* What core @q may ask for in a window, with a job carried in. */
+static uint64_t asked(const struct vrk_dram_task *tasks, size_t n_tasks, size_t q, nsec_t t_ns)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n_tasks; i++)
+		if (tasks[i].core == q)
+			sum = sum_up(sum, times(ceil_div(t_ns, tasks[i].period_ns) + 1, tasks[i].requests));
+	return sum;
+}
+
+static uint64_t private_jobs(const struct vrk_dram_delay *d, const struct vrk_colors *banks, size_t n, size_t p,
+			     const struct vrk_dram_task *tasks, size_t n_tasks, nsec_t t_ns)
+{
+	uint64_t ps = 0;
+
+	for (size_t q = 0; q < n; q++)
+		if (q != p && !shares(banks, p, q))
+			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), on_the_bus(d)));
+	return ps;
+}
+
+uint64_t vrk_dram_jobs(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p,
+		       const struct vrk_dram_task *tasks, size_t n_tasks, nsec_t t_ns)
+{
+	struct vrk_dram_delay d;
+	uint64_t ps;
+
+	if (vrk_dram_delay(dram, &d) < 0)
+		return UINT64_MAX;
+	ps = private_jobs(&d, banks, n, p, tasks, n_tasks, t_ns);
+	for (size_t q = 0; q < n; q++)
+		if (q != p && shares(banks, p, q)) {
+			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), d.conflict_ps));
+			ps = sum_up(ps, private_jobs(&d, banks, n, q, tasks, n_tasks, t_ns));
+		}
+	return refreshed(dram, ps);
+}
+
+int dram_question_check(const struct vrk_dram *dram, size_t n, const struct vrk_dram_task *tasks, size_t n_tasks)
+{
+	struct vrk_dram_delay d;
+
+	for (size_t i = 0; i < n_tasks; i++)
+		if (tasks[i].wcet_ns == 0 || tasks[i].period_ns == 0 || tasks[i].deadline_ns > tasks[i].period_ns ||
+		    tasks[i].period_ns > NSEC_MAX || tasks[i].core >= n)
+			return -EINVAL;
+	return vrk_dram_delay(dram, &d);
+}
+
+/* One step of the fixpoint of task @i, from a window of @t_ns. */
+static uint64_t demand(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, const struct vrk_dram_task *tasks,
+		       size_t n_tasks, size_t i, nsec_t t_ns, uint64_t request_ps)
+{
+	uint64_t work = tasks[i].wcet_ns, requests = tasks[i].requests, jobs_ps, ps;
+
+	for (size_t h = 0; h < i; h++)
+		if (tasks[h].core == tasks[i].core) {
+			work = sum_up(work, times(ceil_div(t_ns, tasks[h].period_ns), tasks[h].wcet_ns));
+			requests = sum_up(requests, times(ceil_div(t_ns, tasks[h].period_ns), tasks[h].requests));
+		}
+	jobs_ps = vrk_dram_jobs(dram, banks, n, tasks[i].core, tasks, n_tasks, t_ns);
+	ps = times(requests, request_ps);
+	return sum_up(work, ceil_div(ps < jobs_ps ? ps : jobs_ps, 1000));
+}
+
+int vrk_dram_fp(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, const struct vrk_dram_task *tasks, size_t n_tasks,
+		nsec_t *ret_response_ns)
+{
+	int err = dram_question_check(dram, n, tasks, n_tasks);
+
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < n_tasks; i++) {
+		uint64_t request_ps = vrk_dram_request(dram, banks, n, tasks[i].core);
+		uint64_t t = tasks[i].wcet_ns, next = t;
+
+		ret_response_ns[i] = NSEC_MAX;
+		for (unsigned int round = 0; round < ROUNDS_MAX && next <= tasks[i].deadline_ns; round++) {
+			t = next;
+			next = demand(dram, banks, n, tasks, n_tasks, i, t, request_ps);
+			if (next == t) {
+				ret_response_ns[i] = t;
+				break;
+			}
+		}
+	}
+	return 0;
+}

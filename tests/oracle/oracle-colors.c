@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dividing colours: dynamic programming finds what trying every division finds, one colour more never costs more, and an even split
+ * is never better. And tasks that are moved between cores for the sake of DRAM never stand more in each other's way than before.
+ */
+#include <virtrk/memory.h>
+
+#include "oracle.h"
+
+#define USERS 4
+#define COLORS 8
+#define WIDTH (COLORS + 1)
+
+static void fail(struct oracle *o, const char *what)
+{
+	oracle_fail(o, what, &(struct vrk_host){ 0 }, NULL, 0);
+}
+
+/* The least total of users [v, n) with at most @left colours. */
+static uint64_t everything(const uint64_t *cost, size_t width, size_t n, size_t v, uint32_t left)
+{
+	uint64_t least = VRK_COST_NEVER;
+
+	if (v == n)
+		return 0;
+	for (uint32_t k = 0; k <= left; k++) {
+		uint64_t rest = cost[v * width + k] == VRK_COST_NEVER ? VRK_COST_NEVER : everything(cost, width, n, v + 1, left - k);
+
+		if (rest != VRK_COST_NEVER && cost[v * width + k] + rest < least)
+			least = cost[v * width + k] + rest;
+	}
+	return least;
+}
+
+static void divide(struct oracle *o)
+{
+	size_t n = oracle_between(o, 1, USERS);
+	uint64_t cost[USERS * WIDTH], before = VRK_COST_NEVER;
+
+	for (size_t v = 0; v < n; v++) {
+		nsec_t curve[COLORS];
+
+		for (size_t k = 0; k < COLORS; k++)
+			curve[k] = oracle_between(o, 1, 100);
+		vrk_wcet_raise(curve, COLORS);
+		if (vrk_wcet_cost(curve, COLORS, oracle_between(o, 50, 200), oracle_between(o, 60, 100), (uint32_t)oracle_between(o, 0, 2), &cost[v * WIDTH]) < 0)
+			fail(o, "no cost");
+	}
+	for (uint32_t colors = 0; colors <= COLORS; colors++) {
+		uint64_t some[USERS * WIDTH], total, sum = 0;
+		uint32_t got[USERS], even[USERS], used = 0;
+
+		for (size_t v = 0; v < n; v++)
+			memcpy(&some[v * (colors + 1)], &cost[v * WIDTH], (colors + 1) * sizeof(*cost));
+		if (vrk_colors_divide(some, n, colors, got, &total) < 0)
+			fail(o, "no division");
+		for (size_t v = 0; total != VRK_COST_NEVER && v < n; v++) {
+			sum += cost[v * WIDTH + got[v]];
+			used += got[v];
+		}
+		if (total != everything(some, colors + 1, n, 0, colors))
+			fail(o, "trying everything finds another");
+		if (total != VRK_COST_NEVER && (sum != total || used > colors))
+			fail(o, "the division is not what it says");
+		if (total > before)
+			fail(o, "one colour more costs more");
+		if (vrk_colors_even(some, n, colors, even) < total)
+			fail(o, "an even split is better");
+		before = total;
+	}
+	o->accepted += before != VRK_COST_NEVER;
+	o->refused += before == VRK_COST_NEVER;
+}
+
+static void place(struct oracle *o)
+{
+	const struct vrk_dram dram = { 1500, 9, 9, 9, 7, 8, 5, 10, 4, 20, (uint32_t)oracle_between(o, 0, 12), 0, 0 };
+	size_t n = oracle_between(o, 1, 4), n_tasks = oracle_between(o, 1, 6);
+	struct vrk_colors banks[4] = { { { 0 } } };
+	struct vrk_dram_task tasks[6];
+	uint64_t ps[2], sum = 0;
+	nsec_t t = oracle_between(o, 1000, 100000);
+
+	for (size_t p = 0; p < n; p++)
+		banks[p].words[0] = oracle_between(o, 1, 15);
+	for (size_t i = 0; i < n_tasks; i++) {
+		nsec_t period = oracle_between(o, 1000, 50000);
+
+		tasks[i] = (struct vrk_dram_task){ oracle_between(o, 1, period), period, period, oracle_between(o, 0, 200),
+						   (uint32_t)oracle_between(o, 0, n - 1) };
+	}
+	if (vrk_dram_place(&dram, banks, n, tasks, n_tasks, t, ps) < 0) {
+		fail(o, "no placement");
+		return;
+	}
+	for (size_t p = 0; p < n; p++)
+		for (size_t i = 0; i < n_tasks; i++)
+			if (tasks[i].core == p) {
+				sum += vrk_dram_jobs(&dram, banks, n, p, tasks, n_tasks, t);
+				break;
+			}
+	if (ps[1] > ps[0])
+		fail(o, "it grew");
+	if (sum != ps[1])
+		fail(o, "the sum is not what it says");
+	o->accepted += ps[1] < ps[0];
+	o->refused += ps[1] == ps[0];
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "place") == 0)
+		return oracle_run("colors place", 5000, place);
+	return oracle_run("colors divide", 5000, divide);
+}

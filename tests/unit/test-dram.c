@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Estimates of DRAM interference: the arithmetic of DDR3-1333 with four cores, private and shared banks, and where they end. */
+#include <virtrk/memory.h>
+
+#include "expect.h"
+
+#define CORES 4
+
+static const struct vrk_dram ddr3 = { .clock_ps = 1500, .rp = 9, .rcd = 9, .cl = 9, .wl = 7, .bl = 8, .wtr = 5, .wr = 10, .rrd = 4, .faw = 20,
+				      .reorder = 12 };
+static const struct vrk_colors apart[] = { { { 1 } }, { { 2 } }, { { 4 } }, { { 8 } } };
+static const struct vrk_colors together[] = { { { 15 } }, { { 15 } }, { { 15 } }, { { 15 } } };
+static const struct vrk_colors pairwise[] = { { { 1 } }, { { 1 } }, { { 2 } }, { { 2 } } };
+
+static void test_delays(void)
+{
+	struct vrk_dram bad = ddr3;
+	struct vrk_dram_delay d;
+
+	CASE("DDR3-1333");
+	EXPECT_INT(vrk_dram_delay(&ddr3, &d), 0);
+	EXPECT_INT(d.precharge_ps, 1500);
+	EXPECT_INT(d.activate_ps, 12000);
+	EXPECT_INT(d.transfer_ps, 24000);
+	EXPECT_INT(d.hit_ps, 31500);
+	EXPECT_INT(d.conflict_ps, 58500);
+	CASE("no clock, no burst, clocks without end, a refresh that never comes");
+	bad.clock_ps = 0;
+	EXPECT_INT(vrk_dram_delay(&bad, &d), -EINVAL);
+	bad = ddr3;
+	bad.bl = 0;
+	EXPECT_INT(vrk_dram_delay(&bad, &d), -EINVAL);
+	bad = ddr3;
+	bad.faw = 65536;
+	EXPECT_INT(vrk_dram_delay(&bad, &d), -ERANGE);
+	EXPECT_INT(vrk_dram_request(&bad, apart, CORES, 0) == UINT64_MAX, true);
+	bad = ddr3;
+	bad.rfc_ps = 1;
+	EXPECT_INT(vrk_dram_delay(&bad, &d), -EINVAL);
+}
+
+static void test_request(void)
+{
+	struct vrk_dram other = ddr3;
+
+	CASE("four cores, banks of their own");
+	EXPECT_INT(vrk_dram_request(&ddr3, apart, CORES, 0), 112500);
+	CASE("four cores, all banks shared");
+	EXPECT_INT(vrk_dram_request(&ddr3, together, CORES, 0), 553500);
+	CASE("without reordering");
+	other.reorder = 0;
+	EXPECT_INT(vrk_dram_request(&other, together, CORES, 3), 175500);
+	CASE("two and two: 75 on the bus, 12 hits of 31.5 + 48, a conflict of 58.5 + 75");
+	EXPECT_INT(vrk_dram_request(&ddr3, pairwise, CORES, 0), 75000 + 12 * (31500 + 48000) + 58500 + 75000);
+	CASE("alone");
+	EXPECT_INT(vrk_dram_request(&ddr3, together, 1, 0), 0);
+	CASE("with refresh");
+	other.refi_ps = 7800000;
+	other.rfc_ps = 160000;
+	EXPECT_INT(vrk_dram_request(&other, together, CORES, 0), 335500);
+}
+
+static void test_jobs(void)
+{
+	const struct vrk_dram_task tasks[] = { { 1000, 10000, 10000, 5, 1 }, { 1000, 4000, 4000, 2, 2 }, { 1, 1000, 1000, UINT64_MAX / 2, 3 } };
+
+	CASE("what others ask for in 10 us: 10 and 8 requests");
+	EXPECT_INT(vrk_dram_jobs(&ddr3, apart, CORES, 0, tasks, 2, 10000), 18 * 37500);
+	CASE("banks shared");
+	EXPECT_INT(vrk_dram_jobs(&ddr3, together, CORES, 0, tasks, 2, 10000), 18 * 58500);
+	CASE("nobody else");
+	EXPECT_INT(vrk_dram_jobs(&ddr3, together, CORES, 1, tasks, 1, 10000), 0);
+	CASE("more than can be counted");
+	EXPECT(vrk_dram_jobs(&ddr3, together, CORES, 0, tasks, 3, 10000) == UINT64_MAX);
+}
+
+static void test_fp(void)
+{
+	struct vrk_dram_task tasks[] = { { 1000, 10000, 10000, 10, 0 }, { 3000, 20000, 20000, 10, 0 }, { 2000, 10000, 10000, 100, 1 } };
+	nsec_t response[3];
+
+	CASE("requests at 37.5 and 112.5 ns: the better of both views");
+	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), 0);
+	EXPECT_INT(response[0], 1000 + 1125);	/* 10 requests, 112.5 each */
+	EXPECT_INT(response[1], 4000 + 2250);
+	EXPECT_INT(response[2], 2000 + 1500);	/* 20 + 20 of others: 40 x 37.5 < 100 x 112.5 */
+	CASE("too late");
+	tasks[1].deadline_ns = 6249;
+	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), 0);
+	EXPECT(response[1] == NSEC_MAX);
+	CASE("bad tasks");
+	tasks[1].deadline_ns = 20001;
+	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), -EINVAL);
+	tasks[1].deadline_ns = 1;
+	tasks[1].core = CORES;
+	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), -EINVAL);
+}
+
+static void test_place(void)
+{
+	struct vrk_dram_task heavy[] = { { 3000, 10000, 10000, 100, 0 }, { 3000, 10000, 10000, 100, 1 }, { 3000, 10000, 10000, 0, 0 } };
+	struct vrk_dram_task full[] = { { 6000, 10000, 10000, 100, 0 }, { 6000, 10000, 10000, 100, 1 } };
+	uint64_t ps[2];
+
+	CASE("those that ask for much come together");
+	EXPECT_INT(vrk_dram_place(&ddr3, apart, 2, heavy, 3, 10000, ps), 0);
+	EXPECT_INT(heavy[0].core, heavy[1].core);
+	EXPECT_INT(ps[0], 2 * 200 * 37500);
+	EXPECT_INT(ps[1], 0);
+	CASE("unless there is no room");
+	EXPECT_INT(vrk_dram_place(&ddr3, apart, 2, full, 2, 10000, ps), 0);
+	EXPECT(full[0].core == 0 && full[1].core == 1 && ps[0] == ps[1]);
+}
+
+int main(void)
+{
+	test_delays();
+	test_request();
+	test_jobs();
+	test_fp();
+	test_place();
+	return expect_result();
+}
