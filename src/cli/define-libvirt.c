@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The module that writes into libvirt's domains: their metadata, and on demand their <resource><partition>. It reads a domain's XML
- * with the same reader as virtrkd. A change of the configuration and of the domain that runs is one call, both or none.
+ * The module that writes into libvirt's domains: their metadata, and on demand their <resource><partition> and <memoryBacking>. It
+ * reads a domain's XML with the same reader as virtrkd. A change of the configuration and of the domain that runs is one call, both or none.
  *
- * Loaded by define-load.c. Nothing but these two elements is ever changed.
+ * Loaded by define-load.c. Nothing but these elements is ever changed.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -107,7 +107,7 @@ static int domain_write(struct define_domain *domain, const char *element, struc
 	return 0;
 }
 
-/* ---- the partition ---- */
+/* ---- the configuration ---- */
 
 static xmlNode *child_get(xmlNode *node, const char *name)
 {
@@ -117,26 +117,53 @@ static xmlNode *child_get(xmlNode *node, const char *name)
 	return xmlNewChild(node, NULL, (const xmlChar *)name, NULL);
 }
 
-static int partition_edit(const char *xml, const char *path, xmlChar **ret)
-{
-	_cleanup_(xmlFreeDocp) xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL,
-								  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL, *resource, *partition;
-	int size;
+/* Changes the document; 1 = it was so already. */
+typedef int (*edit_fn)(xmlNode *root, const char *text);
 
-	if (!root)
-		return -EBADMSG;
-	resource = child_get(root, "resource");
-	partition = resource ? child_get(resource, "partition") : NULL;
+static int partition_edit(xmlNode *root, const char *path)
+{
+	xmlNode *resource = child_get(root, "resource"), *partition = resource ? child_get(resource, "partition") : NULL;
+
 	if (!partition)
 		return -ENOMEM;
 	xmlNodeSetContent(partition, NULL);
 	xmlNodeAddContent(partition, (const xmlChar *)path);	/* this one escapes */
+	return 0;
+}
+
+static int backing_edit(xmlNode *root, const char *text)
+{
+	xmlNode *backing = child_get(root, "memoryBacking"), *source = backing ? child_get(backing, "source") : NULL;
+	xmlNode *access = backing ? child_get(backing, "access") : NULL;
+
+	if (!source || !access)
+		return -ENOMEM;
+	for (const xmlNode *child = backing->children; child; child = child->next)
+		if (child->type == XML_ELEMENT_NODE && strcmp((const char *)child->name, "hugepages") == 0)
+			return -EMLINK;
+	if (!xmlSetProp(source, (const xmlChar *)"type", (const xmlChar *)"file") ||
+	    !xmlSetProp(access, (const xmlChar *)"mode", (const xmlChar *)"shared"))
+		return -ENOMEM;
+	return 0;
+}
+
+static int document_edit(const char *xml, edit_fn edit, const char *text, xmlChar **ret)
+{
+	_cleanup_(xmlFreeDocp) xmlDocPtr document = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL,
+								  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
+	int size, r;
+
+	if (!root)
+		return -EBADMSG;
+	r = edit(root, text);
+	if (r < 0)
+		return r;
 	xmlDocDumpMemory(document, ret, &size);
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int domain_partition(struct define_domain *domain, const char *path, struct vr_error **reterr)
+static int configuration_change(struct define_domain *domain, const char *what, edit_fn edit, const char *text, struct vr_error **reterr)
 {
 	_cleanup_(freep) char *xml = NULL;
 	xmlChar *changed = NULL;
@@ -145,19 +172,41 @@ static int domain_partition(struct define_domain *domain, const char *path, stru
 
 	if (!domain->persistent)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
-				    "a transient domain has no configuration, and it keeps its partition until it ends");
+				    "a transient domain has no configuration, and it keeps its %s until it ends", what);
 	xml = virDomainGetXMLDesc(domain->domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 	if (!xml)
 		return failed("cannot read the domain's configuration", reterr);
-	r = partition_edit(xml, path, &changed);
+	r = document_edit(xml, edit, text, &changed);
+	if (r == -EMLINK)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED,
+				    "its configuration asks for huge pages, each of which has all colours: take <hugepages> out");
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot change the domain's configuration: %s", strerror(-r));
 	defined = virDomainDefineXML(domain->connection, (const char *)changed);
 	xmlFree(changed);
 	if (!defined)
-		return failed("libvirt does not take the partition", reterr);
+		return failed("libvirt does not take the changed configuration", reterr);
 	(void)virDomainFree(defined);
 	return 0;
+}
+
+static int domain_partition(struct define_domain *domain, const char *path, struct vr_error **reterr)
+{
+	return configuration_change(domain, "partition", partition_edit, path, reterr);
+}
+
+static int domain_back_by_file(struct define_domain *domain, struct vr_error **reterr)
+{
+	_cleanup_(freep) char *xml = virDomainGetXMLDesc(domain->domain, domain->persistent ? VIR_DOMAIN_XML_INACTIVE : 0U);
+	struct intent_domain about;
+	int r;
+
+	if (!xml)
+		return failed("cannot read the domain's configuration", reterr);
+	r = intent_read_domain(xml, strlen(xml), &about, reterr);
+	if (r >= 0 && about.file_backed)
+		return 1;
+	return r < 0 ? r : configuration_change(domain, "memory", backing_edit, NULL, reterr);
 }
 
 const struct define_module virtrk_define_module = {
@@ -168,4 +217,5 @@ const struct define_module virtrk_define_module = {
 	.read = domain_read,
 	.write = domain_write,
 	.partition = domain_partition,
+	.back_by_file = domain_back_by_file,
 };

@@ -14,7 +14,7 @@
 /* A connection to libvirt, and one domain of it. */
 struct define_domain;
 
-#define DEFINE_MODULE_VERSION 1
+#define DEFINE_MODULE_VERSION 2
 #define DEFINE_MODULE_SYMBOL  "virtrk_define_module"
 
 /* Every failure has one line, libvirt's own words among them. */
@@ -32,6 +32,9 @@ struct define_module {
 
 	/* <resource><partition> of the configuration: from the next start on. */
 	int (*partition)(struct define_domain *domain, const char *path, struct vr_error **reterr);
+
+	/* <memoryBacking> of the configuration: a file that is shared, which coloured memory needs. 1 = it was so already. */
+	int (*back_by_file)(struct define_domain *domain, struct vr_error **reterr);
 };
 
 /* define-load.c; -ENOENT with words: this virtrk has no libvirt. */

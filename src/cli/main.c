@@ -30,13 +30,13 @@
 #define RESERVE_OPTIONS                                                                               \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | \
 	 OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_CPU) | OPTION_BIT(OPTION_FILE))
+#define OPTIONS_OF_MEMORY                                                                             \
+	(OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_COLORS) | OPTION_BIT(OPTION_BANKS) | OPTION_BIT(OPTION_EXCLUSIVE))
 #define OPTIONS_DEFINE                                                                                \
 	(OPTION_BIT(OPTION_PERSIST) | OPTION_BIT(OPTION_REMOVE) | OPTION_BIT(OPTION_ON_REFUSAL) | OPTION_BIT(OPTION_PARTITION) |   \
-	 OPTION_BIT(OPTION_CONNECT))
+	 OPTION_BIT(OPTION_CONNECT) | OPTION_BIT(OPTION_MEMORY) | OPTIONS_OF_MEMORY)
 
-#define OPTIONS_MEMORY                                                                                \
-	(OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_COLORS) | OPTION_BIT(OPTION_BANKS) | OPTION_BIT(OPTION_EXCLUSIVE) |    \
-	 OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_OWNER))
+#define OPTIONS_MEMORY (OPTIONS_OF_MEMORY | OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_OWNER))
 #define OPTIONS_CACHE (OPTION_BIT(OPTION_WAYS) | OPTION_BIT(OPTION_BANDWIDTH) | OPTION_BIT(OPTION_REMOVE))
 
 static int verb_help(const struct arguments *arguments);
@@ -146,10 +146,10 @@ static int help_all(void)
 	puts("\nOptions of reserve, check and define:");
 	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
 	puts("\nOptions of define, and of show --xml:");
-	options_help(OPTIONS_DEFINE | OPTION_BIT(OPTION_XML));
+	options_help((OPTIONS_DEFINE & ~OPTIONS_OF_MEMORY) | OPTION_BIT(OPTION_XML));
 	puts("\nOptions of prepare:");
 	options_help(OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL));
-	puts("\nOptions of memory:");
+	puts("\nOptions of memory, and but for the last two of define:");
 	options_help(OPTIONS_MEMORY);
 	puts("\nOptions of cache:");
 	options_help(OPTIONS_CACHE);

@@ -45,6 +45,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_XML] = { "xml", 0, NULL, NULL, "what its metadata ask for, as XML" },
 	[OPTION_WAYS] = { "ways", 0, "NUMBER", NULL, "ways of the last-level cache that nobody else loads into" },
 	[OPTION_BANDWIDTH] = { "bandwidth", 0, "PERCENT", NULL, "at most so much of the memory bandwidth" },
+	[OPTION_MEMORY] = { "memory", 0, NULL, NULL, "its memory is to be its own; so do --size, --colors, --banks, --exclusive" },
 	[OPTION_SIZE] = { "size", 0, "SIZE", NULL, "how much memory, such as 512MiB or 2GiB" },
 	[OPTION_COLORS] = { "colors", 0, "N|LIST", NULL, "so many cache colours that nobody else has, or these: 0-3, or 5-5 for one" },
 	[OPTION_BANKS] = { "banks", 0, "N|LIST", NULL, "so many DRAM banks that nobody else has, or these" },

@@ -89,6 +89,54 @@ static int refusal_take(const struct arguments *arguments, struct intent *intent
 	return 0;
 }
 
+/* ---- memory ---- */
+
+#define OPTIONS_OF_MEMORY                                                                                     \
+	(OPTION_BIT(OPTION_MEMORY) | OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_COLORS) | OPTION_BIT(OPTION_BANKS) |       \
+	 OPTION_BIT(OPTION_EXCLUSIVE))
+
+#define THREAD_OPTIONS                                                                                        \
+	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT) | \
+	 OPTION_BIT(OPTION_CPU) | OPTION_BIT(OPTION_FILE))
+
+static bool gives_any(const struct arguments *arguments, uint64_t options)
+{
+	for (enum option_id id = 0; id < _OPTION_MAX; id++)
+		if (arguments->given[id] && (options & OPTION_BIT(id)))
+			return true;
+	return false;
+}
+
+static int colors_take(const struct arguments *arguments, enum option_id id, char ret[INTENT_CPUS_MAX], struct vr_error **reterr)
+{
+	const char *text = arguments->given[id] ? arguments->value[id] : "";
+	uint32_t number;
+
+	if (!intent_colors_valid(text, &number))
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s %s: a number of them, at least 1, or a list such as 0-3",
+				    option_defs[id].name, text);
+	strcpy(ret, text);
+	return 0;
+}
+
+static int memory_take(const struct arguments *arguments, struct intent_memory *ret, struct vr_error **reterr)
+{
+	const char *size = arguments->value[OPTION_SIZE];
+	int r;
+
+	if (!gives_any(arguments, OPTIONS_OF_MEMORY))
+		return 0;
+	*ret = (struct intent_memory){ .wanted = true, .exclusive = arguments->given[OPTION_EXCLUSIVE] };
+	if (size && (vrk_bytes_parse(size, &ret->bytes) < 0 || ret->bytes == 0 || ret->bytes % 4096 != 0))
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--size %s: whole pages of 4KiB, a number with B, KiB, MiB, GiB or TiB", size);
+	r = colors_take(arguments, OPTION_COLORS, ret->colors, reterr);
+	if (r >= 0)
+		r = colors_take(arguments, OPTION_BANKS, ret->banks, reterr);
+	if (r >= 0 && ret->exclusive && !*ret->colors)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--exclusive: which colours? --colors is missing");
+	return r;
+}
+
 static int partition_check(const struct arguments *arguments, struct vr_error **reterr)
 {
 	const char *path = arguments->value[OPTION_PARTITION];
@@ -120,7 +168,7 @@ static int fit_check(const struct arguments *arguments, struct question *questio
 static int intent_put(struct target *target, const struct intent *intent, struct vr_error **reterr)
 {
 	_cleanup_(freep) char *element = NULL;
-	int r = intent->n > 0 ? intent_write(intent, true, &element) : 0;
+	int r = intent_empty(intent) ? 0 : intent_write(intent, true, &element);
 
 	return r < 0 ? r : target->module->write(target->domain, element, reterr);
 }
@@ -161,13 +209,19 @@ static int define_do(const struct arguments *arguments, struct question *questio
 		r = before_read(target, !whole, whole ? &before : &intent, reterr);
 	if (r < 0)
 		return r;
-	if (whole)
+	if (whole) {
 		intent.report = before.report;
-	r = items_merge(&question->document.requests, whole, &intent, reterr);
+		intent.memory = before.memory;
+	}
+	r = memory_take(arguments, &intent.memory, reterr);
+	if (r >= 0)
+		r = items_merge(&question->document.requests, whole, &intent, reterr);
 	if (r >= 0)
 		r = refusal_take(arguments, &intent, reterr);
-	if (r >= 0 && target->module->active(target->domain))
+	if (r >= 0 && question->document.requests.n > 0 && target->module->active(target->domain))
 		r = fit_check(arguments, question, reterr);
+	if (r >= 0 && gives_any(arguments, OPTIONS_OF_MEMORY))
+		r = target->module->back_by_file(target->domain, reterr);
 	if (r >= 0 && arguments->given[OPTION_PARTITION])
 		r = target->module->partition(target->domain, arguments->value[OPTION_PARTITION], reterr);
 	return r < 0 ? r : intent_put(target, &intent, reterr);
@@ -186,7 +240,8 @@ static int define_remove(const struct arguments *arguments)
 	for (enum option_id id = 0; id < _OPTION_MAX; id++)
 		if (arguments->given[id] && (OPTION_BIT(id) & (OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) |
 							       OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_CPU) |
-							       OPTION_BIT(OPTION_PARTITION) | OPTION_BIT(OPTION_ON_REFUSAL))))
+							       OPTION_BIT(OPTION_PARTITION) | OPTION_BIT(OPTION_ON_REFUSAL) |
+							       OPTIONS_OF_MEMORY)))
 			return cli_say(CLI_USAGE, "--remove takes away, --%s has no place beside it", option_defs[id].name);
 	r = target_open(&target, arguments, domain, &err);
 	if (r >= 0)
@@ -213,11 +268,14 @@ int verb_define(const struct arguments *arguments)
 	_cleanup_(question_done) struct question question = { 0 };
 	_cleanup_(target_done) struct target target = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-	int r;
+	int r = 0;
 
 	if (arguments->given[OPTION_REMOVE])
 		return define_remove(arguments);
-	r = question_read(arguments, &question, &err);
+	if (gives_any(arguments, OPTIONS_OF_MEMORY) && arguments->n_operands > 1 && !gives_any(arguments, THREAD_OPTIONS))
+		question.domain = arguments->operands[1];	/* of memory alone */
+	else
+		r = question_read(arguments, &question, &err);
 	if (r >= 0)
 		r = partition_check(arguments, &err);
 	if (r < 0)
@@ -228,6 +286,8 @@ int verb_define(const struct arguments *arguments)
 	if (r < 0)
 		return cli_fail(r, err);
 	defined_page(&target, &question);
+	if (gives_any(arguments, OPTIONS_OF_MEMORY))
+		cli_print("from its next start on %s has memory of its own", question.domain);
 	if (arguments->given[OPTION_PARTITION])
 		cli_print("from its next start on %s is in the partition %s", question.domain, arguments->value[OPTION_PARTITION]);
 	return CLI_DONE;

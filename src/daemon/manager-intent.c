@@ -455,7 +455,7 @@ void manager_intent_told(struct manager *m, pid_t pid, struct intent **intent, c
 	vm = vm_table_by_pid(&m->vms, pid);
 	if (!vm)
 		return;
-	if (!*intent && !words) {
+	if ((!*intent || (*intent)->n == 0) && !words) {	/* memory is no thread's: the hook sees to it */
 		intent_gone(m, vm);
 		return;
 	}

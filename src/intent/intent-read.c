@@ -123,6 +123,68 @@ static int item_read(xmlNode *node, size_t i, struct intent_item *item, struct v
 	return 0;
 }
 
+/* ---- memory ---- */
+
+static int yes_no_read(const char *where, const xmlChar *value, bool *ret, struct vr_error **reterr)
+{
+	char text[SHOWN_MAX];
+
+	*ret = strcmp(text_of(value), "yes") == 0;
+	if (!*ret && strcmp(text_of(value), "no") != 0)
+		return bad(reterr, "%s: expected yes or no, not \"%s\"", where, shown(text, value));
+	return 0;
+}
+
+static int colors_read(const char *key, const xmlChar *value, char ret[INTENT_CPUS_MAX], struct vr_error **reterr)
+{
+	char text[SHOWN_MAX];
+	uint32_t number;
+
+	if (!*text_of(value) || !intent_colors_valid(text_of(value), &number))
+		return bad(reterr, "memory: %s: expected a number of them or a list such as 0-3, not \"%s\"", key, shown(text, value));
+	snprintf(ret, INTENT_CPUS_MAX, "%s", text_of(value));
+	return 0;
+}
+
+static int memory_attribute_read(const char *key, const xmlChar *value, struct intent_memory *memory, struct vr_error **reterr)
+{
+	char text[SHOWN_MAX];
+
+	if (strcmp(key, "colors") == 0)
+		return colors_read(key, value, memory->colors, reterr);
+	if (strcmp(key, "banks") == 0)
+		return colors_read(key, value, memory->banks, reterr);
+	if (strcmp(key, "exclusive") == 0)
+		return yes_no_read("memory: exclusive", value, &memory->exclusive, reterr);
+	if (strcmp(key, "size") == 0) {
+		if (vrk_bytes_parse(text_of(value), &memory->bytes) < 0 || memory->bytes == 0)
+			return bad(reterr, "memory: size: \"%s\" is no size: a number with B, KiB, MiB, GiB or TiB", shown(text, value));
+		return 0;
+	}
+	return bad(reterr, "memory: unknown attribute %s (known: size, colors, banks, exclusive)", shown(text, (const xmlChar *)key));
+}
+
+static int memory_read(xmlNode *node, struct intent_memory *memory, struct vr_error **reterr)
+{
+	if (memory->wanted)
+		return bad(reterr, "memory stands twice");
+	memory->wanted = true;
+	for (xmlAttr *attribute = node->properties; attribute; attribute = attribute->next) {
+		_cleanup_(xml_freep) xmlChar *value = NULL;
+		int r;
+
+		if (attribute->ns)
+			return bad(reterr, "memory: an attribute of another namespace");
+		value = xmlNodeListGetString(node->doc, attribute->children, 1);
+		r = memory_attribute_read(text_of(attribute->name), value ?: (const xmlChar *)"", memory, reterr);
+		if (r < 0)
+			return r;
+	}
+	if (memory->exclusive && !*memory->colors)
+		return bad(reterr, "memory: which colours are to be nobody else's? colors is missing");
+	return 0;
+}
+
 /* ---- the element ---- */
 
 /* Nothing but white space and comments may stand between elements. */
@@ -133,14 +195,20 @@ static int filler_check(const xmlNode *node, const char *where, struct vr_error 
 	return bad(reterr, "%s: text has no place here", where);
 }
 
-static int thread_element_read(xmlNode *node, struct intent *intent, struct vr_error **reterr)
+static int child_element_read(xmlNode *node, struct intent *intent, struct vr_error **reterr)
 {
 	struct intent_item item = { .thread = "" };
 	char text[SHOWN_MAX];
 	int r;
 
+	if (strcmp(namespace_of(node), INTENT_NAMESPACE) == 0 && strcmp(text_of(node->name), "memory") == 0) {
+		r = memory_read(node, &intent->memory, reterr);
+		for (const xmlNode *child = node->children; r >= 0 && child; child = child->next)
+			r = filler_check(child, "memory", reterr);
+		return r;
+	}
 	if (strcmp(namespace_of(node), INTENT_NAMESPACE) != 0 || strcmp(text_of(node->name), "thread") != 0)
-		return bad(reterr, "unknown element %s (known: thread)", shown(text, node->name));
+		return bad(reterr, "unknown element %s (known: thread, memory)", shown(text, node->name));
 	r = item_read(node, intent->n, &item, reterr);
 	for (const xmlNode *child = node->children; r >= 0 && child; child = child->next)
 		r = filler_check(child, "thread", reterr);
@@ -174,10 +242,10 @@ static int element_read(xmlNode *node, struct intent *ret, struct vr_error **ret
 	if (!report_read(node, &ret->report))
 		return bad(reterr, INTENT_ELEMENT ": on-refusal: expected refuse or report");
 	for (xmlNode *child = node->children; r >= 0 && child; child = child->next)
-		r = child->type == XML_ELEMENT_NODE ? thread_element_read(child, ret, reterr) :
+		r = child->type == XML_ELEMENT_NODE ? child_element_read(child, ret, reterr) :
 						      filler_check(child, INTENT_ELEMENT, reterr);
-	if (r >= 0 && ret->n == 0)
-		return bad(reterr, INTENT_ELEMENT ": it names no thread");
+	if (r >= 0 && intent_empty(ret))
+		return bad(reterr, INTENT_ELEMENT ": it names neither a thread nor memory");
 	return r;
 }
 
@@ -268,5 +336,63 @@ int intent_read(const char *xml, size_t length, struct intent *ret, bool *ret_re
 	if (r < 0)
 		return r;
 	*ret = TAKE_GENERIC(intent, struct intent, (struct intent){ 0 });
+	return 0;
+}
+
+/* ---- what else of the domain matters ---- */
+
+/* libvirt writes KiB whatever was typed; other units are read as it does. */
+static uint64_t bytes_of(xmlNode *root, const char *name)
+{
+	static const struct {
+		const char *unit;
+		uint64_t bytes;
+	} units[] = { { "KiB", 1024 }, { "k", 1024 }, { "b", 1 }, { "bytes", 1 }, { "MiB", UINT64_C(1) << 20 }, { "M", UINT64_C(1) << 20 },
+		      { "GiB", UINT64_C(1) << 30 }, { "G", UINT64_C(1) << 30 } };
+	xmlNode *node = child_find(root, name);
+	_cleanup_(xml_freep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+	_cleanup_(xml_freep) xmlChar *unit = node ? xmlGetNoNsProp(node, (const xmlChar *)"unit") : NULL;
+	uint64_t value = 0;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	value = strtoull(text_of(text), &end, 10);
+	for (size_t i = 0; errno == 0 && end != text_of(text) && i < ARRAY_SIZE(units); i++)
+		if (strcmp(unit ? text_of(unit) : "KiB", units[i].unit) == 0 && value <= INT64_MAX / units[i].bytes)
+			return value * units[i].bytes;
+	return 0;
+}
+
+static bool child_says(xmlNode *node, const char *name, const char *attribute, const char *word)
+{
+	xmlNode *child = child_find(node, name);
+	_cleanup_(xml_freep) xmlChar *value = child ? xmlGetNoNsProp(child, (const xmlChar *)attribute) : NULL;
+
+	return value && strcmp(text_of(value), word) == 0;
+}
+
+int intent_read_domain(const char *xml, size_t length, struct intent_domain *ret, struct vr_error **reterr)
+{
+	_cleanup_(xmlFreeDocp) xmlDocPtr document = NULL;
+	_cleanup_(xml_freep) xmlChar *id = NULL;
+	xmlNode *root, *backing;
+	uint64_t most;
+	int r = document_parse(xml, length, &document, reterr);
+
+	if (r < 0)
+		return r;
+	root = xmlDocGetRootElement(document);
+	if (strcmp(text_of(root->name), "domain") != 0)
+		return bad(reterr, "the XML is no domain's");
+	id = xmlGetNoNsProp(root, (const xmlChar *)"id");
+	backing = child_find(root, "memoryBacking");
+	most = bytes_of(root, "maxMemory");
+	*ret = (struct intent_domain){ .id = id ? strtol(text_of(id), NULL, 10) : -1, .bytes = bytes_of(root, "memory") };
+	if (most > ret->bytes)
+		ret->bytes = most;
+	ret->file_backed = backing && child_says(backing, "source", "type", "file") && child_says(backing, "access", "mode", "shared") &&
+			   !child_find(backing, "hugepages");
 	return 0;
 }

@@ -30,10 +30,21 @@ bool intent_item_equal(const struct intent_item *a, const struct intent_item *b)
 	       a->deadline_ns == b->deadline_ns && a->soft == b->soft && strcmp(a->cpus, b->cpus) == 0;
 }
 
+static bool memory_equal(const struct intent_memory *a, const struct intent_memory *b)
+{
+	return a->wanted == b->wanted && a->bytes == b->bytes && strcmp(a->colors, b->colors) == 0 && strcmp(a->banks, b->banks) == 0 &&
+	       a->exclusive == b->exclusive;
+}
+
+bool intent_empty(const struct intent *intent)
+{
+	return intent->n == 0 && !intent->memory.wanted;
+}
+
 /* In whatever order. */
 bool intent_equal(const struct intent *a, const struct intent *b)
 {
-	if (a->report != b->report || a->n != b->n)
+	if (a->report != b->report || a->n != b->n || !memory_equal(&a->memory, &b->memory))
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
 		const struct intent_item *other = intent_find(b, a->items[i].thread);
@@ -128,6 +139,37 @@ bool intent_cpus_valid(const char *text)
 	}
 }
 
+bool intent_colors_valid(const char *text, uint32_t *ret_number)
+{
+	*ret_number = 0;
+	if (*text == '\0')
+		return true;
+	if (!intent_cpus_valid(text))
+		return false;
+	if (text[strspn(text, "0123456789")] != '\0')
+		return true;
+	*ret_number = (uint32_t)strtoul(text, NULL, 10);
+	return *ret_number > 0;
+}
+
+static void memory_write(FILE *f, const char *prefix, const struct intent_memory *memory)
+{
+	char size[VRK_BYTES_STRLEN];
+
+	if (!memory->wanted)
+		return;
+	fprintf(f, "  <%smemory", prefix);
+	if (memory->bytes > 0)
+		fprintf(f, " size='%s'", vrk_bytes_format(size, memory->bytes));
+	if (*memory->colors)
+		fprintf(f, " colors='%s'", memory->colors);
+	if (*memory->banks)
+		fprintf(f, " banks='%s'", memory->banks);
+	if (memory->exclusive)
+		fputs(" exclusive='yes'", f);
+	fputs("/>\n", f);
+}
+
 static void item_write(FILE *f, const char *prefix, const struct intent_item *item)
 {
 	char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN], deadline[VRK_NSEC_STRLEN];
@@ -155,6 +197,7 @@ int intent_write(const struct intent *intent, bool bare, char **ret)
 		return -ENOMEM;
 	fprintf(f, "<%s" INTENT_ELEMENT "%s%s>\n", prefix, bare ? "" : " xmlns:" INTENT_PREFIX "='" INTENT_NAMESPACE "'",
 		intent->report ? " on-refusal='report'" : "");
+	memory_write(f, prefix, &intent->memory);
 	for (size_t i = 0; i < intent->n; i++)
 		item_write(f, prefix, &intent->items[i]);
 	fprintf(f, "</%s" INTENT_ELEMENT ">\n", prefix);

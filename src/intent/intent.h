@@ -31,8 +31,18 @@ struct intent_item {
 	char cpus[INTENT_CPUS_MAX];	/* "" = none of its own */
 };
 
+/* Page frames of the domain's own, by cache colour and DRAM bank. */
+struct intent_memory {
+	bool wanted;
+	uint64_t bytes;			/* 0 = as much as the domain has */
+	char colors[INTENT_CPUS_MAX];	/* "" any, "4" so many that nobody else has, "0-3" these */
+	char banks[INTENT_CPUS_MAX];
+	bool exclusive;
+};
+
 struct intent {
 	bool report;			/* on-refusal="report": the domain starts all the same */
+	struct intent_memory memory;
 	struct intent_item *items;	/* no thread twice */
 	size_t n;
 };
@@ -51,6 +61,9 @@ bool intent_unset(struct intent *intent, const char *thread);	/* false: it was n
 /* Form alone: does a thread of a domain have such a name, is that a list of CPUs? */
 bool intent_thread_valid(const char *name);
 bool intent_cpus_valid(const char *text);
+/* Colours or banks: a list like that, or a number of them. *ret_number 0: it is a list, or "". */
+bool intent_colors_valid(const char *text, uint32_t *ret_number);
+bool intent_empty(const struct intent *intent);		/* asks for nothing */
 
 /* The element, as it stands in <metadata>; malloc()ed. @bare: without namespace, as libvirt wants it, which adds that by itself. */
 int intent_write(const struct intent *intent, bool bare, char **ret);
@@ -64,5 +77,15 @@ int intent_write(const struct intent *intent, bool bare, char **ret);
  * version that this reader does not know, -EILSEQ no XML at all; -ENOMEM.
  */
 int intent_read(const char *xml, size_t length, struct intent *ret, bool *ret_report, struct vr_error **reterr);
+
+/* What else of a domain's XML matters for its memory. */
+struct intent_domain {
+	int64_t id;			/* of this run; -1 = it does not run */
+	uint64_t bytes;			/* <memory>, or <maxMemory> where that is more; 0 = not told */
+	bool file_backed;		/* <memoryBacking> with <source type='file'/> and <access mode='shared'/>, without <hugepages/> */
+};
+
+/* As intent_read(); -EBADMSG: no domain. */
+int intent_read_domain(const char *xml, size_t length, struct intent_domain *ret, struct vr_error **reterr);
 
 #endif

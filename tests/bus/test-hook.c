@@ -13,6 +13,10 @@
 #define RK(attributes, inside) \
 	"<domain type='kvm'><name>hooked</name><metadata><rk:reservation xmlns:rk='urn:virtrk:domain:1'" attributes ">" inside \
 	"</rk:reservation></metadata></domain>"
+#define RK_BACKED(mib, inside) \
+	"<domain type='kvm'><name>hooked</name><memory unit='MiB'>" mib "</memory>" \
+	"<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking><metadata>" \
+	"<rk:reservation xmlns:rk='urn:virtrk:domain:1'>" inside "</rk:reservation></metadata></domain>"
 #define ONE   "<rk:thread name='vcpu0' budget='1ms' period='100ms'/>"
 #define LARGE "<rk:thread name='vcpu0' budget='200ms' period='100ms'/>"
 #define SLIP  "<rk:thread name='vcpu0' budget='1' period='100ms'/>"
@@ -114,6 +118,11 @@ static const struct hook_case answers[] = {
 	  "vcpu0: none of its CPUs is online" },
 	{ "a CPU of its own beside what is shared", "prepare", RK("", ONE "<rk:thread name='vcpu1' budget='90ms' period='100ms' cpus='0-1023'/>"),
 	  0, NULL },
+	{ "memory, but not of a shared file", "prepare", RK("", "<rk:memory colors='2'/>"), 1, "hooked is not started: memory of certain colours needs <memoryBacking>" },
+	{ "the same, to be reported", "prepare", RK(REPORT, "<rk:memory colors='2'/>"), 0, NULL },
+	{ "less memory than it has", "prepare", RK_BACKED("2", "<rk:memory size='1MiB'/>"), 1, "more than the size" },
+	{ "colours, on a host without a profile", "prepare", RK_BACKED("1", "<rk:memory colors='4096'/>"), 1,
+	  "hooked is not started: " },
 	{ "a CPU that no host has", "prepare", RK("", "<rk:thread name='vcpu0' budget='1ms' period='100ms' cpus='99999'/>"), 1, "99999" },
 };
 

@@ -57,6 +57,7 @@ src/daemon/manager*                 | *@src/daemon intent.h virtrk/analysis.h vi
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h                                                 | libvirt xml
 src/cli/define*                     | define.h intent.h virtrk/units.h                                                 |
+src/cli/verb-memory.*               | *@src/cli mount.h virtrk/dbus.h virtrk/units.h                                   | json
 src/cli/verb-define.*               | *@src/cli intent.h virtrk/dbus.h virtrk/units.h                                  | json
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
@@ -71,7 +72,8 @@ src/cli/verb-simulate.*             | *@src/cli virtrk/analysis.h virtrk/proof.h
 src/cli/*                           | *@src/cli virtrk/dbus.h virtrk/units.h                                           | json
 src/colorfs/color-*                 | color-map.h                                                                      |
 src/colorfs/*                       | *@src/colorfs virtrk/colorfs.h                                                   |
-src/hook/*                          | intent.h virtrk/dbus.h virtrk/units.h                                            | bus
+src/hook/*                          | hook.h intent.h mount.h virtrk/dbus.h virtrk/units.h                              | bus
+src/mount/*                         | mount.h                                                                          |
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 tools/*                             | *@tools meter.h svg.h trace.h virtrk/units.h                                           |
 include/internal/cleanup.h          |                                                                                  |

@@ -30,12 +30,25 @@ static const struct {
 	{ "all attributes", T("name='vcpu3' budget='1.5ms' period='10ms' deadline='8ms' soft='yes' cpus='2-3,5'"), 0, false, NULL },
 	{ "hard, said", T("name='iothread1' budget='1us' period='1s' soft='no'"), 0, false, NULL },
 	{ "an unknown word on refusal", "<rk:reservation " NS " on-refusal='maybe'>" GOOD "</rk:reservation>", -EBADMSG, false, "on-refusal" },
-	{ "malformed, and to be reported", "<rk:reservation " NS " on-refusal='report'/>", -EBADMSG, true, "names no thread" },
-	{ "empty", RK(""), -EBADMSG, false, "names no thread" },
+	{ "malformed, and to be reported", "<rk:reservation " NS " on-refusal='report'/>", -EBADMSG, true, "names neither" },
+	{ "empty", RK(""), -EBADMSG, false, "names neither a thread nor memory" },
 	{ "text", RK(GOOD "4ms"), -EBADMSG, false, "text has no place" },
 	{ "text in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'>x</rk:thread>"), -EBADMSG, false, "text has no place" },
 	{ "an element in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'><rk:x/></rk:thread>"), -EBADMSG, false, "no place" },
-	{ "an unknown element", RK(GOOD "<rk:memory/>"), -EBADMSG, false, "unknown element memory" },
+	{ "an unknown element", RK(GOOD "<rk:cache/>"), -EBADMSG, false, "unknown element cache (known: thread, memory)" },
+	{ "memory", RK("<rk:memory/>"), 0, false, NULL },
+	{ "memory, all attributes", RK("<rk:memory size='1GiB' colors='4' banks='0-3,7' exclusive='yes'/>" GOOD), 0, false, NULL },
+	{ "memory behind a thread", RK(GOOD "<rk:memory colors='0-3' exclusive='no'/>"), 0, false, NULL },
+	{ "memory twice", RK("<rk:memory/><rk:memory/>"), -EBADMSG, false, "memory stands twice" },
+	{ "no colours", RK("<rk:memory colors='0'/>"), -EBADMSG, false, "memory: colors: expected a number" },
+	{ "an empty list of colours", RK("<rk:memory colors=''/>"), -EBADMSG, false, "memory: colors" },
+	{ "no list of banks", RK("<rk:memory banks='1-'/>"), -EBADMSG, false, "memory: banks" },
+	{ "a size without unit", RK("<rk:memory size='1024'/>"), -EBADMSG, false, "memory: size" },
+	{ "no size", RK("<rk:memory size='0GiB'/>"), -EBADMSG, false, "memory: size" },
+	{ "colours for itself, and no word which", RK("<rk:memory exclusive='yes'/>"), -EBADMSG, false, "which colours" },
+	{ "exclusive: true", RK("<rk:memory colors='1' exclusive='true'/>"), -EBADMSG, false, "memory: exclusive: expected yes or no" },
+	{ "an unknown attribute of memory", RK("<rk:memory color='4'/>"), -EBADMSG, false, "memory: unknown attribute color" },
+	{ "text in memory", RK("<rk:memory>4</rk:memory>"), -EBADMSG, false, "text has no place" },
 	{ "a foreign element", RK(GOOD "<x xmlns='urn:x'/>"), -EBADMSG, false, "unknown element x" },
 	{ "another name of the whole", "<rk:reserve " NS ">" GOOD "</rk:reserve>", -EBADMSG, false, "unknown element reserve" },
 	{ "an unknown attribute", T("name='vcpu0' budget='4ms' period='10ms' color='1'"), -EBADMSG, false, "thread[0]: unknown attribute color" },
@@ -193,6 +206,39 @@ static void test_values(void)
 	expect_round(&intent);
 }
 
+static void test_domain(void)
+{
+	static const struct {
+		const char *name, *xml;
+		struct intent_domain want;
+	} domains[] = {
+		{ "one that runs", "<domain id='7'><memory unit='KiB'>1048576</memory></domain>", { 7, UINT64_C(1) << 30, false } },
+		{ "one that does not", "<domain><memory>1024</memory></domain>", { -1, UINT64_C(1) << 20, false } },
+		{ "memory to be plugged in", "<domain><maxMemory slots='2' unit='GiB'>2</maxMemory><memory unit='MiB'>1</memory></domain>",
+		  { -1, UINT64_C(2) << 30, false } },
+		{ "a shared file", "<domain><memory unit='b'>4096</memory><memoryBacking><source type='file'/><access mode='shared'/></memoryBacking></domain>",
+		  { -1, 4096, true } },
+		{ "not shared", "<domain><memoryBacking><source type='file'/></memoryBacking></domain>", { -1, 0, false } },
+		{ "huge pages", "<domain><memoryBacking><hugepages/><source type='file'/><access mode='shared'/></memoryBacking></domain>", { -1, 0, false } },
+		{ "a unit that nobody knows", "<domain><memory unit='pages'>5</memory></domain>", { -1, 0, false } },
+		{ "no number", "<domain><memory>lots</memory></domain>", { -1, 0, false } },
+		{ "too large a number", "<domain><memory>99999999999999999</memory></domain>", { -1, 0, false } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
+		struct intent_domain got;
+
+		CASE(domains[i].name);
+		if (!EXPECT_INT(intent_read_domain(domains[i].xml, strlen(domains[i].xml), &got, NULL), 0))
+			continue;
+		EXPECT_INT(got.id, domains[i].want.id);
+		EXPECT_INT(got.bytes, domains[i].want.bytes);
+		EXPECT_INT(got.file_backed, domains[i].want.file_backed);
+	}
+	CASE("no domain");
+	EXPECT_INT(intent_read_domain("<network/>", 10, &(struct intent_domain){ 0 }, NULL), -EBADMSG);
+}
+
 int main(int argc, char **argv)
 {
 	xmlRelaxNGParserCtxtPtr parser;
@@ -210,5 +256,6 @@ int main(int argc, char **argv)
 	test_documents();
 	test_values();
 	xmlRelaxNGFree(schema);
+	test_domain();
 	return expect_result();
 }

@@ -3,7 +3,7 @@
  * Mounts a file system by the calls that take options one by one (fsopen(2) and its sisters), since with them the kernel says in words
  * what it does not like, instead of an errno that may mean ten things.
  *
- * Called by virtrk memory, with root's rights or in vain.
+ * Called by virtrk memory and by libvirt's hook, with root's rights or in vain.
  */
 #include <fcntl.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef CLI_MOUNT_H
-#define CLI_MOUNT_H
+#ifndef MOUNT_H
+#define MOUNT_H
 
 #include "error.h"
 
@@ -11,7 +11,7 @@
  * Return: 0; negative errno with the kernel's own words where it has some.
  */
 int mount_make(const char *type, const char *source, const char *path, const char *options, struct vr_error **reterr);
-/* The directory goes with it where it is empty and ours: below /run. */
+/* The directory goes with it where it is empty and ours: below /run/virtrk. */
 int mount_end(const char *path, struct vr_error **reterr);
 
 #endif
