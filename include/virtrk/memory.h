@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <virtrk/units.h>
+#include <virtrk/analysis.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -237,6 +237,21 @@ int vrk_colors_divide(const uint64_t *cost, size_t n, uint32_t colors, uint32_t 
 
 /* The baseline: the same number for all, what does not divide to the first ones. Return: its total. n > 0. */
 uint64_t vrk_colors_even(const uint64_t *cost, size_t n, uint32_t colors, uint32_t *ret_colors);
+
+/**
+ * vrk_guest_fp_reload() - response times of fixed-priority tasks that evict each other's cache colours
+ * @t:         @n tasks, wcet_ns with the colours that they have; without suspensions
+ * @colors:    of each task
+ * @reload_ns: to load all lines of one colour again, at most
+ * @warm:      wcets were measured with the task's lines in the cache: each job may have to load what others of this vCPU use, too
+ *
+ * A preemption by h costs whoever is preempted, down to the task in question, at most the colours that any of these uses and that h or a higher
+ * priority uses, too (unions of evicting and of useful blocks by whole colours: Altmeyer, Davis, Maiza, Real-Time Systems 48, 2012). Then
+ * vrk_guest_fp() with h longer by that. Presumes that nobody else has these colours: no other vCPU, and no other core.
+ * Return: as vrk_guest_fp(); -EOPNOTSUPP a task suspends; -ERANGE costs beyond NSEC_MAX. O(n^3 + n vrk_guest_fp()).
+ */
+int vrk_guest_fp_reload(const struct vrk_supply *s, enum vrk_supply_mode mode, const struct vrk_task *t, const struct vrk_colors *colors,
+			size_t n, nsec_t reload_ns, bool warm, struct vrk_verdict *ret, nsec_t *ret_response_ns);
 
 /*
  * ---- DRAM: what requests of other cores cost. ESTIMATES ----

@@ -79,6 +79,7 @@ tools/*                             | *@tools meter.h svg.h trace.h virtrk/units
 include/internal/cleanup.h          |                                                                                  |
 include/internal/error.h            | cleanup.h                                                                        |
 include/internal/json-strict.h      | cleanup.h                                                                        | json
+include/virtrk/memory.h             | virtrk/analysis.h                                                                |
 include/virtrk/system.h             | virtrk/analysis.h                                                                |
 include/virtrk/proof.h              | virtrk/analysis.h virtrk/system.h                                               |
 include/virtrk/simulate.h           | virtrk/analysis.h                                                                |

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Dividing colours: dynamic programming finds what trying every division finds, one colour more never costs more, and an even split
- * is never better. And tasks that are moved between cores for the sake of DRAM never stand more in each other's way than before.
+ * is never better. Tasks that evict each other's colours are never later than their bound. And tasks that are moved between cores for the sake of DRAM never stand more in each other's way than before.
  */
 #include <virtrk/memory.h>
 
@@ -107,9 +107,89 @@ static void place(struct oracle *o)
 	o->refused += ps[1] == ps[0];
 }
 
+/*
+ * Tasks on a CPU of their own, ns by ns: whoever gets the CPU first loads every colour that somebody else has used since, at
+ * reload ns each. That is the model of the bound, with offsets and gaps as they come.
+ */
+#define TASKS 4
+
+struct run {
+	struct vrk_task t[TASKS];
+	struct vrk_colors colors[TASKS];
+	size_t n;
+	nsec_t reload;
+	nsec_t next[TASKS], arrived[TASKS], left[TASKS], worst[TASKS];
+	int owner[4];			/* of each colour: who used it last */
+};
+
+static void load(struct run *r, size_t i)
+{
+	for (uint32_t c = 0; c < 4; c++)
+		if (vrk_colors_have(&r->colors[i], c) && r->owner[c] != (int)i) {
+			r->left[i] += r->owner[c] < 0 ? 0 : r->reload;	/* before the first use everything is warm */
+			r->owner[c] = (int)i;
+		}
+}
+
+static void run(struct oracle *o, struct run *r)
+{
+	int last = -1;
+
+	for (nsec_t now = 0; now < 2000; now++) {
+		int who = -1;
+
+		for (size_t i = 0; i < r->n; i++) {
+			if (r->left[i] == 0 && r->next[i] <= now) {
+				r->arrived[i] = r->next[i];
+				r->left[i] = r->t[i].wcet_ns;
+				r->next[i] += r->t[i].period_ns + (oracle_chance(o, 20) ? oracle_between(o, 0, 9) : 0);
+			}
+			if (r->left[i] > 0 && (who < 0 || r->t[i].priority < r->t[who].priority))
+				who = (int)i;
+		}
+		if (who >= 0 && who != last)
+			load(r, (size_t)who);
+		last = who;
+		if (who >= 0 && --r->left[who] == 0) {
+			last = -1;
+			if (now + 1 - r->arrived[who] > r->worst[who])
+				r->worst[who] = now + 1 - r->arrived[who];
+		}
+	}
+}
+
+static void reload(struct oracle *o)
+{
+	struct run r = { .n = oracle_between(o, 1, TASKS), .reload = oracle_between(o, 0, 3), .owner = { -1, -1, -1, -1 } };
+	const struct vrk_supply whole = { .budget_ns = 1, .deadline_ns = 1, .period_ns = 1 };
+	nsec_t response[TASKS];
+	struct vrk_verdict v;
+
+	for (size_t i = 0; i < r.n; i++) {
+		nsec_t period = oracle_between(o, 10, 60);
+
+		r.t[i] = (struct vrk_task){ .wcet_ns = oracle_between(o, 1, 1 + period / (r.n + 1)), .period_ns = period,
+					    .deadline_ns = period, .priority = (uint32_t)i };
+		r.colors[i].words[0] = oracle_between(o, 1, 15);
+		r.next[i] = oracle_chance(o, 50) ? 0 : oracle_between(o, 0, 20);
+	}
+	if (vrk_guest_fp_reload(&whole, VRK_SUPPLY_SLEEPING, r.t, r.colors, r.n, r.reload, true, &v, response) < 0) {
+		fail(o, "no answer");
+		return;
+	}
+	run(o, &r);
+	for (size_t i = 0; v.ok && i < r.n; i++)
+		if (r.worst[i] > response[i])
+			fail(o, "later than the bound");
+	o->accepted += v.ok;
+	o->refused += !v.ok;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "place") == 0)
 		return oracle_run("colors place", 5000, place);
+	if (argc > 1 && strcmp(argv[1], "reload") == 0)
+		return oracle_run("colors reload", 5000, reload);
 	return oracle_run("colors divide", 5000, divide);
 }
