@@ -75,12 +75,14 @@ fight "chrt --other and taskset" 'affinity of vcpu0 of fight ' pin
 check "taskset alone is refused by the kernel" 1 'failed' taskset -pc 1 "$tid"
 check "and changes nothing" 0 '' now_is "$promised" 0-3
 
-# tuned gives threads that match a name another policy, again and again.
+# tuned gives another policy to all threads of processes whose command line matches: it compares that, never a thread's own name. It does
+# so while the profile is applied, and tuned-adm returns when that is done.
 mkdir -p /etc/tuned/profiles/fight
-printf '[main]\nsummary=takes vCPUs\n[scheduler]\ngroup.vcpu=0:o:0:*:CPU.*KVM\n' >/etc/tuned/profiles/fight/tuned.conf
+printf '[main]\nsummary=takes vCPUs\n[scheduler]\ngroup.vcpu=0:o:0:*:qemu-system.*guest.fight\n' >/etc/tuned/profiles/fight/tuned.conf
 mark
 check "tuned starts" 0 '' systemctl start tuned
-check "with a profile for vCPU threads" 0 '' tuned-adm profile fight
+check "with a profile for the threads of that QEMU" 0 '' tuned-adm profile fight
+check "which is in force" 0 'Current active profile: fight$' tuned-adm active
 check_soon "tuned: it is told" 60 journal_has 'policy of vcpu0 of fight .* to other: '
 check_soon "tuned: and mended while tuned still runs" 60 now_is "$promised" 0-3
 check "tuned still runs" 0 '^active$' systemctl is-active tuned
