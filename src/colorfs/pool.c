@@ -103,11 +103,14 @@ static int pool_set_choice(struct colorfs_pool *pool, const struct colorfs_choic
 		kvfree(cache);
 		return -ENOMEM;
 	}
-	kvfree(pool->text[COLOR_CACHE]);
-	kvfree(pool->text[COLOR_BANK]);
-	pool->text[COLOR_CACHE] = cache;
-	pool->text[COLOR_BANK] = bank;
+	/* Who reads /proc/mounts now sees the old texts or the new ones. */
+	spin_lock(&pool->lock);
+	swap(pool->text[COLOR_CACHE], cache);
+	swap(pool->text[COLOR_BANK], bank);
 	pool->choice = *choice;
+	spin_unlock(&pool->lock);
+	kvfree(cache);
+	kvfree(bank);
 	return 0;
 }
 

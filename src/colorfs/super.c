@@ -283,11 +283,13 @@ static int colorfs_show_options(struct seq_file *seq, struct dentry *root)
 
 	if (!text)
 		return -ENOMEM;
+	spin_lock(&pool->lock);		/* a remount may change all of it */
 	seq_printf(seq, ",size=%luk", pool->total << (PAGE_SHIFT - 10));
 	if (pool->text[COLOR_CACHE][0])
 		seq_printf(seq, ",colors=%s", pool->text[COLOR_CACHE]);
 	if (pool->text[COLOR_BANK][0])
 		seq_printf(seq, ",banks=%s", pool->text[COLOR_BANK]);
+	spin_unlock(&pool->lock);
 	color_map_format(&pool->choice.map, text, PAGE_SIZE);
 	seq_printf(seq, ",profile=%s", text);
 	kfree(text);
