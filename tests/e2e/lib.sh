@@ -15,6 +15,7 @@ declare -A guest_pid guest_in guest_out guest_partial
 declare -a e2e_children
 e2e_dir=
 accel=tcg
+kvm_cpu=host
 kernel=
 initramfs=
 
@@ -75,7 +76,7 @@ guest_start() {
 	local name=$1 vcpus=$2 cpu=qemu64 fd
 	shift 2
 
-	[ "$accel" != kvm ] || cpu=host
+	[ "$accel" != kvm ] || cpu=$kvm_cpu
 	rm -f "$e2e_dir/$name.in" "$e2e_dir/$name.out"
 	mkfifo "$e2e_dir/$name.in" "$e2e_dir/$name.out"
 	child_start "$e2e_dir/$name.qemu" qemu-system-x86_64 \

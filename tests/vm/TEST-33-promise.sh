@@ -1,0 +1,209 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# tier: A
+# guests: kvm
+# limit: 300
+#
+# The promise, on KVM: a guest with periodic tasks and a domain that spins, with hard reservations, the second one with 90 % of what
+# admission allows beside the first, among processes that want all there is. What the analysis accepts misses no deadline, virtrk
+# verify says kept, which is computed again here, from the raw trace, interval by interval; without reservations the same load
+# misses many. One CPU for all; time is what it has executed, so a busy machine makes nothing late.
+# shellcheck disable=SC2317,SC2329  # functions are called by name
+# shellcheck source=tests/vm/lib.sh
+. /src/tests/vm/lib.sh
+vm_begin promise
+
+export VIRTRK_BUS=$e2e_dir/bus
+# shellcheck disable=SC2034  # for tests/e2e/lib.sh
+accel=kvm kernel=/product/domain/kernel initramfs=/product/domain/initramfs
+mount -t debugfs none /sys/kernel/debug
+mount -t tracefs none /sys/kernel/tracing
+echo HRTICK_DL >/sys/kernel/debug/sched/features	# as virtrk doctor advises
+
+# A guest that knows of KVM writes its end of interrupt and reads its stolen time in shared memory: where it does not have an emulated CPU
+# for itself, it was seen to wait for a lock of its own for ever.
+kvm_cpu=host,kvm=off
+guest_start left 1
+guest_wait left 120 || { tail -n 5 "$e2e_dir/left.console" "$e2e_dir/left.qemu"; fail "the guest does not boot"; vm_done; }
+# No QEMU, but called as one: a main thread that spins is all that is needed.
+cp /usr/bin/bash "$e2e_dir/qemu-system-x86_64"
+child_start "$e2e_dir/spin" "$e2e_dir/qemu-system-x86_64" -c 'while :; do :; done' -name spin
+child_start "$e2e_dir/virtrkd" virtrkd --bus="$VIRTRK_BUS" --state="$e2e_dir/state" --libvirt=none --on-drift=report
+check_soon "both domains are found, the guest on KVM" 20 virtrk_says 'length == 2 and any(.[]; .name == "left" and .accelerator == "kvm")' list
+check "the guest knows what a millisecond of work is" 0 'iterations' guest_ask left 60 calibrate
+echo "$output"
+
+# --- reserved ---------------------------------------------------------------------------------------------------------------
+
+check "12 of 40 ms for the guest" 0 '' virtrk reserve left --vcpu 0 --budget 12ms --period 40ms
+least=1000 most=25000	# us
+while [ $((most - least)) -gt 20 ]; do
+	try=$(((least + most) / 2))
+	if virtrk check spin --emulator --budget "${try}us" --period 25ms >"$e2e_dir/verdict" 2>&1; then
+		least=$try
+	else
+		most=$try
+	fi
+done
+budget=$((least * 9 / 10))
+echo "admission allows the other one $least us of 25 ms: it gets $budget us"
+check_between "which is most of what is left" "$least" 12500 17500
+check "90 % of what is allowed for the other one" 0 '' virtrk reserve spin --emulator --budget "${budget}us" --period 25ms
+
+# Name, period, work in ms. The analysis is told of a quarter as much work again, for what a virtual machine costs in an emulator.
+tasks=("fast 130 8" "slow 390 25")
+taskset='' json='' priority=20
+for task in "${tasks[@]}"; do
+	read -r name period work <<<"$task"
+	taskset+="${taskset:+; }$name ${period}ms ${work}ms ${period}ms $priority"
+	json+="${json:+, }{ \"name\": \"$name\", \"wcet\": \"$((work * 1250))us\", \"period\": \"${period}ms\" }"
+	priority=$((priority - 1))
+done
+# What of the promise is the host's is as verify has it.
+cat >"$e2e_dir/system.json" <<END
+{ "host": { "cpus": 1, "scheduler": "edf", "tick": "10us", "latency": "250us" }, "vms": [
+  { "name": "left", "scheduler": "fp", "vcpus": [ { "budget": "12ms", "period": "40ms", "cpu": 0, "tasks": [ $json ] } ] },
+  { "name": "spin", "vcpus": [ { "budget": "${budget}us", "period": "25ms", "cpu": 0 } ] } ] }
+END
+check "the analysis accepts the tasks" 0 'schedulable: yes' virtrk analyze "$e2e_dir/system.json"
+cp "$e2e_dir/system.json" "$VM_ARTEFACTS/"
+hogs=()
+for ((i = 0; i < 8; i++)); do
+	child_start /dev/null bash -c 'while :; do :; done'
+	hogs+=("$child")
+done
+
+# --- the same, computed again -------------------------------------------------------------------------------------------------
+
+raw=/sys/kernel/tracing/instances/raw
+raw_start() {
+	mkdir "$raw"
+	echo mono >"$raw/trace_clock"
+	echo 16384 >"$raw/buffer_size_kb"
+	echo 1 >"$raw/events/sched/sched_switch/enable"
+	echo 1 >"$raw/events/sched/sched_wakeup/enable"
+}
+raw_stop() {	# FILE
+	echo 0 >"$raw/tracing_on"
+	cat "$raw/trace" >"$1"
+	rmdir "$raw"
+}
+# marks TRACE TID: what the thread did, "NS in|ready|asleep|wake" a line, from the trace's text
+marks() {
+	grep -E "(prev_|next_| )pid=$2 " "$1" | sed -nE "
+		s/.* ([0-9]+)\.([0-9]{6}): sched_wakeup: .*/\1\2000 wake/p
+		s/.* ([0-9]+)\.([0-9]{6}): sched_switch: .* prev_pid=$2 .* prev_state=R.*/\1\2000 ready/p
+		s/.* ([0-9]+)\.([0-9]{6}): sched_switch: .* prev_pid=$2 .*/\1\2000 asleep/p
+		s/.* ([0-9]+)\.([0-9]{6}): sched_switch: .* next_pid=$2 .*/\1\2000 in/p"
+}
+# intervals TRACE TID BUDGET PERIOD TICK LATENCY (ns): goes through all intervals of at most 10 periods that begin and end with a wait of the
+# thread and in which it never sleeps, and says of the one that got least above what was promised: "EXCESS FROM LENGTH GOT PROMISED
+# INTERVALS". Times in the trace are cut to us: each run may have been longer by one. Nothing promised: no line.
+intervals() {
+	marks "$1" "$2" | awk -v q="$3" -v p="$4" -v tick="$5" -v latency="$6" '
+	function promised(length_ns,	x) {
+		x = length_ns - 2 * (p - q) - latency
+		if (x <= 0)
+			return 0
+		return int(x / p) * q + (x % p < q ? x % p : q) - tick
+	}
+	function busy_end(	i, j, promise, excess) {
+		for (j = 0; j < n; j++)
+			for (i = j; i >= 0; i--) {
+				if (to[j] - from[i] > 10 * p)
+					break
+				promise = promised(to[j] - from[i])
+				if (promise <= 0)
+					continue
+				excess = got[j] - got[i] - promise
+				if (intervals++ && excess >= least)
+					continue
+				least = excess
+				answer = sprintf("%.0f %.0f %.0f %.0f", from[i], to[j] - from[i], got[j] - got[i], promise)
+			}
+		n = ran = 0
+	}
+	# A wait begins when it wakes or is put off its CPU, and ends when it is put on one.
+	$2 == "wake" { if (state == "asleep") { state = "waits"; since = $1 } }
+	$2 == "in" {
+		if (state == "waits" && $1 > since) { from[n] = since; to[n] = $1; got[n++] = ran }
+		state = "runs"; since = $1
+	}
+	$2 == "ready" || $2 == "asleep" {
+		if (state == "runs") ran += $1 - since + 1000
+		if ($2 == "asleep") busy_end()
+		state = $2 == "ready" ? "waits" : "asleep"; since = $1
+	}
+	END {
+		busy_end()
+		if (intervals) printf "%.0f %s %d\n", least, answer, intervals
+	}'
+}
+budgets_missed() { virtrk top --json | jq 'map(.missed) | add'; }
+# verify_twice SECONDS: virtrk verify, and what the raw trace of the same time says; $e2e_dir/verify and $e2e_dir/raw.DOMAIN. What
+# virtrkd itself has counted meanwhile: $late. The kernel that makes and removes a large trace is itself late.
+verify_twice() {
+	local name before
+	raw_start
+	before=$(budgets_missed)
+	virtrk verify --for "$1s" --json >"$e2e_dir/verify" 2>&1
+	late=$(($(budgets_missed) - before))
+	kill -STOP "${hogs[@]}"
+	raw_stop "$e2e_dir/raw"
+	check "the raw trace is whole" 0 ': ([0-9]+)/\1 ' grep entries-in-buffer "$e2e_dir/raw"
+	for name in $(jq -r '.threads[].domain' "$e2e_dir/verify"); do
+		# shellcheck disable=SC2046  # words are wanted
+		intervals "$e2e_dir/raw" $(jq -r ".tick_ns as \$tick | .latency_ns as \$latency | .threads[] | select(.domain == \"$name\") |
+			\"\(.tid) \(.budget_ns) \(.period_ns) \(\$tick) \(\$latency)\"" "$e2e_dir/verify") >"$e2e_dir/raw.$name"
+		read -r excess _ length got promised looked <"$e2e_dir/raw.$name"
+		echo "$name: of $looked intervals the worst one got $((got / 1000)) us of $((promised / 1000)) us promised in $((length / 1000)) us: $((excess / 1000)) us above"
+	done
+	kill -CONT "${hogs[@]}"
+}
+of_verify() {	# DOMAIN JQ-FILTER
+	jq -c ".threads[] | select(.domain == \"$1\") | $2" "$e2e_dir/verify"
+}
+
+# --- kept ---------------------------------------------------------------------------------------------------------------------
+
+# tasks_hear FILE: what the guest says of them, one line for each; sets $jobs and $missed
+tasks_hear() {
+	guest_hear left 120 >"$1" || fail "the guest did not run its tasks"
+	cp "$1" "$VM_ARTEFACTS/"
+	jq -r 'select(.name != "all") | "\(.name): \(.jobs) jobs, \(.missed) missed, worst \(.worst_ms) of \(.deadline_ms) ms"' "$1"
+	read -r jobs missed < <(jq -r 'select(.name == "all") | "\(.jobs) \(.missed)"' "$1")
+}
+jobs_in() {	# SECONDS: how many there should be
+	jq -n "[130, 390] | map($1 * 1000 / . | floor) | add"
+}
+up_s() { cut -d ' ' -f 1 /proc/uptime; }
+
+echo "at $(up_s) s: with reservations"
+guest_tell left run --duration=8s "$taskset"
+verify_twice 7
+tasks_hear "$e2e_dir/with"
+check_equal "as many jobs as there should be" "$jobs" "$(jobs_in 8)"
+check_equal "deadlines missed" "$missed" 0
+check_equal "virtrk verify" "$(jq -r .verdict "$e2e_dir/verify")" kept
+echo "budgets that virtrkd counts as missed: $late"
+check_json "both were stopped at their budgets" 'length == 2 and all(.[]; .throttled > 0)' virtrk top --json
+for name in left spin; do
+	of_verify "$name" '{ready_ns, got_ns, spare_ns, holes, missing}'
+	check_equal "$name: nothing was unseen" "$(of_verify "$name" '.unseen_ns + .holes + .missing')" 0
+	read -r excess _ <"$e2e_dir/raw.$name"
+	# It began earlier, when verify made its own trace.
+	check_between "$name: the raw trace agrees: kept, by so many ns at least" "$excess" -50000 1e9
+done
+cp "$e2e_dir/verify" "$VM_ARTEFACTS/"
+
+# --- without ------------------------------------------------------------------------------------------------------------------
+
+echo "at $(up_s) s: without reservations"
+for name in left spin; do
+	check "released: $name" 0 '' virtrk release "$name"
+done
+guest_tell left run --duration=4s "$taskset"
+tasks_hear "$e2e_dir/without"
+check_equal "as many jobs as there should be" "$jobs" "$(jobs_in 4)"
+check_between "without reservations many deadlines are missed, of $jobs" "$missed" $((jobs / 5)) "$jobs"
+vm_done
