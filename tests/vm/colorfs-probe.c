@@ -3,8 +3,9 @@
  * Tries out a mounted colorfs from user space: what shell commands cannot do. Called by TEST-40-colorfs.sh in the host under
  * test, as root: "colorfs-probe CHECK DIRECTORY" makes files in the directory, removes them, and prints each thing that is
  * not as it should be; "colorfs-probe frames PROFILE FILE" maps a file, touches every page and prints "COLOUR BANK PAGES"
- * from the frame numbers in /proc/self/pagemap, by the arithmetic that the module uses; "colorfs-probe cycles N PROFILE
- * DIRECTORY" mounts, uses and unmounts N times.
+ * from the frame numbers in /proc/self/pagemap, by the arithmetic that the module uses; "colorfs-probe process
+ * PROFILE PID DIRECTORY" does so for what another process has mapped below a directory, without touching it; "colorfs-probe cycles N
+ * PROFILE DIRECTORY" mounts, uses and unmounts N times.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -428,6 +429,44 @@ static int frames(const char *profile, const char *file)
 	return EXIT_SUCCESS;
 }
 
+/* What another process has mapped of files below a directory: "COLOUR BANK PAGES" of those that are there. */
+static int process_frames(const char *profile, const char *pid, const char *dir)
+{
+	_cleanup_(fclosep) FILE *maps = NULL;
+	unsigned long start, end, at;
+	u64 *count, banks, i, pfn;
+	struct color_map map;
+	char line[4096];
+	int pagemap;
+	size_t where;
+
+	snprintf(line, sizeof(line), "/proc/%s/pagemap", pid);
+	pagemap = open(line, O_RDONLY | O_CLOEXEC);
+	snprintf(line, sizeof(line), "/proc/%s/maps", pid);
+	maps = fopen(line, "re");
+	if (color_map_parse(&map, profile, strlen(profile), &where) != COLOR_OK || pagemap < 0 || !maps)
+		return EXIT_FAILURE;
+	banks = color_count(&map, COLOR_BANK);
+	count = calloc(color_count(&map, COLOR_CACHE) * banks, sizeof(*count));
+	while (count && fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, dir) || sscanf(line, "%lx-%lx", &start, &end) != 2)
+			continue;
+		for (at = start; at < end; at += PAGE) {
+			pfn = frame_of(pagemap, (const void *)at);
+			if (pfn > 0)
+				count[color_of(&map, COLOR_CACHE, pfn) * banks + color_of(&map, COLOR_BANK, pfn)]++;
+		}
+	}
+	for (i = 0; count && i < color_count(&map, COLOR_CACHE) * banks; i++) {
+		if (count[i] > 0)
+			printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", (uint64_t)(i / banks), (uint64_t)(i % banks),
+			       (uint64_t)count[i]);
+	}
+	close(pagemap);
+	free(count);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -444,6 +483,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "frames") == 0)
 		return frames(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "process") == 0)
+		return process_frames(argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "cycles") == 0)
 		return cycles(argv[2], argv[3], argv[4]);
 	for (i = 0; argc == 3 && i < ARRAY_SIZE(checks); i++) {
@@ -452,6 +493,6 @@ int main(int argc, char **argv)
 			return expect_result();
 		}
 	}
-	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | cycles N PROFILE DIRECTORY\n");
+	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | process PROFILE PID DIRECTORY | cycles N PROFILE DIRECTORY\n");
 	return 2;
 }
