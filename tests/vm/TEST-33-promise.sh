@@ -7,7 +7,8 @@
 # The promise, on KVM: a guest with periodic tasks and a domain that spins, with hard reservations, the second one with 90 % of what
 # admission allows beside the first, among processes that want all there is. What the analysis accepts misses no deadline, virtrk
 # verify says kept, which is computed again here, from the raw trace, interval by interval; without reservations the same load
-# misses many. One CPU for all; time is what it has executed, so a busy machine makes nothing late.
+# misses many. Then wake-up latency in the guest (cyclictest), with and without. One CPU for all; time is what it has executed, so a
+# busy machine makes nothing late.
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -206,4 +207,20 @@ guest_tell left run --duration=4s "$taskset"
 tasks_hear "$e2e_dir/without"
 check_equal "as many jobs as there should be" "$jobs" "$(jobs_in 4)"
 check_between "without reservations many deadlines are missed, of $jobs" "$missed" $((jobs / 5)) "$jobs"
+
+# --- wake-up latency ------------------------------------------------------------------------------------------------------------
+
+latency() {	# sets mean and worst of 200 us wake-ups in the guest
+	check "$1" 0 'Avg: *([0-9]+) Max: *([0-9]+)' guest_ask left 60 cyclictest -q -t 1 -p 80 -i 200 -l 3000
+	[[ $output =~ Avg:\ *([0-9]+)\ Max:\ *([0-9]+) ]]
+	mean=${BASH_REMATCH[1]-0} worst=${BASH_REMATCH[2]-0}
+	echo "at $(up_s) s: mean $mean us, worst $worst us"
+}
+latency "cyclictest in the guest without a reservation"
+mean_without=$mean worst_without=$worst
+check "most of the CPU for the guest" 0 '' virtrk reserve left --vcpu 0 --budget 3400us --period 4ms
+latency "cyclictest in the guest with a reservation"
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f", a / (b ? b : 1) }'; }
+check_between "mean wake-up latency without / with a reservation" "$(ratio "$mean_without" "$mean")" 2 1e6
+check_between "worst wake-up latency without / with a reservation" "$(ratio "$worst_without" "$worst")" 10 1e6
 vm_done
