@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Coloured memory for a libvirt domain. libvirt puts the memory of a domain with <source type='file'/> into a file in a directory
- * of its own, MEMORY_BACKING_DIR/libvirt/qemu/ID-NAME, which it makes before the hook's "start". A colorfs is mounted there, QEMU makes
- * its file on it, and all of the guest's memory has the promised colours. When the domain is gone the mount goes, and the directory.
+ * of its own, ID-NAME, which it makes before the hook's "start": below /var/lib/libvirt/qemu/ram, or below libvirt/qemu of the directory
+ * that qemu.conf names. A colorfs is mounted there, QEMU makes its file on it, and all of the guest's memory has the promised colours.
+ * When the domain is gone the mount goes, and the directory.
  *
  * Mounts of ours are found by their source, "virtrk:DOMAIN": a hook remembers nothing between its calls.
  *
@@ -39,26 +40,30 @@ static void backing_directory(char ret[PATH_MAX])
 			strcpy(ret, path);
 }
 
-/* The directory that begins with the domain's id: its name may be cut. */
-static int directory_find(int64_t id, char ret[PATH_MAX])
+/* The entry that begins with the domain's id: its name may be cut. */
+static int entry_find(const char *parent, int64_t id, char ret[PATH_MAX])
 {
-	_cleanup_(closedirp) DIR *dir = NULL;
-	char parent[PATH_MAX], prefix[32];
+	_cleanup_(closedirp) DIR *dir = opendir(parent);
+	char prefix[32];
 
-	backing_directory(parent);
-	if (strlen(parent) + sizeof("/libvirt/qemu") + NAME_MAX + 1 > PATH_MAX)
-		return -ENAMETOOLONG;
-	strcat(parent, "/libvirt/qemu");
-	snprintf(prefix, sizeof(prefix), "%" PRId64 "-", id);
-	dir = opendir(parent);
 	if (!dir)
 		return -errno;
+	snprintf(prefix, sizeof(prefix), "%" PRId64 "-", id);
 	for (const struct dirent *entry; (entry = readdir(dir)) != NULL;)
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) {
 			snprintf(ret, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - NAME_MAX - 2), parent, entry->d_name);
 			return 0;
 		}
 	return -ENOENT;
+}
+
+static int directory_find(int64_t id, char ret[PATH_MAX])
+{
+	char configured[PATH_MAX];
+
+	backing_directory(configured);
+	strcat(configured, "/libvirt/qemu");	/* it is 511 bytes long at most */
+	return entry_find(configured, id, ret) == 0 ? 0 : entry_find(BACKING_DEFAULT, id, ret);
 }
 
 /* ---- for a start ---- */

@@ -119,7 +119,7 @@ check "memory: an option that has no place" "one_line virtrk memory --size 1MiB"
 check "memory umount: an option that has no place" "one_line virtrk memory umount rt --colors 2" 2 "no place there"
 file etc/virtrk/memory-profile "colours: 16"
 check "memory: a profile that is none" "one_line virtrk memory" 1 "the memory profile: .*virtrk-profile"
-rm -r "$host/etc/virtrk" "$host/$blocks"
+rm -r "$host/etc/virtrk" "$host/sys/devices/system/memory"
 
 check "top: nothing reserved" "virtrk top --interval 10ms | wc -l" 0 "^1$"
 check "top --json: nothing reserved" "virtrk top --json | jq -c ." 0 '^\[\]$'
