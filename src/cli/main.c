@@ -68,8 +68,8 @@ static const struct verb {
 	{ "abort", "TOKEN", 1, 1, COMMON, verb_abort, "give up what was prepared", "abort 0123456789abcdef0123456789abcdef" },
 	{ "cache", "[DOMAIN]", 0, 1, READING | OPTIONS_CACHE, verb_cache,
 	  "ways of the last-level cache for a domain that runs; without DOMAIN: who has which", "cache rt --ways 4" },
-	{ "memory", "[check|mount|umount DOMAIN]", 0, 2, READING | OPTIONS_MEMORY, verb_memory,
-	  "memory of a domain's own, by cache colour and DRAM bank; alone: who has which",
+	{ "memory", "[DEED DOMAIN]", 0, 2, READING | OPTIONS_MEMORY, verb_memory,
+	  "memory of a domain's own, by cache colour: check, mount, umount it; alone: who has which",
 	  "memory mount rt --size 1GiB --colors 4" },
 	{ "capacity", "", 0, 0, READING, verb_capacity, "what is left, per partition of the host's CPUs", "capacity" },
 	{ "top", "", 0, 0, READING | OPTION_BIT(OPTION_INTERVAL), verb_top,
@@ -130,7 +130,7 @@ static int help_all(void)
 {
 	puts("virtrk [OPTION...] VERB [ARGUMENT...]\n"
 	     "\n"
-	     "Guaranteed CPU time for virtual machines, enforced by the kernel.\n"
+	     "Guaranteed CPU time and memory for virtual machines, enforced by the kernel.\n"
 	     "\n"
 	     "Verbs:");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
