@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# only: long
 # boot: isolcpus=3
 #
 # CPUs that cannot be had, and hosts on which none can: isolated by boot options, somebody else's, of a domain that libvirt did not start; control

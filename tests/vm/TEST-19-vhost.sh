@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# only: long
 #
 # The kernel's vhost worker of a domain, since 6.4 a thread of its QEMU: seen under its name, given a reservation as any thread is, and a place
 # beside a vCPU on the domain's exclusive CPU; released, and gone with the domain. The worker is that of a vhost-vsock device; the
@@ -52,13 +51,13 @@ check_json "and in the ledger" 'length == 1 and .[0].thread == "vhost0"' virtrk 
 check "released" 0 '' virtrk release a --vhost 0
 check_equal "it is what it was" "$(parameters "$worker")" SCHED_OTHER
 check "alone it gets no CPU of its own" 1 'vhost0 of a cannot get a CPU of its own: only a vCPU can' virtrk reserve a --vhost 0 --budget 2ms --period 20ms --cpu 2
-check "the vCPU gets one" 0 'exclusive, CPU 2' virtrk reserve a --vcpu 0 --budget 10ms --period 20ms --cpu 2
+check "the vCPU gets one" 0 'exclusive, CPU 2' virtrk reserve a --vcpu 0 --budget 8ms --period 20ms --cpu 2
 check "and the worker a place beside it" 0 'exclusive, CPU 2' virtrk reserve a --vhost 0 --budget 2ms --period 20ms --cpu 2
 check_equal "both are there" "$(cpus_of "$vcpu") $(cpus_of "$worker") $(parameters "$worker") $(housekeeping)" "2 2 SCHED_DEADLINE 2000000/20000000 0-1,3"
 check "together they have to fit" 3 'does not fit' virtrk reserve a --vhost 0 --budget 9ms --period 20ms --replace
 check "the worker's is released" 0 '' virtrk release a --vhost 0
 check_soon "it goes back to the emulator's group" 10 in_group "$worker" "$group/emulator"
-check_equal "the vCPU has its own still" "$(cpus_of "$vcpu") $(parameters "$vcpu")" "2 SCHED_DEADLINE 10000000/20000000"
+check_equal "the vCPU has its own still" "$(cpus_of "$vcpu") $(parameters "$vcpu")" "2 SCHED_DEADLINE 8000000/20000000"
 check "once more both" 0 'exclusive, CPU 2' virtrk reserve a --vhost 0 --budget 2ms --period 20ms --cpu 2
 child_end "$qemu" KILL
 find "$slice/machine-qemu-a.scope" -depth -type d -exec rmdir {} +
