@@ -98,8 +98,8 @@ int main(int argc, char **argv)
 	const char *part = argc > 1 ? argv[1] : "exact";
 
 	if (strcmp(part, "exact") == 0)
-		return oracle_run("bank-map exact", 300, exact);
+		return oracle_run_costly("bank-map exact", 300, 400, exact);
 	if (strcmp(part, "repeatable") == 0)
-		return oracle_run("bank-map repeatable", 20, repeatable);
-	return oracle_run("bank-map doubt", 500, doubt);
+		return oracle_run_costly("bank-map repeatable", 20, 5000, repeatable);
+	return oracle_run_costly("bank-map doubt", 500, 200, doubt);
 }
