@@ -46,8 +46,9 @@ static int caches_show(const struct arguments *arguments, struct client *client)
 		const char *group = answer_text(row, "group"), *domain = answer_text(row, "domain");
 		_cleanup_(freep) char *lines = strdup(answer_text(row, "schemata"));
 
-		for (char *p = lines; p && (p = strchr(p, '\n')) != NULL;)
-			*p = p[1] ? ' ' : '\0';
+		for (size_t k = 0; lines && lines[k]; k++)
+			if (lines[k] == '\n')
+				lines[k] = lines[k + 1] ? ' ' : '\0';
 		table_add(table, "%s", *group ? group : "(all others)");
 		table_add(table, "%s", *domain ? domain : "-");
 		table_add(table, "%s", lines ?: "");
