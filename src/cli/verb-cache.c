@@ -12,12 +12,13 @@
 static int number_read(const struct arguments *arguments, enum option_id id, uint32_t max, uint32_t *ret)
 {
 	const char *text = arguments->value[id];
-	size_t digits = text ? strspn(text, "0123456789") : 0;
+	size_t digits;
 	uint64_t value;
 
 	*ret = 0;
-	if (!arguments->given[id])
+	if (!text)
 		return 0;
+	digits = strspn(text, "0123456789");
 	value = digits > 0 && digits < 10 ? strtoull(text, NULL, 10) : 0;
 	if (text[digits] == '%' && id == OPTION_BANDWIDTH)
 		digits++;
