@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 
 #include "cli.h"
+#include "intent.h"
 #include "mount.h"
 
 #define MEMORY_DIRECTORY "/run/virtrk/mem"
@@ -89,16 +90,12 @@ static int axis_read(const struct arguments *arguments, enum option_id id, uint3
 {
 	const char *text = arguments->value[id];
 
-	if (!arguments->given[id])
+	if (!text)
 		return 0;
-	if (text[strspn(text, "0123456789")] != '\0') {
-		*ret_list = text;
-		return 0;
-	}
-	if (strlen(text) > 6 || strtoul(text, NULL, 10) == 0)
+	if (!intent_colors_valid(text, ret_number))
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--%s %s: a number of them, at least 1, or a list such as 0-3", option_defs[id].name,
 				    text);
-	*ret_number = (uint32_t)strtoul(text, NULL, 10);
+	*ret_list = *ret_number > 0 ? NULL : text;
 	return 0;
 }
 
@@ -129,17 +126,15 @@ static int path_make(const struct arguments *arguments, const char *domain, char
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int owner_add(const struct arguments *arguments, const char *options, char **ret, struct vr_error **reterr)
+static int owner_find(const struct arguments *arguments, uid_t *ret_uid, gid_t *ret_gid, struct vr_error **reterr)
 {
-	const char *name = arguments->given[OPTION_OWNER] ? arguments->value[OPTION_OWNER] : "root";
+	const char *name = arguments->value[OPTION_OWNER] ?: "root";
 	const struct passwd *user = getpwnam(name);
 
 	if (!user)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--owner %s: no user is called so", name);
-	if (asprintf(ret, "%s,uid=%u,gid=%u,mode=0700", options, user->pw_uid, user->pw_gid) < 0) {
-		*ret = NULL;
-		return -ENOMEM;
-	}
+	*ret_uid = user->pw_uid;
+	*ret_gid = user->pw_gid;
 	return 0;
 }
 
@@ -148,15 +143,18 @@ static int memory_mount(const struct arguments *arguments, struct client *client
 	_cleanup_(json_object_putp) struct json_object *chosen = NULL;
 	_cleanup_(freep) char *path = NULL, *options = NULL, *source = NULL;
 	char size[VRK_BYTES_STRLEN];
+	uid_t uid = 0;
+	gid_t gid = 0;
 	int r = path_make(arguments, wish->domain, &path, reterr);
 
 	if (r >= 0)
-		r = owner_add(arguments, "", &options, reterr);	/* before anything is held */
-	free(TAKE_PTR(options));
+		r = owner_find(arguments, &uid, &gid, reterr);
 	if (r >= 0)
 		r = client_memory_ask(client, wish, true, &chosen, reterr);
-	if (r >= 0)
-		r = owner_add(arguments, json_object_get_string(chosen), &options, reterr);
+	if (r >= 0 && asprintf(&options, "%s,uid=%u,gid=%u,mode=0700", json_object_get_string(chosen), uid, gid) < 0) {
+		options = NULL;
+		r = -ENOMEM;
+	}
 	if (r >= 0 && asprintf(&source, SOURCE_PREFIX "%s", wish->domain) < 0) {
 		source = NULL;
 		r = -ENOMEM;

@@ -272,9 +272,29 @@ static void others_write(const struct memory_host *host, const struct memory_poo
 		snprintf(buf, size, "; colours %s can be named", list);
 }
 
+/*
+ * More colours than a number of them help only if nobody has named them: the next ones are to be had as these were, and not by sharing. A pool
+ * that names none has frames of all, so beside one nothing can be said.
+ */
+static int repair_find(const struct vrk_memory_host *frames, struct vrk_memory_request *requests, size_t n, bool by_number,
+		       struct vrk_memory_repair *ret)
+{
+	struct vrk_memory_repair alone;
+	int r = vrk_memory_repair(frames, requests, n + 1, n, ret);
+
+	if (r < 0 || !by_number || requests[n].exclusive_colors)
+		return r;
+	requests[n].exclusive_colors = true;
+	r = vrk_memory_repair(frames, requests, n + 1, n, &alone);
+	requests[n].exclusive_colors = false;
+	if (r >= 0)
+		ret->colors = alone.colors;
+	return r;
+}
+
 static int refuse(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_pool *asks,
-		  const struct vrk_memory_host *frames, const struct vrk_memory_request *requests, const struct vrk_memory_answer *answer,
-		  struct vr_error **reterr)
+		  bool by_number, const struct vrk_memory_host *frames, struct vrk_memory_request *requests,
+		  const struct vrk_memory_answer *answer, struct vr_error **reterr)
 {
 	char names[256], repair_text[160], lhs[VRK_BYTES_STRLEN], rhs[VRK_BYTES_STRLEN];
 	struct vrk_memory_repair repair = { .bytes = 0 };
@@ -291,15 +311,16 @@ static int refuse(const struct memory_host *host, const struct memory_pool *pool
 		return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD, "what is mounted for %s does not agree with the memory profile: %s of %s", names,
 				    vrk_bytes_format(lhs, answer->lhs_frames * VRK_FRAME_BYTES),
 				    vrk_bytes_format(rhs, answer->rhs_frames * VRK_FRAME_BYTES));
-	if (vrk_memory_repair(frames, requests, n + 1, n, &repair) < 0)
-		repair.bytes = 0;
+	if (repair_find(frames, requests, n, by_number, &repair) < 0)
+		repair = (struct vrk_memory_repair){ .bytes = 0 };
 	repair_write(&repair, (asks->bytes + VRK_FRAME_BYTES - 1) / VRK_FRAME_BYTES * VRK_FRAME_BYTES, repair_text, sizeof(repair_text));
 	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD, "memory of these colours and banks: %s wanted%s%s, %s there%s",
 			    vrk_bytes_format(lhs, answer->lhs_frames * VRK_FRAME_BYTES), *names ? ", with that of " : "", names,
 			    vrk_bytes_format(rhs, answer->rhs_frames * VRK_FRAME_BYTES), repair_text);
 }
 
-static int fit(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_pool *asks, struct vr_error **reterr)
+static int fit(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_pool *asks, bool by_number,
+	       struct vr_error **reterr)
 {
 	const struct vrk_memory_host frames = { host->colors, host->banks, host->frames };
 	_cleanup_(vrk_memory_answer_done) struct vrk_memory_answer answer = { 0 };
@@ -320,7 +341,7 @@ static int fit(const struct memory_host *host, const struct memory_pool *pools, 
 		r = vrk_memory_check(&frames, requests, n + 1, &answer);
 	if (r < 0)
 		return r;
-	return answer.rule == VRK_MEMORY_FITS ? 0 : refuse(host, pools, n, asks, &frames, requests, &answer, reterr);
+	return answer.rule == VRK_MEMORY_FITS ? 0 : refuse(host, pools, n, asks, by_number, &frames, requests, &answer, reterr);
 }
 
 int memory_choose(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want,
@@ -338,7 +359,7 @@ int memory_choose(const struct memory_host *host, const struct memory_pool *pool
 	if (r >= 0)
 		r = axis_choose(&axes[COLOR_BANK], host, pools, n, want->n_banks, want->banks, &pool.banks, &pool.all_banks, reterr);
 	if (r >= 0)
-		r = fit(host, pools, n, &pool, reterr);
+		r = fit(host, pools, n, &pool, want->n_colors > 0, reterr);
 	if (r < 0)
 		return r;
 	pool.domain = strdup(want->domain);

@@ -273,12 +273,15 @@ static uint64_t run_find(uint64_t free, uint32_t ways, uint32_t *ret_longest)
 static int ways_refuse(const struct resctrl *host, uint32_t id, uint32_t ways, uint32_t longest, struct vr_error **reterr)
 {
 	uint64_t common = value_at(resctrl_find(&host->groups[0].schemata, host->cache[0]), id);
+	char fewer[64] = "";
 
+	if (longest >= host->least_ways)
+		snprintf(fewer, sizeof(fewer), ", or ask for %" PRIu32 " fewer", ways - longest);
 	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD,
 			    "%" PRIu32 " ways side by side of %s cache %" PRIu32 ": the most that nobody has is %" PRIu32
 			    "; all other tasks share %" PRIx64 " of %" PRIx64 ": take ways from them (" RESCTRL_DIRECTORY
-			    "/schemata), or ask for %" PRIu32 " fewer",
-			    ways, host->cache[0], id, longest, common, host->ways, ways - longest);
+			    "/schemata)%s",
+			    ways, host->cache[0], id, longest, common, host->ways, fewer);
 }
 
 static int ways_place(const struct resctrl *host, const char *group, uint32_t ways, struct resctrl_schemata *ret, struct vr_error **reterr)
@@ -316,17 +319,17 @@ static int bandwidth_place(const struct resctrl *host, uint32_t percent, struct 
 	const struct resctrl_resource *every = resctrl_find(&host->groups[0].schemata, "MB");
 	uint32_t step = host->bandwidth_step ?: 1;
 	struct resctrl_resource *line = &ret->resources[ret->n];
+	uint32_t kept = percent - percent % step;
 
 	if (!every || !host->bandwidth)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "this host cannot limit memory bandwidth in percent");
-	percent -= percent % step;
-	if (percent < host->bandwidth_least || percent == 0 || percent > 100)
+	if (kept < host->bandwidth_least || kept == 0 || percent > 100)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED,
 				    "a memory bandwidth of %" PRIu32 " %%: from %" PRIu32 " to 100, in steps of %" PRIu32, percent,
 				    host->bandwidth_least, step);
 	*line = *every;
 	for (size_t i = 0; i < line->n; i++)
-		line->at[i].value = percent;
+		line->at[i].value = kept;
 	ret->n++;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "mount.h"
 
 #define RUN_PREFIX "/run/virtrk/"
+#define VALUE_MAX  255	/* of fsconfig(2) */
 
 /* What the kernel has logged for this mount: lines "e colorfs: words". The last error counts. */
 static int refused(int fs, int r, const char *what, struct vr_error **reterr)
@@ -33,11 +34,13 @@ static int refused(int fs, int r, const char *what, struct vr_error **reterr)
 		return vr_error_set(reterr, r, reason, "%s: this kernel has no such file system: is the module there (modprobe %s)?", what, what);
 	if (reason == VR_NOT_PERMITTED && !*last)
 		return vr_error_set(reterr, r, reason, "%s: to mount needs root", what);
-	return vr_error_set(reterr, r, reason, "%s", *last ? last : strerror(-r));
+	if (*last)
+		return vr_error_set(reterr, r, reason, "%s", last);
+	return vr_error_set(reterr, r, reason, "the kernel does not mount %s: %s", what, strerror(-r));
 }
 
 /* "key=value,key": none of them holds a comma. */
-static int options_set(int fs, const char *options)
+static int options_set(int fs, const char *options, struct vr_error **reterr)
 {
 	_cleanup_(freep) char *copy = strdup(options);
 	char *rest = NULL;
@@ -49,6 +52,9 @@ static int options_set(int fs, const char *options)
 
 		if (value)
 			*value++ = '\0';
+		if (value && strlen(value) > VALUE_MAX)
+			return vr_error_set(reterr, -E2BIG, VR_FAILED, "%s= has %zu characters, and the kernel takes at most %d", key,
+					    strlen(value), VALUE_MAX);
 		if (fsconfig(fs, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) < 0)
 			return -errno;
 	}
@@ -88,7 +94,7 @@ static int mount_at(const char *type, const char *source, const char *path, cons
 
 	if (fs < 0)
 		return refused(-1, -errno, type, reterr);
-	r = options_set(fs, options);
+	r = options_set(fs, options, reterr);
 	if (r >= 0 && (fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0))
 		r = -errno;
 	if (r < 0)

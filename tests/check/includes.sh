@@ -57,7 +57,7 @@ src/daemon/manager*                 | *@src/daemon intent.h virtrk/analysis.h vi
 src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk/units.h                               | event notify
 src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h                                                 | libvirt xml
 src/cli/define*                     | define.h intent.h virtrk/units.h                                                 |
-src/cli/verb-memory.*               | *@src/cli mount.h virtrk/dbus.h virtrk/units.h                                   | json
+src/cli/verb-memory.*               | *@src/cli intent.h mount.h virtrk/dbus.h virtrk/units.h                                   | json
 src/cli/verb-define.*               | *@src/cli intent.h virtrk/dbus.h virtrk/units.h                                  | json
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json

@@ -114,7 +114,8 @@ for size in 1 1GB 0.5GiB -1MiB; do
 done
 check "memory --size: half a page" "one_line virtrk memory check rt --size 2KiB" 1 "whole pages of 4096"
 check "memory --colors 0" "one_line virtrk memory check rt --size 1MiB --colors 0" 2 "at least 1"
-check "memory --colors: no list" "one_line virtrk memory check rt --size 1MiB --colors a-b" 1 "colours a-b:"
+check "memory --colors: no list" "one_line virtrk memory check rt --size 1MiB --colors a-b" 2 "a number of them, at least 1, or a list"
+check "memory --colors: the host has no such" "one_line virtrk memory check rt --size 1MiB --colors 3-16" 1 "colours 3-16: .*this host has 0-15"
 check "memory: an option that has no place" "one_line virtrk memory --size 1MiB" 2 "no place without check or mount"
 check "memory umount: an option that has no place" "one_line virtrk memory umount rt --colors 2" 2 "no place there"
 file etc/virtrk/memory-profile "colours: 16"

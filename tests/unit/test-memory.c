@@ -103,6 +103,10 @@ static void test_choose(void)
 	choose(&host, &some, WANT(.bytes = MIB, .colors = "8"), -EDQUOT, "colour 8 is in use by b");
 	CASE("banks that nobody names");
 	choose(&host, &some, WANT(.bytes = MIB, .colors = "4", .n_banks = 3), 0, "size=1048576,colors=4,banks=1-3" KNOWN);
+	CASE("more than its colours hold: what nobody names would help");
+	choose(&host, &some, WANT(.bytes = 49 * MIB, .n_colors = 3), -EDQUOT, "48MiB there; 1 more colour would do; 1MiB less would fit");
+	CASE("nobody's are all among them: sharing is not what was asked for");
+	choose(&host, &some, WANT(.bytes = 97 * MIB, .n_colors = 6), -EDQUOT, "96MiB there; 1MiB less would fit");
 	CASE("sets that overlap compete");
 	/* a and rt have together 80 MiB to take of the 80 MiB of colours 0 to 4 */
 	choose(&host, &some, WANT(.bytes = 64 * MIB, .colors = "0-4"), 0, "size=67108864,colors=0-4" KNOWN);

@@ -169,7 +169,7 @@ static void test_place(struct sysroot *root)
 	CASE("all that is left of cache 0");
 	place(&host, "virtrk-rt", 5, 0, 0, "L3:0=7c0;1=1f0\n");
 	CASE("one way more: the shared one is nobody's");
-	place(&host, "virtrk-rt", 6, 0, -EDQUOT, "the most that nobody has is 5");
+	place(&host, "virtrk-rt", 6, 0, -EDQUOT, "the most that nobody has is 5; all other tasks share f of fff: take ways from them (/sys/fs/resctrl/schemata), or ask for 1 fewer");
 	CASE("below the least");
 	place(&host, "virtrk-rt", 1, 0, -EINVAL, "from 2 to 12");
 	CASE("more than there are");
@@ -179,7 +179,7 @@ static void test_place(struct sysroot *root)
 	CASE("bandwidth, rounded down");
 	place(&host, "virtrk-rt", 2, 57, 0, "L3:0=c0;1=30\nMB:0=50;1=50\n");
 	CASE("too little bandwidth");
-	place(&host, "virtrk-rt", 0, 9, -EINVAL, "from 10 to 100");
+	place(&host, "virtrk-rt", 0, 9, -EINVAL, "a memory bandwidth of 9 %: from 10 to 100, in steps of 10");
 	CASE("more than all");
 	place(&host, "virtrk-rt", 0, 110, -EINVAL, "from 10 to 100");
 	CASE("what it has counts as free");
@@ -197,6 +197,8 @@ static void test_place(struct sysroot *root)
 
 static void test_kinds(struct sysroot *root)
 {
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	struct resctrl_schemata lines;
 	_cleanup_(resctrl_done) struct resctrl host = { 0 };
 
 	CASE("code and data apart");
@@ -214,7 +216,9 @@ static void test_kinds(struct sysroot *root)
 	CASE("all ways are everybody's");
 	put(FS "/schemata", "L3CODE:0=ff\nL3DATA:0=ff\n");
 	look(root, &host);
-	place(&host, "virtrk-rt", 4, 0, -EDQUOT, "all other tasks share ff of ff");
+	place(&host, "virtrk-rt", 4, 0, -EDQUOT, "all other tasks share ff of ff: take ways from them (/sys/fs/resctrl/schemata)");
+	EXPECT_INT(resctrl_place(&host, "virtrk-rt", 4, 0, &lines, &err), -EDQUOT);
+	EXPECT(err && !strstr(err->text, "fewer"));	/* none at all is nothing to ask for */
 }
 
 /* ---- made and removed ---- */
