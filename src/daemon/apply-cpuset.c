@@ -70,9 +70,18 @@ static int file_path(char ret[PATH_MAX], const char *directory, const char *file
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* What has vanished: the domain has ended meanwhile, and libvirt or systemd has removed its groups. A CPU is given up by that: two looks. */
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 static int file_read(const struct sysroot *root, const char *directory, const char *file, char **ret)
 {
-	return sysroot_readf(root, ret, "%s/%s", directory, file);
+	int r;
+
+	r = sysroot_readf(root, ret, "%s/%s", directory, file);
+	return is_gone(r) ? sysroot_readf(root, ret, "%s/%s", directory, file) : r;
 }
 
 static int file_write(const struct sysroot *root, const char *directory, const char *file, const char *text)
@@ -81,13 +90,17 @@ static int file_write(const struct sysroot *root, const char *directory, const c
 	int r;
 
 	r = file_path(path, directory, file);
-	return r < 0 ? r : sysroot_write(root, path, text);
+	if (r >= 0)
+		r = sysroot_write(root, path, text);
+	return is_gone(r) ? sysroot_write(root, path, text) : r;
 }
 
-/* What has vanished: the domain has ended meanwhile, and libvirt or systemd has removed its groups. */
-static bool is_gone(int r)
+static int group_remove(const struct sysroot *root, const char *directory)
 {
-	return r == -ENOENT || r == -ENODEV;
+	int r;
+
+	r = sysroot_rmdir(root, directory);
+	return is_gone(r) ? sysroot_rmdir(root, directory) : r;
 }
 
 static int cpus_read(const struct sysroot *root, const char *directory, const char *file, cpu_set_t *ret)
@@ -402,8 +415,8 @@ static int child_remove(const struct sysroot *root, const struct step *step, con
 
 	r = threads_out(root, step, child);
 	if (r < 0)	/* one that is not threaded (yet) has none to list, and none in it */
-		return is_gone(r) ? 0 : r == -EOPNOTSUPP ? sysroot_rmdir(root, child) : r;
-	r = sysroot_rmdir(root, child);
+		return is_gone(r) ? 0 : r == -EOPNOTSUPP ? group_remove(root, child) : r;
+	r = group_remove(root, child);
 	return is_gone(r) ? 0 : r;
 }
 

@@ -34,6 +34,7 @@
 #define PARTITION "cpuset.cpus.partition"
 #define EXCLUSIVE "cpuset.cpus.exclusive"
 
+/* The slice has vanished with its last domain, or this kernel has no such file. Nobody looks again later: that takes two looks. */
 static bool is_gone(int r)
 {
 	return r == -ENOENT || r == -ENODEV;
@@ -47,12 +48,24 @@ static const char *cpus_file(const struct sysroot *root, const struct step *step
 														      "cpuset.cpus";
 }
 
+static int file_read(const struct sysroot *root, const struct step *step, const char *file, char **ret)
+{
+	int r;
+
+	r = sysroot_readf(root, ret, "%s/%s", step->cgroup, file);
+	return is_gone(r) ? sysroot_readf(root, ret, "%s/%s", step->cgroup, file) : r;
+}
+
 static int file_write(const struct sysroot *root, const struct step *step, const char *file, const char *text)
 {
 	char path[PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s/%s", step->cgroup, file);
+	int r;
 
-	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : sysroot_write(root, path, text);
+	if (n < 0 || n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	r = sysroot_write(root, path, text);
+	return is_gone(r) ? sysroot_write(root, path, text) : r;
 }
 
 static int file_write_cpus(const struct sysroot *root, const struct step *step, const char *list)
@@ -71,7 +84,7 @@ static int cpus_read(const struct sysroot *root, const struct step *step, const 
 	_cleanup_(freep) char *text = NULL;
 	int r;
 
-	r = sysroot_readf(root, &text, "%s/%s", step->cgroup, file);
+	r = file_read(root, step, file, &text);
 	return r < 0 ? r : cpulist_parse(text, ret);
 }
 
@@ -130,7 +143,7 @@ static int partition_check(const struct sysroot *root, const struct step *step, 
 
 	r = cpulist_format(&step->cpus, &list);
 	if (r >= 0)
-		r = sysroot_readf(root, &state, "%s/" PARTITION, step->cgroup);
+		r = file_read(root, step, PARTITION, &state);
 	if (r >= 0 && strcmp(state, "root") != 0)
 		return vr_error_set(reterr, -EIO, VR_READ_BACK, "the kernel does not set CPU %s apart for %s: \"%s\"", list,
 				    step->cgroup, state);
@@ -225,7 +238,7 @@ static int slice_remove(const struct sysroot *root, const struct step *step, str
 
 	if (!step->whole)
 		return 0;
-	r = sysroot_readf(root, &state, "%s/" PARTITION, step->cgroup);
+	r = file_read(root, step, PARTITION, &state);
 	if (r >= 0 && strcmp(state, "member") != 0)
 		r = file_write(root, step, PARTITION, "member\n");
 	if (r >= 0)
@@ -234,7 +247,7 @@ static int slice_remove(const struct sysroot *root, const struct step *step, str
 		r = cpus_write(root, step, &step->before);
 	free(TAKE_PTR(state));
 	if (r >= 0)
-		r = sysroot_readf(root, &state, "%s/" PARTITION, step->cgroup);
+		r = file_read(root, step, PARTITION, &state);
 	if (r >= 0 && strcmp(state, "member") != 0)
 		r = -EIO;
 	if (r < 0 && !is_gone(r))
@@ -266,7 +279,7 @@ int apply_slice_look(struct sysroot *root, const struct step *step, enum step_lo
 	*ret = step->make && !step->whole ? STEP_NEW : STEP_OLD;	/* of a thread alone nothing tells whether it has come */
 	if (!step->make || !step->whole)
 		return 0;
-	r = sysroot_readf(root, &state, "%s/" PARTITION, step->cgroup);
+	r = file_read(root, step, PARTITION, &state);
 	if (r >= 0)
 		r = cpus_read(root, step, cpus_file(root, step), &now);
 	if (is_gone(r)) {

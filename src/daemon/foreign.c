@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SCHED_DEADLINE threads that somebody else made: chrt, a real-time application, an audio server. They live in the same
- * root domain, so a promise that ignored them would be a wrong yes. manager.c scans before it decides; nothing is kept.
+ * root domain, so a promise that ignored them would be a wrong yes. manager.c scans before it decides; nothing is kept. For the same
+ * reason a thread that cannot be looked at, because we have no descriptor or memory left, is a fault and not nobody.
  *
  * Left out: schedutil's kernel threads (SCHED_FLAG_SUGOV), which the kernel gives no budget and does not count.
  */
@@ -59,6 +60,12 @@ static pid_t number_parse(const char *name)
 	return *end || n <= 0 || n > INT32_MAX ? 0 : (pid_t)n;
 }
 
+/* It has ended; or /proc is mounted so that we do not see it (hidepid=). */
+static bool is_nobody(int r)
+{
+	return r == -ENOENT || r == -ESRCH || r == -EACCES || r == -EPERM;
+}
+
 static int thread_look(const struct sysroot *root, pid_t tid, const struct ledger *ledger, struct foreign *foreign)
 {
 	_cleanup_(freep) char *comm = NULL;
@@ -67,10 +74,15 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 	cpu_set_t affinity;
 	int r;
 
-	if (root->ops->policy_get && root->ops->policy_get(root, tid) != SCHED_DEADLINE_POLICY)
+	r = root->ops->policy_get ? root->ops->policy_get(root, tid) : SCHED_DEADLINE_POLICY;
+	if (r >= 0 && r != SCHED_DEADLINE_POLICY)
 		return 0;	/* nearly all of them: this is asked for every thread of the host at each request */
-	if (root->ops->sched_get(root, tid, &s) < 0 || s.policy != SCHED_DEADLINE_POLICY)
-		return 0;	/* gone, or not ours to read: then it is no DEADLINE thread that could hurt */
+	if (r >= 0)
+		r = root->ops->sched_get(root, tid, &s);
+	if (r < 0)
+		return is_nobody(r) ? 0 : r;
+	if (s.policy != SCHED_DEADLINE_POLICY)
+		return 0;
 	if ((s.flags & SCHED_FLAG_SUGOV_BIT) || ledger_owns(ledger, tid))
 		return 0;
 	if (sysroot_readf(root, &comm, "/proc/%d/comm", tid) < 0)
@@ -86,6 +98,17 @@ static int thread_look(const struct sysroot *root, pid_t tid, const struct ledge
 	return r;
 }
 
+/* NULL with *ret < 0 when the directory cannot be read to its end. */
+static struct dirent *entry_next(DIR *dir, int *ret)
+{
+	struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(dir);
+	*ret = entry || errno == 0 ? 0 : -errno;
+	return entry;
+}
+
 static int process_look(const struct sysroot *root, pid_t pid, const struct ledger *ledger, struct foreign *foreign)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -95,13 +118,15 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 	int r;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	if (sysroot_links(root, path, &links) < 0)
-		return 0;	/* it has ended */
+	r = sysroot_links(root, path, &links);
+	if (r < 0)
+		return is_nobody(r) ? 0 : r;
 	if (links == 3)		/* most processes have one thread: no need to open a directory to find it */
 		return thread_look(root, pid, ledger, foreign);
-	if (sysroot_opendir(root, path, &dir) < 0)
-		return 0;	/* it has ended */
-	while ((entry = readdir(dir))) {
+	r = sysroot_opendir(root, path, &dir);
+	if (r < 0)
+		return is_nobody(r) ? 0 : r;
+	while ((entry = entry_next(dir, &r))) {
 		pid_t tid = number_parse(entry->d_name);
 
 		if (!tid)
@@ -110,7 +135,7 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return r;
 }
 
 /* The file lists every thread of the host; what is asked for stands near its beginning. */
@@ -142,7 +167,13 @@ int foreign_booked(const struct sysroot *root, bw_t *ret)
 	return 0;
 }
 
-int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct foreign *ret)
+static int cannot_scan(int r, struct vr_error **reterr)
+{
+	return r == -ENOMEM ? r : vr_error_set(reterr, r, VR_FAILED, "cannot look for the SCHED_DEADLINE threads of others in /proc: %s",
+					       strerror(-r));
+}
+
+int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct foreign *ret, struct vr_error **reterr)
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	_cleanup_(closedirp) DIR *dir = NULL;
@@ -151,16 +182,18 @@ int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct
 
 	r = sysroot_opendir(root, "/proc", &dir);
 	if (r < 0)
-		return r;
-	while ((entry = readdir(dir))) {
+		return cannot_scan(r, reterr);
+	while ((entry = entry_next(dir, &r))) {
 		pid_t pid = number_parse(entry->d_name);
 
 		if (!pid)
 			continue;
 		r = process_look(root, pid, ledger, &foreign);
 		if (r < 0)
-			return r;
+			return cannot_scan(r, reterr);
 	}
+	if (r < 0)
+		return cannot_scan(r, reterr);
 	*ret = foreign;
 	foreign = (struct foreign) { 0 };
 	return 0;

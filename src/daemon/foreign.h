@@ -3,6 +3,7 @@
 #define DAEMON_FOREIGN_H
 
 #include "admit.h"
+#include "error.h"
 #include "ledger.h"
 #include "sysroot.h"
 
@@ -13,9 +14,9 @@ int foreign_add(struct foreign *foreign, pid_t tid, const char *comm, const stru
  * foreign_scan() - every SCHED_DEADLINE thread of the host that no promise of @ledger owns
  *
  * One pass over /proc with one system call for each thread. Threads that end meanwhile are passed over.
- * Return: 0 with @ret filled (release with foreign_done()); -errno when /proc cannot be read.
+ * Return: 0 with @ret filled (release with foreign_done()); -errno with words when /proc cannot be read.
  */
-int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct foreign *ret);
+int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct foreign *ret, struct vr_error **reterr);
 
 /*
  * foreign_booked() - what the kernel has booked as SCHED_DEADLINE bandwidth in the root domain of the first CPU

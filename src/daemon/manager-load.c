@@ -56,12 +56,12 @@ nsec_t returning_until(const struct manager *m)
 }
 
 int manager_load_foreign(struct manager *m, bool with_returning, const char *domain, const struct request_item *items, size_t n,
-			 struct foreign *ret)
+			 struct foreign *ret, struct vr_error **reterr)
 {
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	int r;
 
-	r = foreign_scan(m->root, &m->ledger, &foreign);
+	r = foreign_scan(m->root, &m->ledger, &foreign, reterr);
 	if (r >= 0)
 		r = manager_prepared_load(m, domain, items, n, &foreign);
 	if (r < 0)
@@ -195,7 +195,7 @@ int manager_capacity(struct manager *m, size_t place, struct capacity *ret)
 	bw_t lost;
 	int r;
 
-	r = manager_load_foreign(m, false, NULL, NULL, 0, &foreign);
+	r = manager_load_foreign(m, false, NULL, NULL, 0, &foreign, NULL);
 	if (r < 0)
 		return r;
 	admit_shared(&m->regime, &m->ledger, &shared);

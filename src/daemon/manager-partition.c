@@ -11,6 +11,7 @@
  *
  * Called by the requests and by manager_watch_update(), which hears of every change of the ledger.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -196,14 +197,21 @@ static int items_look(struct manager *m, const struct vm *vm, const struct reque
 	return r;
 }
 
+static int cannot_tell_slice(const char *who, int r, struct vr_error **reterr)
+{
+	return r == -ENOMEM ? r : vr_error_set(reterr, r, VR_FAILED, "cannot read the control group of %s: %s", who, strerror(-r));
+}
+
 static int roams_in(struct manager *m, const char *slice, pid_t tid, const char *label, struct vr_error **reterr)
 {
 	_cleanup_(freep) char *its = NULL;
 	int r;
 
 	r = partition_look_slice(m->root, &m->regime, tid, &its);
-	if (r <= 0 || strcmp(its, slice) != 0)
-		return r == -ESRCH ? 0 : r;
+	if (r == -ESRCH || (r >= 0 && (r == 0 || strcmp(its, slice) != 0)))
+		return 0;
+	if (r < 0)
+		return cannot_tell_slice(label, r, reterr);
 	return vr_error_set(reterr, -EBUSY, VR_BAD_CPU,
 			    "%s can get no CPUs: %s is in it and SCHED_DEADLINE on all CPUs of the host: release that one first",
 			    strrchr(slice, '/') + 1, label);
@@ -251,7 +259,7 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, const st
 		return items_look(m, vm, items, n, reterr);
 	r = partition_look_slice(m->root, &m->regime, vm->pid, &slice);
 	if (r < 0)
-		return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s has ended", vm->name) : r;
+		return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s has ended", vm->name) : cannot_tell_slice(vm->name, r, reterr);
 	host.slice = slice;
 	if (asks || m->regime.kind == REGIME_PINNED)
 		r = partition_host_read(m->root, &m->regime, slice, &host, reterr);
@@ -330,6 +338,7 @@ static int partition_settle(struct manager *m, const struct vm *vm, const struct
 	_cleanup_(freep) char *group = NULL;
 	int r = 1;
 
+	assert(partition->cgroup);	/* its own group, as item_look() has found it */
 	if (there)
 		group = strdup(there->cgroup);
 	else if (thread && thread->kind == VM_THREAD_VCPU && !ledger_group(want, partition->cgroup))

@@ -179,7 +179,7 @@ static int prepare_admit(struct manager *m, const char *domain, const struct dom
 	_cleanup_(verdict_done) struct verdict verdict = { 0 };
 	int r;
 
-	r = manager_load_foreign(m, false, domain, document->items, document->n, &foreign);
+	r = manager_load_foreign(m, false, domain, document->items, document->n, &foreign, reterr);
 	if (r >= 0)
 		r = manager_place_prepared(m, domain, &foreign, document->items, document->n, reterr);
 	if (r >= 0)

@@ -95,7 +95,7 @@ nsec_t returning_until(const struct manager *m);	/* 0 = nothing is on its way ba
  * for, stands last: the last m->n_returning loads.
  */
 int manager_load_foreign(struct manager *m, bool with_returning, const char *domain, const struct request_item *items, size_t n,
-			 struct foreign *ret);
+			 struct foreign *ret, struct vr_error **reterr);
 
 /* manager-prepare.c */
 int manager_prepared_load(const struct manager *m, const char *domain, const struct request_item *items, size_t n,

@@ -209,7 +209,7 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 	if (r >= 0)
 		r = request_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = manager_load_foreign(m, false, domain, items, n, &foreign);
+		r = manager_load_foreign(m, false, domain, items, n, &foreign, reterr);
 	if (r >= 0)
 		r = items_place(m, vm, true, &foreign, items, n, &placed, reterr);
 	if (r >= 0)
@@ -305,17 +305,21 @@ static int want_make(struct manager *m, const struct vm *vm, const struct reques
 	return r < 0 ? r : manager_want_partitions(m, vm, items, n, ret, reterr);
 }
 
+static void watch_update(struct manager *m)
+{
+	int r = manager_watch_update(m);
+
+	if (r < 0)
+		log_warning("cannot watch every reservation: %s, ignoring", strerror(-r));
+}
+
 /*
  * What follows a reservation that is in force. Whoever asked has the answer before: he need not wait until it is watched, and
  * logged, and all who listen have heard.
  */
 static void reserved_follow_up(struct manager *m, const char *domain, const struct request_item *items, size_t n)
 {
-	int r;
-
-	r = manager_watch_update(m);
-	if (r < 0)
-		log_warning("cannot watch every reservation: %s, ignoring", strerror(-r));
+	watch_update(m);
 	for (size_t i = 0; i < n; i++) {
 		const struct promise *p = ledger_find(&m->ledger, domain, items[i].thread);
 		char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
@@ -410,7 +414,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r >= 0)
 		r = duplicate_check(m, vm, items, n, reterr);
 	if (r >= 0)
-		r = manager_load_foreign(m, true, domain, items, n, &foreign);
+		r = manager_load_foreign(m, true, domain, items, n, &foreign, reterr);
 	if (r >= 0)
 		r = items_place(m, vm, m->options.dry_run, &foreign, items, n, &placed, reterr);
 	if (r >= 0)
@@ -698,5 +702,6 @@ int manager_release(struct manager *m, const char *domain, const char *const *th
 							  .thread = p->thread, .promise = p, .what = "asked" });
 	}
 	manager_intents_room(m);
-	return manager_watch_update(m);
+	watch_update(m);
+	return 0;
 }

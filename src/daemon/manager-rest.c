@@ -160,7 +160,7 @@ int manager_lost(struct manager *m, bw_t *ret)
 		return -EOPNOTSUPP;		/* each partition has books of its own */
 	r = foreign_booked(m->root, &booked);
 	if (r >= 0)
-		r = foreign_scan(m->root, &m->ledger, &foreign);
+		r = foreign_scan(m->root, &m->ledger, &foreign, NULL);
 	if (r < 0)
 		return r;
 	explained = explained_bw(m, &foreign);

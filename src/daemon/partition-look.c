@@ -37,6 +37,8 @@ static int cpus_read(const struct sysroot *root, const char *path, cpu_set_t *re
 	int r;
 
 	r = sysroot_read(root, path, &text);
+	if (r == -ENOENT)	/* then it is done without: that takes two looks */
+		r = sysroot_read(root, path, &text);
 	return r < 0 ? r : cpulist_parse(text, ret);
 }
 
@@ -117,14 +119,15 @@ int partition_look_slice(const struct sysroot *root, const struct regime *regime
 
 int partition_look_cpus(const struct sysroot *root, const char *slice, cpu_set_t *ret, struct vr_error **reterr)
 {
-	_cleanup_(freep) char *text = NULL;
+	char path[PATH_MAX];
 	int r;
 
-	r = sysroot_readf(root, &text, "%s/cpuset.cpus.exclusive", slice);
-	if (r == -ENOENT)	/* before kernel 6.7 */
-		r = sysroot_readf(root, &text, "%s/cpuset.cpus", slice);
-	if (r >= 0)
-		r = cpulist_parse(text, ret);
+	snprintf(path, sizeof(path), "%s/cpuset.cpus.exclusive", slice);
+	r = cpus_read(root, path, ret);
+	if (r == -ENOENT) {	/* before kernel 6.7 */
+		snprintf(path, sizeof(path), "%s/cpuset.cpus", slice);
+		r = cpus_read(root, path, ret);
+	}
 	if (r == -ENOENT)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
 				    "%s can have no CPUs: the group above it does not hand on cpuset (cgroup.subtree_control)", slice);

@@ -177,7 +177,7 @@ static int system_work(struct sysroot *root, struct state *state, pid_t tid, nse
 	    (r = plan_diff(&none, &one, &plan)) < 0 || (r = plan_diff(&one, &none, &back)) < 0)
 		return r;
 	t0 = now();
-	if ((r = foreign_scan(root, &none, &foreign)) < 0 || (r = state_save(state, &none, &plan, NULL)) < 0 ||
+	if ((r = foreign_scan(root, &none, &foreign, NULL)) < 0 || (r = state_save(state, &none, &plan, NULL)) < 0 ||
 	    (r = apply_plan(root, &plan, NULL)) < 0 || (r = state_save(state, &one, NULL, NULL)) < 0)
 		return r;
 	*ret = now() - t0;

@@ -419,6 +419,33 @@ static void test_fail(void)
 	EXPECT_INT(failed, 10 * 2 * ARRAY_SIZE(errors));
 }
 
+/* One answer that it is gone is not believed: else the CPU would be lost, and nobody would know. */
+static void test_gone_once(void)
+{
+	static const int errors[] = { -ENOENT, -ENODEV };
+	unsigned int at, e;
+
+	for (at = 1; at <= 10; at++) {
+		for (e = 0; e < ARRAY_SIZE(errors); e++) {
+			struct step make = step_make(true, 0), remove = step_make(false, 0);
+			struct plan makes = { &make, 1 }, removes = { &remove, 1 };
+			_cleanup_(freep) char *before = NULL, *after = NULL;
+			_cleanup_(sysroot_freep) struct sysroot *root = root_make();
+			char name[64];
+
+			snprintf(name, sizeof(name), "change %u of a removal says once: %s", at, strerror(-errors[e]));
+			CASE(name);
+			before = everything(root);
+			EXPECT_INT(apply_plan(root, &makes, NULL), 0);
+			model.fail_at = model.calls + at;
+			model.fail_with = errors[e];
+			EXPECT_INT(apply_plan(root, &removes, NULL), 0);
+			after = everything(root);
+			EXPECT_STR(after, before);
+		}
+	}
+}
+
 /* A dead daemon has left it after any change: looking and undoing brings all back. */
 static void test_undo(void)
 {
@@ -668,6 +695,7 @@ int main(void)
 	test_whole();
 	test_kept();
 	test_fail();
+	test_gone_once();
 	test_undo();
 	test_answers();
 	test_sleeper();

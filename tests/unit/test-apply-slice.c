@@ -17,6 +17,7 @@ static struct {
 	const struct sysroot_ops *fake;
 	unsigned int calls, fail_at;
 	bool populated;
+	int fail_with;			/* 0 = -EIO */
 	bool fail_takes;		/* says no, but has done it */
 	const char *invalid;		/* what becomes of a partition */
 	cpu_set_t affinity;
@@ -56,7 +57,7 @@ static int model_write(const struct sysroot *root, const char *path, const char 
 		return -ENOSPC;
 	if (!fails || model.fail_takes)
 		write_effect(path, text);
-	return fails ? -EIO : 0;
+	return fails ? model.fail_with ?: -EIO : 0;
 }
 
 static int model_affinity_get(const struct sysroot *root, pid_t tid, cpu_set_t *ret)
@@ -181,6 +182,25 @@ static void test_failures(void)
 	}
 }
 
+/* One answer that it is gone is not believed: else the slice would keep its CPUs, and nobody would know. */
+static void test_gone_once(void)
+{
+	static const int errors[] = { -ENOENT, -ENODEV };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct step make = step_make(true, true, "0-1"), remove = step_make(false, true, "0-1");
+		struct plan makes = { &make, 1 }, removes = { &remove, 1 };
+		_cleanup_(sysroot_freep) struct sysroot *root = root_make("0-1\n");
+
+		CASE(i % 2 ? "the second write of a removal says once that the slice is gone" : "the first write says so");
+		EXPECT_INT(apply_plan(root, &makes, NULL), 0);
+		model.fail_at = model.calls + 1 + i % 2;
+		model.fail_with = errors[i / 2];
+		EXPECT_INT(apply_plan(root, &removes, NULL), 0);
+		EXPECT_STATE(root, "member 0-1");
+	}
+}
+
 static const struct {
 	const char *name;
 	bool whole;
@@ -290,6 +310,7 @@ int main(void)
 	test_populated();
 	test_whole();
 	test_failures();
+	test_gone_once();
 	test_cases();
 	test_changed();
 	free(tree_free(model.tree));
