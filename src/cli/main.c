@@ -36,7 +36,7 @@
 	(OPTION_BIT(OPTION_PERSIST) | OPTION_BIT(OPTION_REMOVE) | OPTION_BIT(OPTION_ON_REFUSAL) | OPTION_BIT(OPTION_PARTITION) |   \
 	 OPTION_BIT(OPTION_CONNECT) | OPTION_BIT(OPTION_MEMORY) | OPTIONS_OF_MEMORY)
 
-#define OPTIONS_MEMORY (OPTIONS_OF_MEMORY | OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_OWNER))
+#define OPTIONS_MEMORY (OPTIONS_OF_MEMORY | OPTION_BIT(OPTION_AT) | OPTION_BIT(OPTION_OWNER) | OPTION_BIT(OPTION_WRITE) | OPTION_BIT(OPTION_CHECK))
 #define OPTIONS_CACHE (OPTION_BIT(OPTION_WAYS) | OPTION_BIT(OPTION_BANDWIDTH) | OPTION_BIT(OPTION_REMOVE))
 
 static int verb_help(const struct arguments *arguments);
@@ -69,7 +69,7 @@ static const struct verb {
 	{ "cache", "[DOMAIN]", 0, 1, READING | OPTIONS_CACHE, verb_cache,
 	  "ways of the last-level cache for a domain that runs; without DOMAIN: who has which", "cache rt --ways 4" },
 	{ "memory", "[DEED DOMAIN]", 0, 2, READING | OPTIONS_MEMORY, verb_memory,
-	  "memory of a domain's own, by cache colour: check, mount, umount it; alone: who has which",
+	  "memory of a domain's own, by cache colour: check, mount, umount; profile: measure this host",
 	  "memory mount rt --size 1GiB --colors 4" },
 	{ "capacity", "", 0, 0, READING, verb_capacity, "what is left, per partition of the host's CPUs", "capacity" },
 	{ "top", "", 0, 0, READING | OPTION_BIT(OPTION_INTERVAL), verb_top,
@@ -149,7 +149,7 @@ static int help_all(void)
 	options_help((OPTIONS_DEFINE & ~OPTIONS_OF_MEMORY) | OPTION_BIT(OPTION_XML));
 	puts("\nOptions of prepare:");
 	options_help(OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_TTL));
-	puts("\nOptions of memory, and but for the last two of define:");
+	puts("\nOptions of memory, and but for the last four of define:");
 	options_help(OPTIONS_MEMORY);
 	puts("\nOptions of cache:");
 	options_help(OPTIONS_CACHE);

@@ -7,6 +7,7 @@
  *   memory check DOMAIN    would it fit?
  *   memory mount DOMAIN    ask, and mount
  *   memory umount DOMAIN   give it back
+ *   memory profile         how this machine maps addresses: verb-profile.c
  *
  * Called by main.c.
  */
@@ -18,6 +19,7 @@
 #include "cli.h"
 #include "intent.h"
 #include "mount.h"
+#include "verb-profile.h"
 
 #define MEMORY_DIRECTORY "/run/virtrk/mem"
 #define SOURCE_PREFIX	 "virtrk:"
@@ -199,23 +201,38 @@ static int memory_umount(struct client *client, const char *domain, struct vr_er
 	return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "%s has no memory of its own", domain);
 }
 
+/* Options of memory are those from --size to --check. */
+static bool option_fits(const char *deed, enum option_id id)
+{
+	if (strcmp(deed, "profile") == 0)
+		return id == OPTION_SIZE || id == OPTION_WRITE || id == OPTION_CHECK;
+	if (id == OPTION_WRITE || id == OPTION_CHECK)
+		return false;
+	return strcmp(deed, "mount") == 0 || (strcmp(deed, "check") == 0 && id != OPTION_AT && id != OPTION_OWNER);
+}
+
 /* Wrong use, 2, is told apart from what virtrkd or the kernel refuse. */
 int verb_memory(const struct arguments *arguments)
 {
 	const char *deed = arguments->n_operands > 1 ? arguments->operands[1] : "";
-	bool check = strcmp(deed, "check") == 0, mount = strcmp(deed, "mount") == 0, umount = strcmp(deed, "umount") == 0;
+	bool check = strcmp(deed, "check") == 0, mount = strcmp(deed, "mount") == 0, umount = strcmp(deed, "umount") == 0,
+	     profile = strcmp(deed, "profile") == 0;
 	_cleanup_(client_closep) struct client *client = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	struct memory_wish wish = { 0 };
 	int r = 0;
 
-	if (*deed && !check && !mount && !umount)
-		return cli_say(CLI_USAGE, "memory %s: expected check, mount or umount", deed);
-	if (*deed && arguments->n_operands < 3)
-		return cli_say(CLI_USAGE, "memory %s needs a DOMAIN", deed);
-	for (enum option_id id = OPTION_SIZE; id <= OPTION_OWNER; id++)
-		if (arguments->given[id] && !mount && (!check || id == OPTION_AT || id == OPTION_OWNER))
+	if (*deed && !check && !mount && !umount && !profile)
+		return cli_say(CLI_USAGE, "memory %s: expected check, mount, umount or profile", deed);
+	if (*deed && (arguments->n_operands < 3) != profile)
+		return cli_say(CLI_USAGE, profile ? "memory %s is about this host: no DOMAIN" : "memory %s needs a DOMAIN", deed);
+	for (enum option_id id = OPTION_SIZE; id <= OPTION_CHECK; id++)
+		if (arguments->given[id] && !option_fits(deed, id))
 			return cli_say(CLI_USAGE, "--%s has no place %s", option_defs[id].name, *deed ? "there" : "without check or mount");
+	if (profile && arguments->given[OPTION_WRITE] && arguments->given[OPTION_CHECK])
+		return cli_say(CLI_USAGE, "--write and --check at once: which?");
+	if (profile)
+		return memory_profile(arguments);
 	if (check || mount)
 		r = wish_read(arguments, &wish, &err);
 	if (r < 0)

@@ -120,6 +120,17 @@ int manager_memory(struct manager *m, struct memory_host *ret, struct memory_poo
 	return 0;
 }
 
+/* Requests look again, and are refused with the same words: a DIMM is not changed while we run, but the file may be. */
+void manager_memory_check(struct manager *m)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(freep) char *profile = NULL;
+	int r = memory_look_profile(m->root, &profile, &err);
+
+	if (r < 0)
+		log_warning("no memory by colours: %s", err && err->text ? err->text : strerror(-r));
+}
+
 /* ---- asked for ---- */
 
 static int hold_new(struct manager *m, struct memory_pool *pool)

@@ -167,6 +167,7 @@ void manager_refused(struct manager *m, const char *domain, const char *words);
 
 /* manager-memory.c */
 void manager_memory_free(struct manager *m);
+void manager_memory_check(struct manager *m);	/* says in the log when the profile is another machine's */
 
 /* manager-cache.c */
 void manager_cache_threads(struct manager *m, const struct vm *vm);	/* threads came or went */

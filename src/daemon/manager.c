@@ -316,6 +316,7 @@ int manager_start(struct manager *m, struct vr_error **reterr)
 	if (r < 0)
 		return r;
 	manager_cache_sweep(m, true);
+	manager_memory_check(m);
 	return manager_watch_update(m);
 }
 

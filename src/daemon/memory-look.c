@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "profile-file.h"
 #include "sysroot.h"
 
 #define BLOCKS "/sys/devices/system/memory"
@@ -97,6 +98,37 @@ static int ranges_look(const struct sysroot *root, struct ranges *ret)
 	return r >= 0 && ret->n == 0 ? -ENOENT : r;
 }
 
+static int door_read(const void *host, const char *path, char **ret, size_t *ret_size)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t size;
+	char *whole;
+	int r = sysroot_read_bytes(host, path, &text, &size);
+
+	if (r < 0)
+		return r;
+	whole = realloc(text, size + 1);
+	if (!whole)
+		return -ENOMEM;
+	text = NULL;
+	whole[size] = '\0';
+	*ret = whole;
+	*ret_size = size;
+	return 0;
+}
+
+static int door_opendir(const void *host, const char *path, DIR **ret)
+{
+	return sysroot_opendir(host, path, ret);
+}
+
+int memory_look_profile(const struct sysroot *root, char **ret, struct vr_error **reterr)
+{
+	const struct profile_door door = { .host = root, .read = door_read, .opendir = door_opendir };
+
+	return profile_file_look(&door, ret, reterr);
+}
+
 int memory_look(const struct sysroot *root, struct memory_host *ret, struct vr_error **reterr)
 {
 	_cleanup_(ranges_done) struct ranges ranges = { 0 };
@@ -106,12 +138,8 @@ int memory_look(const struct sysroot *root, struct memory_host *ret, struct vr_e
 	if (r < 0 && r != -ENOMEM)
 		return vr_error_set(reterr, r, VR_UNSUPPORTED, "this kernel does not show which memory there is (" BLOCKS "): %s", strerror(-r));
 	if (r >= 0)
-		r = sysroot_read(root, MEMORY_PROFILE_MADE, &profile);
-	if (r == -ENOENT)
-		r = sysroot_read(root, MEMORY_PROFILE_MEASURED, &profile);
-	if (r < 0 && r != -ENOENT)
-		return vr_error_set(reterr, r, VR_BAD_CONFIG, "the memory profile cannot be read: %s", strerror(-r));
-	return memory_host_make(profile, ranges.items, ranges.n, ret, reterr);
+		r = memory_look_profile(root, &profile, reterr);
+	return r < 0 ? r : memory_host_make(profile, ranges.items, ranges.n, ret, reterr);
 }
 
 static bool is_known(const struct memory_pool *pools, size_t n, const struct memory_pool *pool)

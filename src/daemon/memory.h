@@ -94,11 +94,10 @@ int memory_options(const struct memory_host *host, const struct memory_pool *poo
  */
 int memory_pool_parse(const char *line, struct memory_pool *ret);
 
-/* memory-look.c. Frames as the kernel has them online, in blocks (128 MiB or more); the profile of the administrator, else the measured one. */
+/* memory-look.c. Frames as the kernel has them online, in blocks (128 MiB or more); the profile that is in force (src/profile/profile-file.h). */
 struct sysroot;
-#define MEMORY_PROFILE_MADE	"/etc/virtrk/memory-profile"
-#define MEMORY_PROFILE_MEASURED "/var/lib/virtrk/memory-profile"
 int memory_look(const struct sysroot *root, struct memory_host *ret, struct vr_error **reterr);
+int memory_look_profile(const struct sysroot *root, char **ret, struct vr_error **reterr);	/* NULL: there is none */
 int memory_look_pools(const struct sysroot *root, struct memory_pool **ret, size_t *ret_n);
 
 #endif

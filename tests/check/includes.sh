@@ -14,7 +14,7 @@ src/intent/intent-read.*            | intent.h virtrk/units.h                   
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
 src/daemon/memory.*                  | memory.h color-map.h virtrk/memory.h virtrk/units.h                              |
-src/daemon/memory-look.*            | memory.h color-map.h sysroot.h virtrk/memory.h virtrk/units.h                   |
+src/daemon/memory-look.*            | memory.h color-map.h profile-file.h sysroot.h virtrk/memory.h virtrk/units.h    |
 src/daemon/resctrl.*                | resctrl.h                                                                        |
 src/daemon/resctrl-look.*           | resctrl.h sysroot.h                                                              |
 src/daemon/apply-resctrl.*          | apply-resctrl.h resctrl.h sysroot.h                                              |
@@ -58,6 +58,7 @@ src/daemon/main.c                   | bus.h manager.h log.h virtrk/dbus.h virtrk
 src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h                                                 | libvirt xml
 src/cli/define*                     | define.h intent.h virtrk/units.h                                                 |
 src/cli/verb-memory.*               | *@src/cli intent.h mount.h virtrk/dbus.h virtrk/units.h                                   | json
+src/cli/verb-profile.*               | *@src/cli *@src/profile color-map.h virtrk/dbus.h virtrk/memory.h virtrk/units.h           | json
 src/cli/verb-define.*               | *@src/cli intent.h virtrk/dbus.h virtrk/units.h                                  | json
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
@@ -74,6 +75,9 @@ src/colorfs/color-*                 | color-map.h                               
 src/colorfs/*                       | *@src/colorfs virtrk/colorfs.h                                                   |
 src/hook/*                          | hook.h intent.h mount.h virtrk/dbus.h virtrk/units.h                              | bus
 src/mount/*                         | mount.h                                                                          |
+src/profile/latency.*               | latency.h virtrk/memory.h                                                        |
+src/profile/found.*                 | found.h cache-geometry.h color-map.h latency.h measure.h                         |
+src/profile/*                       | *@src/profile virtrk/memory.h                                                    |
 src/guest/*                         | *@src/guest virtrk/sync.h virtrk/units.h                                         |
 tools/*                             | *@tools meter.h svg.h trace.h virtrk/units.h                                           |
 include/internal/cleanup.h          |                                                                                  |

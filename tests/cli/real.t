@@ -106,8 +106,17 @@ check "memory mount: nothing is left of it" "virtrk memory --json | jq '.pools |
 check "memory mount: no directory either" "test -e $tmp/mem" 1 ""
 check "memory mount: who?" "one_line virtrk memory mount rt --size 1MiB --owner nobody-of-that-name" 1 "no user is called so"
 check "memory umount: it has none" "one_line virtrk memory umount rt" 1 "has no memory of its own"
-check "memory: a word" "one_line virtrk memory give rt" 2 "expected check, mount or umount"
+check "memory: a word" "one_line virtrk memory give rt" 2 "expected check, mount, umount or profile"
 check "memory check: whose?" "one_line virtrk memory check" 2 "needs a DOMAIN"
+check "memory profile: of what?" "one_line virtrk memory profile rt" 2 "no DOMAIN"
+check "memory profile: one of the two" "one_line virtrk memory profile --write --check" 2 "which\?"
+check "memory profile: an option that has no place" "one_line virtrk memory profile --colors 2" 2 "no place there"
+check "memory profile: too little" "one_line virtrk memory profile --size 1MiB" 2 "32MiB or more"
+check "memory check: an option of profile" "one_line virtrk memory check rt --size 1MiB --write" 2 "no place there"
+if [ "$(id -u)" = 0 ]; then	# what it finds is this machine's business
+	check "memory profile --json" "virtrk memory profile --size 32MiB --json | jq -c '[keys, (.profile == null or (.profile | startswith(\"virtrk-profile 1 \"))), .written]'" 0 \
+		'^\[\["banks","caches","colors","profile","virtual","written"\],true,false\]$'
+fi
 check "memory check: how much?" "one_line virtrk memory check rt" 2 "how much memory"
 for size in 1 1GB 0.5GiB -1MiB; do
 	check "memory --size $size" "one_line virtrk memory check rt --size=$size" 2 "--size $size: a whole number with B, KiB"
@@ -120,7 +129,11 @@ check "memory: an option that has no place" "one_line virtrk memory --size 1MiB"
 check "memory umount: an option that has no place" "one_line virtrk memory umount rt --colors 2" 2 "no place there"
 file etc/virtrk/memory-profile "colours: 16"
 check "memory: a profile that is none" "one_line virtrk memory" 1 "the memory profile: .*virtrk-profile"
-rm -r "$host/etc/virtrk" "$host/sys/devices/system/memory"
+rm "$host/etc/virtrk/memory-profile"
+file var/lib/virtrk/memory-profile "virtrk-profile 1 cache=12,13
+machine cpu=none microcode=0x21 board=none/none/none/none/none bios=none/none/none dimms=none memory=0-10000000"
+check "memory: a profile of another machine" "one_line virtrk memory" 1 "is of a machine that differs in .*microcode \(0x21 then, .* now\).*: measure anew, by virtrk memory profile --write$"
+rm -r "$host/etc/virtrk" "$host/var/lib/virtrk" "$host/sys/devices/system/memory"
 
 check "top: nothing reserved" "virtrk top --interval 10ms | wc -l" 0 "^1$"
 check "top --json: nothing reserved" "virtrk top --json | jq -c ." 0 '^\[\]$'

@@ -243,8 +243,18 @@ static void test_look(void)
 	EXPECT_INT(memory_look(root, &host, NULL), 0);
 	EXPECT_INT(host.colors, 1);
 	EXPECT_INT(host.frames[0], 3 * 32768);
-	CASE("the administrator's profile comes first");
+	CASE("a measured profile of nobody knows where");
 	tree_file(tree, "var/lib/virtrk/memory-profile", "virtrk-profile 1 cache=12\n");
+	EXPECT_INT(memory_look(root, &again, NULL), -ESTALE);
+	CASE("one of this machine");
+	tree_file(tree, "var/lib/virtrk/memory-profile",
+		  "# measured\nvirtrk-profile 1 cache=12,13\nmachine cpu=none microcode=none board=none/none/none/none/none bios=none/none/none dimms=none "
+		  "memory=0-10000000,100000000-108000000,140000000-148000000\n");
+	if (EXPECT_INT(memory_look(root, &again, NULL), 0)) {
+		EXPECT_INT(again.colors, 4);
+		memory_host_done(&again);
+	}
+	CASE("the administrator's profile comes first");
 	tree_file(tree, "etc/virtrk/memory-profile", PROFILE);
 	EXPECT_INT(memory_look(root, &again, NULL), 0);
 	EXPECT_INT(again.colors, 16);
