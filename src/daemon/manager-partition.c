@@ -599,7 +599,7 @@ int manager_partition_return(const struct manager *m, const struct promise *prom
 {
 	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
 
-	return p ? partition_thread_return(m->root, p) : 0;
+	return p ? partition_thread_return(m->root, &m->regime, p) : 0;
 }
 
 void manager_cpus(const struct manager *m, const struct promise *promise, cpu_set_t *ret)

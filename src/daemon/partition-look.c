@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the host has for CPUs of their own: which CPUs are in no partition, where a thread's control group is, and what
- * became of a partition. Reads, and never changes but for one file: partition_state_write() repairs what somebody else
- * has switched off.
+ * became of a partition. Reads, and never changes but to repair what somebody else has changed: partition_state_write() what was
+ * switched off, partition_thread_return() where a thread may run.
  *
  * Only groups as libvirt makes them will do: ".../libvirt/vcpuN", threaded, one for each vCPU, and beside them those of the emulator and of
  * I/O threads. There a child of ours does no harm to anything that libvirt does (apply-cpuset.c). A QEMU that somebody else started has no
@@ -268,15 +268,14 @@ int partition_state_write(const struct sysroot *root, const struct partition *pa
 	return r < 0 ? r : strcmp(state, "root") == 0 ? 0 : -EIO;
 }
 
-int partition_thread_return(const struct sysroot *root, const struct partition *partition)
+/* Somebody has moved it out of our child. */
+static int child_return(const struct sysroot *root, const struct partition *partition)
 {
 	_cleanup_(freep) char *group = NULL;
 	char path[PATH_MAX], tid[24];
 	size_t length, behind;
 	int r;
 
-	if (partition->kind != PARTITION_EXCLUSIVE)
-		return 0;
 	r = thread_cgroup(root, partition->tid, &group);
 	if (r < 0)
 		return r;
@@ -288,4 +287,43 @@ int partition_thread_return(const struct sysroot *root, const struct partition *
 	snprintf(path, sizeof(path), "%s/" CHILD "/cgroup.threads", partition->cgroup);
 	snprintf(tid, sizeof(tid), "%d\n", partition->tid);
 	return sysroot_write(root, path, tid);
+}
+
+/*
+ * libvirt pins by the cpuset.cpus of the thread's own group, and no affinity reaches beyond that. What is promised is added there, and
+ * nothing taken away. Groups that libvirt has not made for one thread are somebody's who knows why.
+ */
+static int group_widen(const struct sysroot *root, const struct regime *regime, const struct partition *partition)
+{
+	_cleanup_(freep) char *group = NULL, *list = NULL, *line = NULL;
+	cpu_set_t has, needs, both;
+	char path[PATH_MAX];
+	int r;
+
+	r = thread_cgroup(root, partition->tid, &group);
+	if (r == -ENODATA || (r >= 0 && (!regime->cgroup_path[0] || !group_is_libvirts(group))))
+		return 0;
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s%s/cpuset.cpus", regime->cgroup_path, group);
+	r = cpus_read(root, path, &has);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	partition_cpus(partition, &needs);
+	CPU_OR(&both, &has, &needs);
+	if (CPU_COUNT(&has) == 0 || CPU_EQUAL(&both, &has))	/* empty: all of the group above it */
+		return 0;
+	r = cpulist_format(&both, &list);
+	if (r < 0)
+		return r;
+	if (asprintf(&line, "%s\n", list) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	return sysroot_write(root, path, line);
+}
+
+int partition_thread_return(const struct sysroot *root, const struct regime *regime, const struct partition *partition)
+{
+	return partition->kind == PARTITION_EXCLUSIVE ? child_return(root, partition) : group_widen(root, regime, partition);
 }

@@ -44,8 +44,11 @@ void partition_clear(struct partition *partition);
 int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret);
 int partition_state_path(const struct partition *partition, char **ret);	/* the file to watch */
 int partition_state_write(const struct sysroot *root, const struct partition *partition);	/* "root" again, read back */
-/* Somebody has moved its thread out of an exclusive one: into it again. 0 also when there is nothing to do. */
-int partition_thread_return(const struct sysroot *root, const struct partition *partition);
+/*
+ * Somebody has moved its thread out of an exclusive one: into it again. Or libvirt has pinned a thread that is pinned to, or shares, other
+ * CPUs: these are added to what its own control group may use. 0 also when there is nothing to do.
+ */
+int partition_thread_return(const struct sysroot *root, const struct regime *regime, const struct partition *partition);
 
 /* What is asked, beside the items. */
 struct partition_ask {

@@ -446,6 +446,57 @@ static void test_kept(void)
 	EXPECT_INT(partition.kept, PARTITION_KEPT_LEVEL(3) | PARTITION_KEPT_CONTROL);
 }
 
+/* libvirt's vcpupin writes the group's list: what was promised is added, and nothing else changes. */
+static void test_return_pinned(void)
+{
+	static const struct {
+		const char *name, *group;
+		enum partition_kind kind;
+		const char *list;	/* of cpuset.cpus; NULL: no such file */
+		const char *after;
+	} returns[] = {
+		{ "pinned elsewhere", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "1\n", "1,3" },
+		{ "pinned there", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "2-4\n", "2-4" },
+		{ "not pinned", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "\n", "" },
+		{ "without cpuset", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, NULL, NULL },
+		{ "an emulator's", "0::/machine/qemu-1-rt.libvirt-qemu/emulator\n", PARTITION_PINNED, "0\n", "0,3" },
+		{ "a group of somebody else", "0::/system.slice/x.service\n", PARTITION_PINNED, "1\n", "1" },
+		{ "in a slice, pinned to one of its CPUs", "0::/virtrk.slice/m.scope/libvirt/vcpu0\n", PARTITION_SHARED, "2\n", "2-3" },
+		{ "no group of version 2", "3:cpuset:/m\n", PARTITION_PINNED, NULL, NULL },
+	};
+	const struct regime regime = { .cgroup_path = "/sys/fs/cgroup" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(returns); i++) {
+		struct partition partition = { .kind = returns[i].kind, .tid = 11, .start_ticks = 5, .cpu = 3 };
+		_cleanup_(tree_freep) char *tree = tree_new();
+		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+		_cleanup_(freep) char *after = NULL;
+		char path[256];
+
+		CASE(returns[i].name);
+		EXPECT_INT(cpulist_parse("2-3", &partition.cpus), 0);
+		snprintf(path, sizeof(path), "sys/fs/cgroup%.*s/cpuset.cpus", (int)strcspn(returns[i].group + 3, "\n"), returns[i].group + 3);
+		tree_file(tree, "proc/11/cgroup", returns[i].group);
+		if (returns[i].list)
+			tree_file(tree, path, returns[i].list);
+		tree_must(sysroot_new(&root, tree) == 0, tree);
+		EXPECT_INT(partition_thread_return(root, &regime, &partition), 0);
+		if (!returns[i].list)
+			continue;
+		EXPECT_INT(sysroot_readf(root, &after, "/%s", path), 0);
+		EXPECT_STR(after, returns[i].after);
+	}
+	CASE("a thread that has ended");
+	{
+		const struct partition partition = { .kind = PARTITION_PINNED, .tid = 11, .cpu = 3 };
+		_cleanup_(tree_freep) char *tree = tree_new();
+		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+
+		tree_must(sysroot_new(&root, tree) == 0, tree);
+		EXPECT_INT(partition_thread_return(root, &regime, &partition), -ESRCH);
+	}
+}
+
 static void test_host(void)
 {
 	static const struct {
@@ -593,6 +644,7 @@ int main(void)
 	test_assign_shared();
 	test_look_slice();
 	test_look();
+	test_return_pinned();
 	test_kept();
 	test_host();
 	return expect_result();
