@@ -398,6 +398,20 @@ int manager_want_partitions(struct manager *m, const struct vm *vm, const struct
 	return 0;
 }
 
+/* A thread that rests is in its partition still, which says nothing about where it will be. */
+int manager_place_settles(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, struct vr_error **reterr)
+{
+	_cleanup_(ledger_done) struct ledger want = { 0 };
+	struct partition_host host = { 0 };
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (item_rests(m, vm, &items[i]))
+			return 0;
+	r = ledger_settled(&m->ledger, &host, &want);
+	return r < 0 ? r : manager_want_partitions(m, vm, items, n, &want, reterr);
+}
+
 /* ---- in force ---- */
 
 static void partition_look_at(struct manager *m, const struct partition *p, struct partition_watch *w)

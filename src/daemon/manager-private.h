@@ -143,6 +143,8 @@ int manager_place_prepared(struct manager *m, const char *domain, const struct f
 			   struct vr_error **reterr);
 /* Can it be told now where these will be? Not of CPUs that may become exclusive or a slice's, as libvirt puts the domain somewhere. */
 bool manager_place_is_known(const struct manager *m, const struct request_item *items, size_t n);
+/* What manager_want_partitions() would answer when partitions that end are gone; for who only asks. */
+int manager_place_settles(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, struct vr_error **reterr);
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			    struct ledger *want, struct vr_error **reterr);
 int manager_partition_update(struct manager *m);

@@ -214,6 +214,8 @@ int manager_check(struct manager *m, const char *domain, const struct request_it
 		r = items_place(m, vm, true, &foreign, items, n, &placed, reterr);
 	if (r >= 0)
 		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, placed, n, ret);
+	if (r >= 0 && ret->analysis.ok)
+		r = manager_place_settles(m, vm, placed, n, reterr);
 	return r < 0 ? r : unreserved_tell(m, vm, items, n, ret);
 }
 

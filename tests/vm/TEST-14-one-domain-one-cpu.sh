@@ -167,6 +167,8 @@ check_equal "the other one keeps the CPU" "$(cat "$rk/cpuset.cpus.partition") $(
 shares "the one that is left" "$second"
 refused "to another CPU, while its group serves this one" 1 'the partition of another CPU, which its domain shares, is in its control group: release that one first' \
 	virtrk reserve a --vcpu 0 --budget 30ms --period 100ms --cpu 3
+refused "asked beforehand, the same answer" 1 'is in its control group: release that one first' virtrk check a --vcpu 0 --budget 30ms --period 100ms --cpu 3
+check "asked beforehand: back beside the other it can" 0 'exclusive, CPU 2' virtrk check a --vcpu 0 --budget 30ms --period 100ms --cpu 2
 check "and back, beside the other" 0 'exclusive, CPU 2' virtrk reserve a --vcpu 0 --budget 30ms --period 100ms --cpu 2
 check "three on two: one is free" 0 'exclusive, CPU 3' virtrk reserve a --vcpu 2 --budget 30ms --period 100ms --cpu 2-3
 check_equal "it is alone there" "$(cpus_of "$third") $(cat "$(group_of a vcpu2)/rk/cpuset.cpus.partition") $(housekeeping)" "3 root 0-1"
