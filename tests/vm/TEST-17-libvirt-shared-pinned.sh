@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: C
 # only: long
-# limit: 450
+# limit: 600
 #
 # CPUs for several real libvirt domains: two that share them in virtrk.slice, where libvirt itself puts them; two that are pinned, where the
 # administrator has switched the kernel's limit off. What libvirt does meanwhile (pins, is started again, starts a domain anew) harms nothing,

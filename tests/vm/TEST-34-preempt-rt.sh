@@ -15,8 +15,9 @@ vm_begin preempt-rt
 machines_begin
 
 check "the kernel is PREEMPT_RT" 0 'PREEMPT_RT' uname -v
-empty=$(booked)
 machine_up a || { fail "the domain does not start"; vm_done; }
+books_open
+empty=$(booked)
 daemon_up || { cat "$e2e_dir/daemon.log"; fail "virtrkd does not start"; vm_done; }
 check_soon "the domain is found" 30 virtrk_says 'length == 1' list
 check_json "doctor sees it" 'any(.[]; .text | test("PREEMPT_RT")) and all(.[]; .level != "fail")' virtrk doctor --json
@@ -39,7 +40,7 @@ check_soon "killed and started again: it still is" 20 ledger_is_kernel
 check_json "with one reservation" 'length == 1' virtrk top --json
 check "release" 0 '' virtrk release a
 all_back() {
-	[ "$(housekeeping)" = 0-3 ] && [ "$(booked)" = "$empty" ]
+	[ "$(housekeeping)" = 0-3 ] && books_empty "$empty"
 }
 check_soon "everything is back" 20 all_back
 vm_done

@@ -16,8 +16,9 @@ machines_begin
 
 check "it is Debian 12" 0 'VERSION_ID="12"' cat /etc/os-release
 check "with a kernel from backports" 0 '^6\.(1[2-9]|[2-9][0-9]).*(bpo|deb12)' uname -r
-empty=$(booked)
 machine_up a || { fail "the domain does not start"; vm_done; }
+books_open
+empty=$(booked)
 daemon_up || { cat "$e2e_dir/daemon.log"; fail "virtrkd does not start"; vm_done; }
 check_soon "the domain is found" 30 virtrk_says 'length == 1' list
 check_json "doctor has nothing that failed" 'all(.[]; .level != "fail")' virtrk doctor --json
@@ -33,7 +34,7 @@ check_soon "killed and started again: the ledger is what the kernel has" 20 ledg
 check_json "with one reservation" 'length == 1' virtrk top --json
 check "release" 0 '' virtrk release a
 all_back() {
-	[ "$(housekeeping)" = 0-3 ] && [ "$(booked)" = "$empty" ]
+	[ "$(housekeeping)" = 0-3 ] && books_empty "$empty"
 }
 check_soon "everything is back" 20 all_back
 vm_done
