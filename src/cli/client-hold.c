@@ -91,6 +91,8 @@ static int wish_append(sd_bus_message *call, const struct memory_wish *wish)
 		r = sd_bus_message_append(call, "{sv}", "Banks", "s", wish->banks);
 	if (r >= 0 && wish->exclusive)
 		r = sd_bus_message_append(call, "{sv}", "Exclusive", "b", 1);
+	if (r >= 0 && wish->mounted)
+		r = sd_bus_message_append(call, "{sv}", "Mounted", "b", 1);
 	return r < 0 ? r : sd_bus_message_close_container(call);
 }
 

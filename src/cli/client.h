@@ -57,6 +57,7 @@ struct memory_wish {
 	uint32_t n_banks;
 	const char *banks;
 	bool exclusive;
+	bool mounted;		/* not whether it can be had, but whether it is what the domain has */
 };
 int client_memory_ask(struct client *client, const struct memory_wish *wish, bool hold, struct json_object **ret, struct vr_error **reterr);
 int client_memory_abort(struct client *client, const char *domain, struct vr_error **reterr);

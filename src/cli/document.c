@@ -18,6 +18,7 @@
 
 #include "answer.h"
 #include "document.h"
+#include "document-memory.h"
 #include "strict.h"
 
 void document_done(struct document *document)
@@ -145,7 +146,7 @@ static int entries_read(struct json_object *top, struct request_list *list, stru
 
 int document_parse(const char *text, size_t length, struct document *ret, struct vr_error **reterr)
 {
-	static const char *const known[] = { "domain", "reservations" };
+	static const char *const known[] = { "domain", "memory", "reservations" };
 	_cleanup_(json_object_putp) struct json_object *top = NULL;
 	_cleanup_(document_done) struct document document = { 0 };
 	const struct place root = { "" };
@@ -159,6 +160,9 @@ int document_parse(const char *text, size_t length, struct document *ret, struct
 	if (r < 0)
 		return r;
 	r = strict_text(top, &root, "domain", false, &domain, reterr);
+	if (r < 0)
+		return r;
+	r = document_memory_read(top, &document.memory, reterr);
 	if (r < 0)
 		return r;
 	r = entries_read(top, &document.requests, reterr);

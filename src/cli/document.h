@@ -3,6 +3,7 @@
 #define CLI_DOCUMENT_H
 
 #include "error.h"
+#include "intent.h"
 #include "request.h"
 
 #define DOCUMENT_SIZE_MAX (1U << 20)
@@ -10,6 +11,7 @@
 /* A reservation document: what a whole domain gets. Its JSON Schema is share/reservation.schema.json. */
 struct document {
 	char *domain;			/* NULL = not said */
+	struct intent_memory memory;	/* and ways of the cache */
 	struct request_list requests;	/* at least one */
 };
 

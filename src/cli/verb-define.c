@@ -211,8 +211,11 @@ static int define_do(const struct arguments *arguments, struct question *questio
 		return r;
 	if (whole) {
 		intent.report = before.report;
-		intent.memory = before.memory;
+		intent.memory = question->document.memory.wanted ? question->document.memory : before.memory;
 	}
+	if (question->document.memory.ways > 0)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED,
+				    "memory.cache_ways has no place in metadata: ways are given to a domain that runs (virtrk cache)");
 	r = memory_take(arguments, &intent.memory, reterr);
 	if (r >= 0)
 		r = items_merge(&question->document.requests, whole, &intent, reterr);
@@ -220,7 +223,7 @@ static int define_do(const struct arguments *arguments, struct question *questio
 		r = refusal_take(arguments, &intent, reterr);
 	if (r >= 0 && question->document.requests.n > 0 && target->module->active(target->domain))
 		r = fit_check(arguments, question, reterr);
-	if (r >= 0 && gives_any(arguments, OPTIONS_OF_MEMORY))
+	if (r >= 0 && (gives_any(arguments, OPTIONS_OF_MEMORY) || question->document.memory.wanted))
 		r = target->module->back_by_file(target->domain, reterr);
 	if (r >= 0 && arguments->given[OPTION_PARTITION])
 		r = target->module->partition(target->domain, arguments->value[OPTION_PARTITION], reterr);
@@ -286,7 +289,7 @@ int verb_define(const struct arguments *arguments)
 	if (r < 0)
 		return cli_fail(r, err);
 	defined_page(&target, &question);
-	if (gives_any(arguments, OPTIONS_OF_MEMORY))
+	if (gives_any(arguments, OPTIONS_OF_MEMORY) || question.document.memory.wanted)
 		cli_print("from its next start on %s has memory of its own", question.domain);
 	if (arguments->given[OPTION_PARTITION])
 		cli_print("from its next start on %s is in the partition %s", question.domain, arguments->value[OPTION_PARTITION]);

@@ -9,6 +9,8 @@
  *   memory umount DOMAIN   give it back
  *   memory profile         how this machine maps addresses: verb-profile.c
  *
+ * With --file the document says how much, which and for whom.
+ *
  * Called by main.c.
  */
 #include <inttypes.h>
@@ -20,6 +22,7 @@
 #include "intent.h"
 #include "mount.h"
 #include "verb-profile.h"
+#include "verb-reserve.h"
 
 #define MEMORY_DIRECTORY "/run/virtrk/mem"
 #define SOURCE_PREFIX	 "virtrk:"
@@ -101,12 +104,36 @@ static int axis_read(const struct arguments *arguments, enum option_id id, uint3
 	return 0;
 }
 
-static int wish_read(const struct arguments *arguments, struct memory_wish *ret, struct vr_error **reterr)
+/* From a reservation document; strings belong to it. */
+static int wish_from_file(const struct arguments *arguments, struct document *document, struct memory_wish *ret, struct vr_error **reterr)
+{
+	const char *path = arguments->value[OPTION_FILE], *named = arguments->n_operands > 2 ? arguments->operands[2] : NULL;
+	int r;
+
+	for (enum option_id id = OPTION_SIZE; id <= OPTION_EXCLUSIVE; id++)
+		if (arguments->given[id])
+			return vr_error_set(reterr, -EINVAL, VR_FAILED, "--file says it all, --%s cannot stand beside it", option_defs[id].name);
+	r = document_read(path, document, reterr);
+	if (r < 0)
+		return r;
+	if (!document->memory.wanted)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "%s asks for no memory", path);
+	if (!named && !document->domain)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "%s names no domain: name it on the command line", path);
+	if (named && document->domain && strcmp(named, document->domain) != 0)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "%s is for domain %s, not for %s", path, document->domain, named);
+	wish_of_memory(named ?: document->domain, &document->memory, ret);
+	return 0;
+}
+
+static int wish_read(const struct arguments *arguments, struct document *document, struct memory_wish *ret, struct vr_error **reterr)
 {
 	const char *size = arguments->value[OPTION_SIZE];
 	int r;
 
 	*ret = (struct memory_wish){ .domain = arguments->operands[2], .exclusive = arguments->given[OPTION_EXCLUSIVE] };
+	if (arguments->given[OPTION_FILE])
+		return wish_from_file(arguments, document, ret, reterr);
 	if (!size)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "how much memory? --size, such as 512MiB");
 	r = vrk_bytes_parse(size, &ret->bytes);
@@ -130,9 +157,14 @@ static int path_make(const struct arguments *arguments, const char *domain, char
 
 static int owner_find(const struct arguments *arguments, uid_t *ret_uid, gid_t *ret_gid, struct vr_error **reterr)
 {
-	const char *name = arguments->value[OPTION_OWNER] ?: "root";
-	const struct passwd *user = getpwnam(name);
+	const char *name = arguments->value[OPTION_OWNER];
+	const struct passwd *user;
 
+	*ret_uid = 0;
+	*ret_gid = 0;
+	if (!name)
+		return 0;	/* root, however that is spelt here */
+	user = getpwnam(name);
 	if (!user)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--owner %s: no user is called so", name);
 	*ret_uid = user->pw_uid;
@@ -219,12 +251,15 @@ int verb_memory(const struct arguments *arguments)
 	     profile = strcmp(deed, "profile") == 0;
 	_cleanup_(client_closep) struct client *client = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	_cleanup_(document_done) struct document document = { 0 };
 	struct memory_wish wish = { 0 };
 	int r = 0;
 
 	if (*deed && !check && !mount && !umount && !profile)
 		return cli_say(CLI_USAGE, "memory %s: expected check, mount, umount or profile", deed);
-	if (*deed && (arguments->n_operands < 3) != profile)
+	if (arguments->given[OPTION_FILE] && !check && !mount)
+		return cli_say(CLI_USAGE, "--file has no place without check or mount");
+	if (*deed && !arguments->given[OPTION_FILE] && (arguments->n_operands < 3) != profile)
 		return cli_say(CLI_USAGE, profile ? "memory %s is about this host: no DOMAIN" : "memory %s needs a DOMAIN", deed);
 	for (enum option_id id = OPTION_SIZE; id <= OPTION_CHECK; id++)
 		if (arguments->given[id] && !option_fits(deed, id))
@@ -234,9 +269,9 @@ int verb_memory(const struct arguments *arguments)
 	if (profile)
 		return memory_profile(arguments);
 	if (check || mount)
-		r = wish_read(arguments, &wish, &err);
+		r = wish_read(arguments, &document, &wish, &err);
 	if (r < 0)
-		return cli_say(CLI_USAGE, "%s", err && err->text ? err->text : strerror(-r));
+		return question_fail(r, err);
 	r = cli_connect(&client, arguments, &err);
 	if (r >= 0 && !*deed)
 		return memory_show(arguments, client);

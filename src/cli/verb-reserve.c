@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "question.h"
+#include "verb-reserve.h"
 
 /* ---- answers ---- */
 
@@ -18,10 +19,11 @@ static void verdict_page(struct json_object *verdict, const struct request_list 
 {
 	const char *reason = answer_text(verdict, "reason"), *repair = answer_text(verdict, "repair");
 	const char *test = answer_text(verdict, "test"), *regime = answer_text(verdict, "regime");
-
 	bool fits = answer_bool(verdict, "fits");
 
 	cli_print("fits:    %s", fits ? "yes" : "no");
+	if (json_object_object_get_ex(verdict, "memory", NULL))		/* memory_judge() */
+		cli_print("memory:  %s", *answer_text(verdict, "memory") ? answer_text(verdict, "memory") : "as the document says");
 	cli_print(*regime ? "test:    %s (%s)" : "test:    %s", test, regime);
 	if (!fits && !answer_is_null(verdict, "index") && answer_u64(verdict, "index") < list->n)
 		cli_print("thread:  %s", list->items[answer_u64(verdict, "index")].thread);
@@ -29,6 +31,33 @@ static void verdict_page(struct json_object *verdict, const struct request_list 
 		cli_print("why:     %s", reason);
 	if (*repair)
 		cli_print("repair:  %s", repair);
+}
+
+static int member_set(struct json_object *object, const char *key, struct json_object *value)
+{
+	if (value && json_object_object_add(object, key, value) >= 0)
+		return 0;
+	json_object_put(value);
+	return -ENOMEM;
+}
+
+/* The verdict says it too: what has not its memory does not fit. */
+static int memory_judge(struct client *client, const struct question *question, struct json_object *verdict, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
+	int r;
+
+	if (!question->document.memory.wanted)
+		return 0;
+	r = reserve_memory_check(client, question, &why);
+	if (r >= 0)
+		return member_set(verdict, "memory", json_object_new_string(""));
+	if (!why || why->reason != VR_NOT_RESERVED) {
+		*reterr = TAKE_PTR(why);
+		return r;
+	}
+	r = member_set(verdict, "memory", json_object_new_string(why->text ?: strerror(-r)));
+	return r < 0 ? r : member_set(verdict, "fits", json_object_new_boolean(false));
 }
 
 int verb_check(const struct arguments *arguments)
@@ -44,6 +73,8 @@ int verb_check(const struct arguments *arguments)
 	r = cli_connect(&client, arguments, &err);
 	if (r >= 0)
 		r = client_check(client, question.domain, &question.document.requests, &verdict, &err);
+	if (r >= 0)
+		r = memory_judge(client, &question, verdict, &err);
 	if (r < 0)
 		return cli_fail(r, err);
 	if (arguments->given[OPTION_JSON])
@@ -99,12 +130,20 @@ int verb_reserve(const struct arguments *arguments)
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	_cleanup_(question_done) struct question question = { 0 };
 	int r = question_read(arguments, &question, &err);
+	bool undo = false;
 
 	if (r < 0)
 		return question_fail(r, err);
 	r = cli_connect(&client, arguments, &err);
 	if (r >= 0)
-		r = client_reserve(client, question.domain, &question.document.requests, &verdict, &err);
+		r = reserve_memory_check(client, &question, &err);
+	if (r >= 0)
+		r = reserve_ways_take(client, &question, arguments->given[OPTION_REPLACE], &undo, &err);
+	if (r < 0)
+		return cli_fail(r, err);
+	r = client_reserve(client, question.domain, &question.document.requests, &verdict, &err);
+	if (r < 0 && undo)
+		reserve_ways_undo(client, &question);
 	if (r < 0 && err && err->reason == VR_OVERLOAD)
 		return reserve_refused(arguments, client, &question, err);
 	if (r < 0)

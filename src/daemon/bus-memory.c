@@ -165,7 +165,7 @@ int bus_method_memory(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 static int read_wanted_one(sd_bus_message *msg, struct memory_want *want, sd_bus_error *reterr)
 {
 	const char *key;
-	int exclusive;
+	int yes;
 	int r = sd_bus_message_read(msg, "s", &key);
 
 	if (r < 0)
@@ -178,11 +178,12 @@ static int read_wanted_one(sd_bus_message *msg, struct memory_want *want, sd_bus
 		return sd_bus_message_read(msg, "v", "s", &want->colors);
 	if (strcmp(key, "Banks") == 0)
 		return sd_bus_message_read(msg, "v", "s", &want->banks);
-	if (strcmp(key, "Exclusive") != 0)
+	if (strcmp(key, "Exclusive") != 0 && strcmp(key, "Mounted") != 0)
 		return sd_bus_error_setf(reterr, SD_BUS_ERROR_INVALID_ARGS,
-					 "unknown option \"%.40s\", known are NColors, Colors, NBanks, Banks, Exclusive", key);
-	r = sd_bus_message_read(msg, "v", "b", &exclusive);
-	want->exclusive = r >= 0 && exclusive;
+					 "unknown option \"%.40s\", known are NColors, Colors, NBanks, Banks, Exclusive, Mounted", key);
+	r = sd_bus_message_read(msg, "v", "b", &yes);
+	if (r >= 0)
+		*(*key == 'E' ? &want->exclusive : &want->mounted) = yes;
 	return r;
 }
 

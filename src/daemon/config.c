@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "config-memory.h"
 #include "cpulist.h"
 #include "json-keys.h"
 #include "json-strict.h"
@@ -136,23 +137,29 @@ static int items_read(const struct context *c, struct json_object *array, struct
 
 static int document_read(const struct context *c, struct json_object *document, struct domain_config *config)
 {
-	struct json_object *array = NULL;
+	struct json_object *array = NULL, *memory = NULL;
 	const char *domain = NULL;
+	int r;
 
 	if (!json_object_is_type(document, json_type_object))
 		return bad(c, "%s: expected an object", c->name);
 	json_object_object_foreach(document, key, value) {
 		if (strcmp(key, "reservations") == 0)
 			array = value;
+		else if (strcmp(key, "memory") == 0)
+			memory = value;
 		else if (strcmp(key, "domain") == 0 && !json_object_is_type(value, json_type_string))
 			return bad(c, "%s: domain: expected a name in quotes", c->name);
 		else if (strcmp(key, "domain") == 0)
 			domain = json_object_get_string(value);
 		else
-			return bad(c, "%s: %s: unknown key (known: domain, reservations)", c->name, key);
+			return bad(c, "%s: %s: unknown key (known: domain, memory, reservations)", c->name, key);
 	}
 	if (!array)
 		return bad(c, "%s: reservations is missing", c->name);
+	r = json_object_object_get_ex(document, "memory", NULL) ? config_memory_read(c->name, memory, &config->memory, c->reterr) : 0;
+	if (r < 0)
+		return r;
 	config->domain = domain ? strdup(domain) : NULL;
 	if (domain && !config->domain)
 		return -ENOMEM;

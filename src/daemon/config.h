@@ -8,9 +8,11 @@
 
 #include "admit.h"
 #include "error.h"
+#include "intent.h"
 
 struct domain_config {
 	char *domain;		/* NULL = not said; of a file its name says it */
+	struct intent_memory memory;	/* and ways of the cache */
 	struct request_item *items;
 	size_t n;
 };

@@ -156,9 +156,11 @@ int manager_memory_prepare(struct manager *m, const struct memory_want *want, bo
 	_cleanup_(memory_host_done) struct memory_host host = { 0 };
 	_cleanup_(memory_pool_done) struct memory_pool pool = { .bytes = 0 };
 	struct memory_pool *pools = NULL;
-	size_t n = 0;
+	size_t n = 0, i = 0;
 	int r;
 
+	if (want->mounted && hold)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "what is mounted cannot be held");
 	if (!*want->domain)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "memory needs the name of a domain");
 	if (hold)
@@ -166,16 +168,18 @@ int manager_memory_prepare(struct manager *m, const struct memory_want *want, bo
 	r = manager_memory(m, &host, &pools, &n, reterr);
 	if (r < 0)
 		return r;
-	if (is_mounted(pools, n, want->domain))
+	if (want->mounted)
+		r = memory_serves(&host, pools, n, want, &i, reterr);
+	else if (is_mounted(pools, n, want->domain))
 		r = vr_error_set(reterr, -EEXIST, VR_DUPLICATE, "%s has memory already: it has to be given back first (virtrk memory umount)",
 				 want->domain);
 	else if (n >= HOLD_MAX)
 		r = vr_error_set(reterr, -ENOSPC, VR_FAILED, "memory is given to %d domains already", HOLD_MAX);
 	else
 		r = memory_choose(&host, pools, n, want, &pool, reterr);
-	memory_pools_free(pools, n);
 	if (r >= 0)
-		r = memory_options(&host, &pool, ret);
+		r = memory_options(&host, want->mounted ? &pools[i] : &pool, ret);
+	memory_pools_free(pools, n);
 	if (r == -E2BIG)
 		return vr_error_set(reterr, r, VR_FAILED, "the list of colours or banks is too long for mount options");
 	if (r >= 0 && hold)

@@ -199,6 +199,10 @@ int manager_prepare(struct manager *m, const char *text, nsec_t ttl_ns, const ch
 	if (!p)
 		return -ENOMEM;
 	r = domain_config_parse("the document", text, strlen(text), &document, reterr);
+	if (r >= 0 && (document.memory.wanted || document.memory.ways > 0))
+		r = vr_error_set(reterr, -EBADMSG, VR_BAD_CONFIG,
+				 "the document: memory: CPU time alone is prepared; memory is mounted before QEMU starts (virtrk memory mount), "
+				 "and the cache is asked for when it runs");
 	if (r >= 0)
 		r = prepare_check(m, document.domain, &document, ttl_ns, reterr);
 	if (r >= 0)

@@ -18,6 +18,7 @@
 #include "doctor-regimes.h"
 #include "log.h"
 #include "manager-private.h"
+#include "memory.h"
 
 nsec_t manager_now(void)
 {
@@ -91,15 +92,55 @@ int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 
 /* ---- domains ---- */
 
+struct configuring {
+	struct manager *m;
+	char *domain;
+	bool ways;		/* of the cache, which were taken for it */
+};
+
+static void configuring_free(struct configuring *c)
+{
+	if (c)
+		free(c->domain);
+	free(c);
+}
+DEFINE_CLEANUP(struct configuring *, configuring_free)
+
+static void configure_refused(const char *domain, int r, const struct vr_error *error)
+{
+	log_line(LOG_WARNING, &(struct log_about) { MSG_REFUSED, domain, NULL }, "%s: its file asks for what it does not get: %s", domain,
+		 error && error->text ? error->text : strerror(-r));
+}
+
 static void configured_done(int r, const struct verdict *verdict, const struct vr_error *error, void *userdata)
 {
-	const char *domain = userdata;
+	_cleanup_(configuring_freep) struct configuring *c = userdata;
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 
-	if (r < 0 && r != -ECANCELED)
-		log_line(LOG_WARNING, &(struct log_about) { MSG_REFUSED, domain, NULL },
-			 "%s: its file asks for what it does not get: %s", domain,
-			 error && error->text ? error->text : strerror(-r));
-	free(userdata);
+	if (r >= 0 || r == -ECANCELED)
+		return;
+	configure_refused(c->domain, r, error);
+	if (c->ways && manager_cache_release(c->m, c->domain, &err) < 0)
+		log_warning("the ways of %s are not free yet: %s", c->domain, err && err->text ? err->text : "");
+}
+
+/* All or nothing: the memory has to be there, mounted before QEMU was started; then come ways of the cache, and the threads last. */
+static int memory_configure(struct manager *m, const struct vm *vm, const struct intent_memory *memory, bool *ret_ways, struct vr_error **reterr)
+{
+	_cleanup_(freep) char *options = NULL, *lines = NULL;
+	struct memory_want want = { .domain = vm->name, .bytes = memory->bytes, .exclusive = memory->exclusive, .mounted = true };
+	int r = 0;
+
+	(void)intent_colors_valid(memory->colors, &want.n_colors);
+	(void)intent_colors_valid(memory->banks, &want.n_banks);
+	want.colors = want.n_colors > 0 ? NULL : memory->colors;
+	want.banks = want.n_banks > 0 ? NULL : memory->banks;
+	if (memory->wanted)
+		r = manager_memory_prepare(m, &want, false, &options, reterr);
+	if (r >= 0 && memory->ways > 0)
+		r = manager_cache_reserve(m, vm->name, memory->ways, 0, &lines, reterr);
+	*ret_ways = r >= 0 && memory->ways > 0;
+	return r;
 }
 
 /*
@@ -118,8 +159,8 @@ static bool config_is_due(struct manager *m, const struct vm *vm, const struct d
 static void vm_configure(struct manager *m, const struct vm *vm)
 {
 	_cleanup_(domain_config_done) struct domain_config config = { 0 };
+	_cleanup_(configuring_freep) struct configuring *c = NULL;
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-	char *domain;
 	int r;
 
 	if (m->options.dry_run)
@@ -133,11 +174,18 @@ static void vm_configure(struct manager *m, const struct vm *vm)
 	}
 	if (!config_is_due(m, vm, &config))
 		return;
-	domain = strdup(vm->name);
-	if (!domain)
+	c = calloc(1, sizeof(*c));
+	if (!c)
 		return;
-	if (manager_reserve(m, vm->name, config.items, config.n, configured_done, domain) < 0)
-		free(domain);
+	c->m = m;
+	c->domain = strdup(vm->name);
+	if (!c->domain)
+		return;
+	r = memory_configure(m, vm, &config.memory, &c->ways, &err);
+	if (r < 0)
+		configure_refused(c->domain, r, err);
+	else if (manager_reserve(m, vm->name, config.items, config.n, configured_done, c) >= 0)
+		TAKE_PTR(c);	/* configured_done() has it */
 }
 
 /*

@@ -369,6 +369,60 @@ int memory_choose(const struct memory_host *host, const struct memory_pool *pool
 	return 0;
 }
 
+/* ---- is it there? ---- */
+
+static bool set_equal(const struct color_set *a, const struct color_set *b)
+{
+	return color_set_within(a, b) && color_set_within(b, a);
+}
+
+static int axis_serves(const struct axis *axis, const struct memory_host *host, const struct memory_pool *pool, uint32_t number,
+		       const char *list, struct vr_error **reterr)
+{
+	struct color_set wanted;
+	char has[128];
+	int r;
+
+	if (number == 0 && (!list || !*list))
+		return 0;
+	if (number == 0) {
+		r = list_choose(axis, host, list, &wanted, reterr);
+		if (r < 0)
+			return r;
+	}
+	if (!is_all(axis, pool) && (number > 0 ? set_of(axis, pool)->count == number : set_equal(set_of(axis, pool), &wanted)))
+		return 0;
+	if (is_all(axis, pool) || color_set_format(set_of(axis, pool), has, sizeof(has)) >= sizeof(has))
+		strcpy(has, is_all(axis, pool) ? "of any" : "of many");
+	if (number > 0)
+		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "the memory of %s has the %s %s, wanted are %" PRIu32 " of them",
+				    pool->domain, axis->name, has, number);
+	return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "the memory of %s has the %s %s, not %.100s", pool->domain, axis->name, has, list);
+}
+
+int memory_serves(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want, size_t *ret,
+		  struct vr_error **reterr)
+{
+	char lhs[VRK_BYTES_STRLEN], rhs[VRK_BYTES_STRLEN];
+	const struct memory_pool *pool = NULL;
+	int r;
+
+	for (size_t i = 0; i < n && !pool; i++)
+		if (pools[i].path && strcmp(pools[i].domain, want->domain) == 0)
+			pool = &pools[*ret = i];
+	if (!pool)
+		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED,
+				    "%s has no memory of its own: that is mounted before QEMU starts (virtrk memory mount)", want->domain);
+	if (pool->bytes < want->bytes)
+		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "the memory of %s is %s, wanted are %s", want->domain,
+				    vrk_bytes_format(lhs, pool->bytes), vrk_bytes_format(rhs, want->bytes));
+	if (want->exclusive && !pool->exclusive)
+		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "the memory of %s is not exclusive: others may have its colours too",
+				    want->domain);
+	r = axis_serves(&axes[COLOR_CACHE], host, pool, want->n_colors, want->colors, reterr);
+	return r < 0 ? r : axis_serves(&axes[COLOR_BANK], host, pool, want->n_banks, want->banks, reterr);
+}
+
 /* ---- options of mount(2), and back ---- */
 
 int memory_options(const struct memory_host *host, const struct memory_pool *pool, char **ret)

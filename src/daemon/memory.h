@@ -55,6 +55,7 @@ struct memory_want {
 	const char *colors;		/* "0-3,8", NULL or "" */
 	const char *banks;
 	bool exclusive;
+	bool mounted;			/* it is asked what the domain has, by memory_serves(); not what it could get */
 };
 
 void memory_host_done(struct memory_host *host);
@@ -80,6 +81,14 @@ int memory_host_make(const char *profile, const struct memory_range *ranges, siz
  */
 int memory_choose(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want,
 		  struct memory_pool *ret, struct vr_error **reterr);
+
+/*
+ * memory_serves() - has the domain what @want says? At least the size, exactly the colours and banks, of which a number says how many
+ *
+ * Return: 0, *ret is the index of its pool; with words -ENOENT (VR_NOT_RESERVED) it has none, or another one; -EINVAL no such list here.
+ */
+int memory_serves(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want, size_t *ret,
+		  struct vr_error **reterr);
 
 /* Which colours (banks) nobody has named: those of which a number can be had. */
 void memory_unnamed(const struct memory_host *host, const struct memory_pool *pools, size_t n, enum color_kind kind, struct color_set *ret);

@@ -5,6 +5,9 @@
  * that qemu.conf names. A colorfs is mounted there, QEMU makes its file on it, and all of the guest's memory has the promised colours.
  * When the domain is gone the mount goes, and the directory.
  *
+ * The kernel counts that memory as QEMU's when it looks for a victim because memory is short, though ending QEMU would give nobody a page of it:
+ * a large domain would be the first to go. So once QEMU runs it is made the last one.
+ *
  * Mounts of ours are found by their source, "virtrk:DOMAIN": a hook remembers nothing between its calls.
  *
  * Called by main.c. Mounts and unmounts nothing but colorfs.
@@ -13,6 +16,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <mntent.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -23,6 +27,8 @@
 #define QEMU_CONF	"/etc/libvirt/qemu.conf"
 #define BACKING_DEFAULT "/var/lib/libvirt/qemu/ram"
 #define SOURCE_PREFIX	"virtrk:"
+#define PID_FILE	"/run/libvirt/qemu/%s.pid"
+#define OOM_LAST	(-999)	/* after everybody else; -1000 is never, even if QEMU itself takes all there is */
 
 /* ---- where ---- */
 
@@ -127,6 +133,78 @@ int hook_memory_start(const char *domain, const struct intent *intent, const str
 		return EXIT_SUCCESS;
 	snprintf(text, sizeof(text), "its memory cannot be mounted: %.400s", err && err->text ? err->text : strerror(-r));
 	return hook_judge(domain, intent->report, text);
+}
+
+/* ---- once it runs ---- */
+
+static bool is_mounted(const char *domain)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	const size_t length = strlen(SOURCE_PREFIX);
+	struct mntent *entry;
+	bool found = false;
+
+	while (f && !found && (entry = getmntent(f)) != NULL)
+		found = strcmp(entry->mnt_type, "colorfs") == 0 && strncmp(entry->mnt_fsname, SOURCE_PREFIX, length) == 0 &&
+			strcmp(entry->mnt_fsname + length, domain) == 0;
+	if (f)
+		(void)endmntent(f);
+	return found;
+}
+
+static int number_read(const char *path, int *ret)
+{
+	_cleanup_(fclosep) FILE *f = fopen(path, "re");
+	char line[32], *end;
+	long number;
+
+	if (!f)
+		return -errno;
+	if (!fgets(line, sizeof(line), f))
+		return -ENODATA;
+	errno = 0;
+	number = strtol(line, &end, 10);
+	if (errno != 0 || end == line || number < INT_MIN || number > INT_MAX)
+		return -EBADMSG;
+	*ret = (int)number;
+	return 0;
+}
+
+static int oom_last(const char *domain)
+{
+	char path[PATH_MAX];
+	FILE *f;
+	int pid, now, r;
+
+	if (snprintf(path, sizeof(path), PID_FILE, domain) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	r = number_read(path, &pid);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	r = number_read(path, &now);
+	if (r < 0 || now <= OOM_LAST)
+		return r;	/* somebody wanted that */
+	f = fopen(path, "we");
+	if (!f)
+		return -errno;
+	r = fprintf(f, "%d\n", OOM_LAST) < 0 ? -errno : 0;
+	if (fclose(f) != 0 && r == 0)	/* the write itself */
+		r = -errno;
+	return r;
+}
+
+/* Never a reason to fail: it runs, on its memory. */
+int hook_memory_started(const char *domain)
+{
+	int r;
+
+	if (!is_mounted(domain))
+		return EXIT_SUCCESS;
+	r = oom_last(domain);
+	if (r < 0)
+		syslog(LOG_WARNING, "%s may be ended when memory is short, as any process: %s", domain, strerror(-r));
+	return EXIT_SUCCESS;
 }
 
 /* ---- afterwards ---- */

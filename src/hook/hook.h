@@ -15,6 +15,7 @@ int hook_call_memory(const char *domain, const struct intent *intent, uint64_t b
 /* hook-memory.c; exit codes. */
 int hook_memory_prepare(const char *domain, const struct intent *intent, const struct intent_domain *about);
 int hook_memory_start(const char *domain, const struct intent *intent, const struct intent_domain *about);
+int hook_memory_started(const char *domain);
 int hook_memory_release(const char *domain);
 
 #endif

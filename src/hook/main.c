@@ -6,7 +6,8 @@
  * What libvirt does with a non-zero exit depends on the operation: prepare and start are refused, but in reconnect it kills the guest
  * that runs, in migrate the migration fails. So there is an opinion about "prepare begin" alone, and nothing is even looked at in
  * all others, but for memory: "start begin" is when libvirt has made the directory of the memory file and QEMU does not run yet, so the
- * coloured memory is mounted then, and "release end" takes it away. "start" comes a moment after "prepare" for the same start, with
+ * coloured memory is mounted then, "started begin" has QEMU outlive others
+ * where memory is short, and "release end" takes it away. "start" comes a moment after "prepare" for the same start, with
  * the capacity held since: to ask again would tell nothing new. Never a word on stdout: libvirt may take that for the domain's XML.
  *
  * It never calls libvirt, which waits for this program and would not answer. It ends in time, whatever virtrkd does: libvirt waits
@@ -123,7 +124,12 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *operation, *phase;
 		int (*fn)(const char *domain);
-	} deeds[] = { { "prepare", "begin", prepare }, { "start", "begin", start }, { "release", "end", hook_memory_release } };
+	} deeds[] = {
+		{ "prepare", "begin", prepare },
+		{ "start", "begin", start },
+		{ "started", "begin", hook_memory_started },
+		{ "release", "end", hook_memory_release },
+	};
 	const struct sigaction action = { .sa_handler = on_alarm };
 
 	for (size_t i = 0; argc >= 4 && i < ARRAY_SIZE(deeds); i++) {

@@ -33,12 +33,12 @@ bool intent_item_equal(const struct intent_item *a, const struct intent_item *b)
 static bool memory_equal(const struct intent_memory *a, const struct intent_memory *b)
 {
 	return a->wanted == b->wanted && a->bytes == b->bytes && strcmp(a->colors, b->colors) == 0 && strcmp(a->banks, b->banks) == 0 &&
-	       a->exclusive == b->exclusive;
+	       a->exclusive == b->exclusive && a->ways == b->ways;
 }
 
 bool intent_empty(const struct intent *intent)
 {
-	return intent->n == 0 && !intent->memory.wanted;
+	return intent->n == 0 && !intent->memory.wanted && intent->memory.ways == 0;
 }
 
 /* In whatever order. */

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <virtrk/units.h>
 
@@ -38,7 +39,10 @@ struct intent_memory {
 	char colors[INTENT_CPUS_MAX];	/* "" any, "4" so many that nobody else has, "0-3" these */
 	char banks[INTENT_CPUS_MAX];
 	bool exclusive;
+	uint32_t ways;			/* of the last-level cache, whether frames are wanted or not; 0 = it shares the cache */
 };
+#define INTENT_WAYS_MAX 64
+#define INTENT_PAGE	4096U
 
 struct intent {
 	bool report;			/* on-refusal="report": the domain starts all the same */

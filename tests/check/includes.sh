@@ -47,7 +47,8 @@ src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h               
 src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
 src/daemon/apply*                   | apply.h apply-*.h ledger.h state.h sysroot.h cpulist.h whereabouts.h virtrk/units.h |
-src/daemon/config.*                 | json-strict.h config.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
+src/daemon/config-memory.*          | config.h config-memory.h intent.h virtrk/units.h                                          | json
+src/daemon/config.*                 | json-strict.h config.h config-memory.h intent.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
 src/daemon/state-json.*             | json-strict.h state-json.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
@@ -59,6 +60,8 @@ src/cli/define-libvirt.*            | define.h intent.h virtrk/units.h          
 src/cli/define*                     | define.h intent.h virtrk/units.h                                                 |
 src/cli/verb-memory.*               | *@src/cli intent.h mount.h virtrk/dbus.h virtrk/units.h                                   | json
 src/cli/verb-profile.*               | *@src/cli *@src/profile color-map.h virtrk/dbus.h virtrk/memory.h virtrk/units.h           | json
+src/cli/document.h                  | *@src/cli intent.h virtrk/units.h                                                |
+src/cli/document-memory.*           | *@src/cli intent.h virtrk/units.h                                                | json
 src/cli/verb-define.*               | *@src/cli intent.h virtrk/dbus.h virtrk/units.h                                  | json
 src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h                                           | bus json
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json

@@ -67,7 +67,7 @@ check "virtrkd was not asked for the good half" "cat $tmp/heard" 0 ""
 # The schema says what the parser does.
 schema=$SOURCE/share/reservation.schema.json
 check "schema: keys of a reservation" "jq -r '.\"\$defs\".reservation.properties | keys_unsorted | join(\" \")' $schema" 0 "^thread budget period deadline soft cpus$"
-check "schema: keys of the document" "jq -r '.properties | keys_unsorted | join(\" \")' $schema" 0 "^domain reservations$"
+check "schema: keys of the document" "jq -r '.properties | keys_unsorted | join(\" \")' $schema" 0 "^domain memory reservations$"
 check "schema: strict" "jq -c '[.additionalProperties, .\"\$defs\".reservation.additionalProperties]' $schema" 0 '^\[false,false\]$'
 check "schema: times" "for t in 4ms 2.5ms 0.01s 1024ns; do jq -en --arg t \$t --slurpfile s $schema '\$t | test(\$s[0].\"\$defs\".time.pattern)'; done | sort -u" 0 "^true$"
 check "schema: no times" "for t in 4 -4ms 4m .5ms 4.ms '4 ms' ms; do jq -n --arg t \"\$t\" --slurpfile s $schema '\$t | test(\$s[0].\"\$defs\".time.pattern)'; done | sort -u" 0 "^false$"

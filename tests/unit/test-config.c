@@ -6,6 +6,7 @@
 #include "config.h"
 
 #define HEAD "{\"reservations\":["
+#define MEMORY(members) "{\"memory\":{" members "},\"reservations\":[" GOOD "]}"
 #define GOOD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}"
 
 static const struct {
@@ -43,9 +44,43 @@ static const struct {
 	{ "a CPU as a number",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\",\"cpus\":2}]}", "expected a list of CPUs" },
 	{ "no CPU at all",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\",\"cpus\":\"\"}]}", "expected a list of CPUs" },
 	{ "soft is no word",	 HEAD "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\",\"soft\":\"yes\"}]}", "expected true or false" },
+	{ "memory",		 "{\"memory\":{\"size\":\"1GiB\",\"cache_colors\":4,\"banks\":\"0-1\",\"exclusive\":true,\"cache_ways\":2},"
+				 "\"reservations\":[" GOOD "]}", NULL },
+	{ "ways alone",		 MEMORY("\"cache_ways\":64"), NULL },
+	{ "memory is null",	 "{\"memory\":null,\"reservations\":[" GOOD "]}", "memory: expected an object" },
+	{ "memory without size", MEMORY("\"cache_colors\":4"), "memory.size is missing" },
+	{ "memory of nothing",	 MEMORY(""), "memory.size is missing" },
+	{ "memory, size 0",	 MEMORY("\"size\":\"0MiB\""), "memory.size: expected whole pages" },
+	{ "memory, half a page", MEMORY("\"size\":\"4097B\""), "memory.size: expected whole pages" },
+	{ "memory, no unit",	 MEMORY("\"size\":\"512\""), "memory.size: expected whole pages" },
+	{ "memory, a number",	 MEMORY("\"size\":512"), "memory.size: expected whole pages" },
+	{ "memory, unknown key", MEMORY("\"size\":\"1GiB\",\"colors\":4"), "memory.colors: unknown key" },
+	{ "no colours",		 MEMORY("\"size\":\"1GiB\",\"cache_colors\":0"), "memory.cache_colors: expected a number from 1" },
+	{ "colours: a word",	 MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"red\""), "memory.cache_colors: expected a number of them or a list" },
+	{ "colours: empty",	 MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"\""), "memory.cache_colors: expected a number of them or a list" },
+	{ "banks: true",	 MEMORY("\"size\":\"1GiB\",\"banks\":true"), "memory.banks: expected a number of them or a list" },
+	{ "exclusive: which?",	 MEMORY("\"size\":\"1GiB\",\"exclusive\":true"), "cache_colors is missing" },
+	{ "exclusive: 1",	 MEMORY("\"size\":\"1GiB\",\"cache_colors\":1,\"exclusive\":1"), "memory.exclusive: expected true or false" },
+	{ "too many ways",	 MEMORY("\"cache_ways\":65"), "memory.cache_ways: expected a number from 1 to 64" },
+	{ "ways as text",	 MEMORY("\"cache_ways\":\"4\""), "memory.cache_ways: expected a number" },
+	{ "memory twice",	 "{\"memory\":{\"cache_ways\":1},\"memory\":{\"cache_ways\":1},\"reservations\":[" GOOD "]}", "the key stands twice" },
 	{ "deep",		 "{\"reservations\":[[[[[[[[[[]]]]]]]]]]}", "no JSON" },
 	{ "null entry",		 HEAD "null]}", "reservations[0]: expected an object" },
 };
+
+/* What is read is what stands there. */
+static int memory_wrong(void)
+{
+	static const char text[] = MEMORY("\"size\":\"1GiB\",\"cache_colors\":4,\"banks\":\"0-1,3\",\"exclusive\":true,\"cache_ways\":2");
+	_cleanup_(domain_config_done) struct domain_config config = { 0 };
+
+	if (domain_config_parse("rt.json", text, strlen(text), &config, NULL) == 0 && config.memory.wanted && config.memory.exclusive &&
+	    config.memory.bytes == 1U << 30 && strcmp(config.memory.colors, "4") == 0 && strcmp(config.memory.banks, "0-1,3") == 0 &&
+	    config.memory.ways == 2)
+		return 0;
+	printf("memory is not read as it stands there\n");
+	return 1;
+}
 
 int main(void)
 {
@@ -64,5 +99,5 @@ int main(void)
 			failures++;
 		}
 	}
-	return failures ? 1 : 0;
+	return failures + memory_wrong() ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 #include "expect.h"
 
 #define ONE "{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"}"
+#define MEMORY(members) "{\"memory\":{" members "},\"reservations\":[" ONE "]}"
 #define DOC(entries) "{\"reservations\":[" entries "]}"
 #define ENTRY(more) DOC("{\"thread\":\"vcpu0\",\"budget\":\"4ms\",\"period\":\"10ms\"," more "}")
 
@@ -19,6 +20,27 @@ static const struct {
 	{ "backslash at a string's end", DOC("{\"thread\":\"a\\\\\",\"budget\":\"4ms\",\"period\":\"10ms\"}"), NULL },
 
 	{ "a name with an umlaut",	"{\"domain\":\"b\xc3\xa4r\",\"reservations\":[" ONE "]}", NULL },
+
+	{ "memory",			MEMORY("\"size\":\"1GiB\",\"cache_colors\":4,\"banks\":\"0-1\",\"exclusive\":true,\"cache_ways\":2"), NULL },
+	{ "ways alone",			MEMORY("\"cache_ways\":64"),	NULL },
+	{ "memory: null",		"{\"memory\":null,\"reservations\":[" ONE "]}", "memory: must be an object, not null" },
+	{ "memory: no size",		MEMORY("\"cache_colors\":4"),	"memory.size: missing" },
+	{ "memory: nothing",		MEMORY(""),			"memory.size: missing" },
+	{ "memory: size 0",		MEMORY("\"size\":\"0MiB\""),	"memory.size: 0MiB: whole pages" },
+	{ "memory: half a page",	MEMORY("\"size\":\"4097B\""),	"memory.size: 4097B: whole pages" },
+	{ "memory: no unit",		MEMORY("\"size\":\"512\""),	"memory.size: 512: a whole number with B" },
+	{ "memory: too large",		MEMORY("\"size\":\"99999999999TiB\""), "too large" },
+	{ "memory: a number",		MEMORY("\"size\":512"),		"memory.size: must be a string, not int" },
+	{ "memory: unknown",		MEMORY("\"size\":\"1GiB\",\"colors\":4"), "memory.colors: unknown key" },
+	{ "no colours",			MEMORY("\"size\":\"1GiB\",\"cache_colors\":0"), "memory.cache_colors: must be from 1 to" },
+	{ "colours: a word",		MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"red\""), "memory.cache_colors: \"red\": a number of them" },
+	{ "colours: empty",		MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"\""), "memory.cache_colors: \"\": a number of them" },
+	{ "banks: true",		MEMORY("\"size\":\"1GiB\",\"banks\":true"), "memory.banks: must be a number of them or a list" },
+	{ "exclusive: which?",		MEMORY("\"size\":\"1GiB\",\"exclusive\":true"), "cache_colors is missing" },
+	{ "exclusive: 1",		MEMORY("\"size\":\"1GiB\",\"cache_colors\":1,\"exclusive\":1"), "memory.exclusive: must be true or false" },
+	{ "too many ways",		MEMORY("\"cache_ways\":65"),	"memory.cache_ways: must be from 1 to 64" },
+	{ "ways: text",			MEMORY("\"cache_ways\":\"4\""),	"memory.cache_ways: must be a number, not string" },
+	{ "memory twice",		"{\"memory\":{\"cache_ways\":1},\"memory\":{\"cache_ways\":1},\"reservations\":[" ONE "]}", "memory: given twice" },
 
 	{ "empty",			"",				"empty" },
 	{ "blanks",			"  \n ",			"empty" },
@@ -113,6 +135,27 @@ static void test_content(void)
 	EXPECT_INT(document.requests.items[1].period_ns, 20000000);
 	EXPECT_INT(document.requests.items[1].deadline_ns, 0);
 	EXPECT_INT(document.requests.items[1].flags, 0);
+	EXPECT(!document.memory.wanted && document.memory.ways == 0);
+}
+
+static void test_memory(void)
+{
+	static const char text[] = MEMORY("\"size\": \"1GiB\", \"cache_colors\": 4, \"banks\": \"0-1,3\", \"exclusive\": true, \"cache_ways\": 2");
+	static const char ways[] = MEMORY("\"cache_ways\": 3");
+	_cleanup_(document_done) struct document document = { 0 }, other = { 0 };
+
+	CASE("memory");
+	if (!EXPECT(document_parse(text, strlen(text), &document, NULL) == 0))
+		return;
+	EXPECT(document.memory.wanted && document.memory.exclusive);
+	EXPECT_INT(document.memory.bytes, 1LL << 30);
+	EXPECT_STR(document.memory.colors, "4");
+	EXPECT_STR(document.memory.banks, "0-1,3");
+	EXPECT_INT(document.memory.ways, 2);
+	CASE("ways of the cache alone ask for no memory");
+	EXPECT_INT(document_parse(ways, strlen(ways), &other, NULL), 0);
+	EXPECT(!other.memory.wanted);
+	EXPECT_INT(other.memory.ways, 3);
 }
 
 /* Too large, too deep, too many, a zero byte. */
@@ -149,6 +192,7 @@ int main(void)
 {
 	test_cases();
 	test_content();
+	test_memory();
 	test_excess();
 	return expect_result();
 }

@@ -269,8 +269,56 @@ static void test_look(void)
 		EXPECT_STR(pools.items[1].domain, "b");
 }
 
+static const struct {
+	const char *name;
+	struct memory_want want;
+	const char *words;	/* NULL: it is there */
+} serves[] = {
+	{ "as it is",		{ .domain = "rt", .bytes = MIB, .n_colors = 4, .banks = "0,2", .exclusive = true }, NULL },
+	{ "less would do",	{ .domain = "rt", .bytes = 4096 }, NULL },
+	{ "the same list",	{ .domain = "rt", .bytes = MIB, .colors = "2+0-1+3" }, NULL },
+	{ "any",		{ .domain = "any", .bytes = MIB }, NULL },
+	{ "none at all",	{ .domain = "b", .bytes = 4096 }, "b has no memory of its own: that is mounted before QEMU starts" },
+	{ "held only",		{ .domain = "held", .bytes = 4096 }, "held has no memory of its own" },
+	{ "more than it is",	{ .domain = "rt", .bytes = MIB + 4096 }, "the memory of rt is 1MiB, wanted are 1028KiB" },
+	{ "fewer colours",	{ .domain = "rt", .bytes = MIB, .n_colors = 3 }, "has the colours 0-3, wanted are 3 of them" },
+	{ "other colours",	{ .domain = "rt", .bytes = MIB, .colors = "0-4" }, "has the colours 0-3, not 0-4" },
+	{ "some of them",	{ .domain = "rt", .bytes = MIB, .colors = "0-2" }, "has the colours 0-3, not 0-2" },
+	{ "no such colour",	{ .domain = "rt", .bytes = MIB, .colors = "0-16" }, "this host has 0-15" },
+	{ "other banks",	{ .domain = "rt", .bytes = MIB, .banks = "1" }, "has the banks 0:2, not 1" },
+	{ "any is no colours",	{ .domain = "any", .bytes = MIB, .n_colors = 16 }, "has the colours of any, wanted are 16" },
+	{ "not for itself",	{ .domain = "any", .bytes = MIB, .exclusive = true }, "the memory of any is not exclusive" },
+};
+
+static void test_serves(void)
+{
+	_cleanup_(memory_host_done) struct memory_host host = { 0 };
+	_cleanup_(pools_done) struct pools pools = { 0 };
+
+	EXPECT_INT(memory_host_make(PROFILE, &all, 1, &host, NULL), 0);
+	pool_add(&pools, "any", "size=1024k" KNOWN);
+	pool_add(&pools, "held", "size=1024k" KNOWN);
+	if (!EXPECT_INT(pools.n, 2))
+		return;
+	free(pools.items[1].path);
+	pools.items[1].path = NULL;
+	pool_add(&pools, "rt", "size=1024k,exclusive,colors=0-3,banks=0:2" KNOWN);
+	for (size_t i = 0; i < ARRAY_SIZE(serves); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		size_t at = 99;
+		int r = memory_serves(&host, pools.items, pools.n, &serves[i].want, &at, &err);
+
+		CASE(serves[i].name);
+		if (!serves[i].words && EXPECT_INT(r, 0))
+			EXPECT_STR(pools.items[at].domain, serves[i].want.domain);
+		else if (serves[i].words && EXPECT(r < 0 && err && err->text) && !EXPECT(strstr(err->text, serves[i].words) != NULL))
+			fprintf(stderr, "    %s\n", err->text);
+	}
+}
+
 int main(void)
 {
+	test_serves();
 	test_choose();
 	test_refused();
 	test_hosts();

@@ -47,6 +47,7 @@ check "the configuration has a shared file" 0 "<source type='file'/>" vsh dumpxm
 check "it starts" 0 '' domain_start rt
 check "virtrkd sees the mount" 0 'rt .* 0-3 +all +no +/var/lib/libvirt' virtrk memory
 check_equal "nothing is held beside it" "$(virtrk memory --json | jq '.pools | length')" 1
+check_equal "when memory is short its QEMU is the last one to go" "$(cat "/proc/${guest_pid[rt]}/oom_score_adj")" -999
 check "the guest boots" 0 '' domain_wait rt
 check "all its memory has these colours" 0 ': ' only_colors rt 0 3
 echo "$output"
@@ -80,6 +81,7 @@ vsh destroy other >/dev/null
 check "reported only" 0 '' virtrk define other --colors 13 --on-refusal report
 check "starts all the same" 0 '' domain_start other
 check_equal "without a mount" "$(grep -c 'virtrk:other ' /proc/self/mounts)" 0
+check_equal "and without any favour" "$(cat "/proc/${guest_pid[other]}/oom_score_adj")" 0
 vsh destroy other >/dev/null
 
 # --- by hand ---------------------------------------------------------------------------------------------------------------------
