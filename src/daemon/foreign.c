@@ -60,10 +60,10 @@ static pid_t number_parse(const char *name)
 	return *end || n <= 0 || n > INT32_MAX ? 0 : (pid_t)n;
 }
 
-/* It has ended; or /proc is mounted so that we do not see it (hidepid=). */
+/* It has ended; or /proc is mounted so that we do not see it (hidepid=); or this is a copy of a host whose files do not tell (EBADMSG). */
 static bool is_nobody(int r)
 {
-	return r == -ENOENT || r == -ESRCH || r == -EACCES || r == -EPERM;
+	return r == -ENOENT || r == -ESRCH || r == -EACCES || r == -EPERM || r == -EBADMSG;
 }
 
 static int thread_look(const struct sysroot *root, pid_t tid, const struct ledger *ledger, struct foreign *foreign)

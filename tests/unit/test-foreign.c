@@ -75,6 +75,7 @@ static void test_scan(void)
 		{ "one that ends", "proc/11/task/11/comm", -ESRCH, 0, 0, 0, NULL },
 		{ "one that ends a moment later", "proc/11/task/11/comm", 6, -ESRCH, 0, 0, NULL },
 		{ "one that is hidden", "proc/11/task/11/comm", -EPERM, 0, 0, 0, NULL },
+		{ "one of a copied host, whose files say too little", "proc/11/task/11/comm", 6, -EBADMSG, 0, 0, NULL },
 		{ "one that cannot be looked at", "proc/11/task/11/comm", -EIO, 0, -EIO, 0, "SCHED_DEADLINE threads of others in /proc: " },
 		{ "one of which memory does not suffice", "proc/11/task/11/comm", 6, -ENOMEM, -ENOMEM, 0, NULL },
 		{ "a process that is gone", "proc/11/comm", 6, 0, 0, 0, NULL },
