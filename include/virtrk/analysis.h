@@ -216,13 +216,16 @@ struct vrk_supply {
 	nsec_t deadline_ns;
 	nsec_t period_ns;
 	nsec_t tick_ns;			/* overrun before the interval: costs as much, up to twice when above the budget */
-	nsec_t switch_ns;		/* lost per budget, and once more */
+	nsec_t switch_ns;		/* lost per budget, and once more: a switch, and what Linux charges before it */
 	nsec_t latency_ns;		/* before the first ns of an interval */
 	nsec_t irq_ns;			/* stolen by interrupts, per irq_period_ns begun; 0 = none */
 	nsec_t irq_period_ns;
 };
 
-/* Supply of @r on @host, with the host's costs. */
+/*
+ * Supply of @r on @host, with the host's costs: each budget loses a switch and the latency, which the kernel charges as if the
+ * thread had run meanwhile. What the return from a preemption by other reservations costs is not in it.
+ */
 void vrk_supply_init(const struct vrk_host *host, const struct vrk_reservation *r, struct vrk_supply *ret);
 /* ns that are surely given in any interval of @t_ns; rounded down. O(1). */
 nsec_t vrk_sbf(const struct vrk_supply *s, nsec_t t_ns);

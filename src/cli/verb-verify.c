@@ -28,6 +28,7 @@ struct row {
 	struct json_object *promise;	/* as client_statistics() gives it; owned by the array */
 	const char *verdict;
 	const char *why;		/* a sentence for one that is not judged; or NULL */
+	bool nothing;			/* its promise is nothing, with so much latency */
 	struct verify_result result;
 };
 
@@ -185,6 +186,15 @@ static int watch_record(struct watch *w, struct tracer *tracer, struct verify *v
 	return ended_by ? -EINTR : r;
 }
 
+/* Nothing promised, nothing kept. */
+static void row_weigh(struct row *row)
+{
+	if (!row->nothing)
+		return;
+	row->verdict = "unsure";
+	row->why = "its budget is no longer than the latency that is allowed for";
+}
+
 static int watch_judge(struct watch *w, struct tracer *tracer, struct verify *v)
 {
 	_cleanup_(freep) struct verify_sample *samples = calloc(w->n, sizeof(*samples));
@@ -198,8 +208,8 @@ static int watch_judge(struct watch *w, struct tracer *tracer, struct verify *v)
 		r = tracer_read(tracer, v);
 	for (size_t i = 0; r >= 0 && i < w->n; i++) {
 		r = verify_end(v, i, &samples[i], &w->rows[i].result);
-		if (r >= 0)
-			w->rows[i].verdict = verify_verdict_name(w->rows[i].result.verdict);
+		w->rows[i].verdict = verify_verdict_name(w->rows[i].result.verdict);
+		row_weigh(&w->rows[i]);
 	}
 	return r;
 }
@@ -216,10 +226,15 @@ static int watch_run(struct watch *w, struct vr_error **reterr)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->n; i++) {
 		struct json_object *promise = w->rows[i].promise;
+		nsec_t budget_ns = answer_u64(promise, "budget_ns");
 
+		/* What comes late is charged all the same (supply.c of the library): each budget lacks it. */
+		w->rows[i].nothing = budget_ns <= w->latency_ns;
+		if (!w->rows[i].nothing)
+			budget_ns -= w->latency_ns;
 		tids[i] = (pid_t)answer_u64(promise, "tid");
 		subjects[i] = (struct verify_subject){ tids[i], {
-			.budget_ns = answer_u64(promise, "budget_ns"), .deadline_ns = answer_u64(promise, "deadline_ns"),
+			.budget_ns = budget_ns, .deadline_ns = answer_u64(promise, "deadline_ns"),
 			.period_ns = answer_u64(promise, "period_ns"), .tick_ns = w->tick_ns, .latency_ns = w->latency_ns,
 		} };
 	}
@@ -475,8 +490,10 @@ static int row_print(const struct row *row)
 	const char *domain = answer_text(row->promise, "domain"), *thread = answer_text(row->promise, "thread");
 	int r = 0;
 
-	if (row->why)
+	if (row_says(row, "changed"))
 		return cli_print("%s %s: the reservation changed, so it is not judged: %s", domain, thread, row->why);
+	if (row->nothing)
+		return cli_print("%s %s: %s: nothing is promised; --latency= with less asks more", domain, thread, row->why);
 	for (size_t i = 0; r >= 0 && i < result->n_breaches; i++)
 		r = breach_print(row, &result->breaches[i]);
 	if (r >= 0 && result->broken > result->n_breaches)

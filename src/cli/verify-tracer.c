@@ -26,6 +26,11 @@
 #define BUFFER_MAX_KB 8192
 #define BUFFER_MIN_KB 512
 #define LINE_BYTES 4096
+/*
+ * The kernel writes the text of a read() in one go, and where it cannot be preempted there, whoever is due on that CPU waits so long: 8 KiB
+ * were 600 us on an emulated machine.
+ */
+#define READ_BYTES 512
 #define FILTER_MAX 3500			/* the kernel takes a page */
 
 struct tracer {
@@ -281,7 +286,7 @@ static int lines_feed(struct tracer *t, struct verify *v)
 int tracer_read(struct tracer *t, struct verify *v)
 {
 	for (;;) {
-		ssize_t n = read(t->pipe, t->buffer + t->filled, sizeof(t->buffer) - t->filled);
+		ssize_t n = read(t->pipe, t->buffer + t->filled, READ_BYTES);
 		int r;
 
 		if (n < 0 && errno == EINTR)

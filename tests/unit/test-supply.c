@@ -101,6 +101,18 @@ static void test_extremes(void)
 	s.switch_ns = 5;
 	EXPECT_INT(vrk_sbf_inverse(&s, 1), NSEC_MAX);
 	EXPECT_INT(vrk_sbf(&s, 1000000), 0);
+	CASE("what comes late is charged: each budget lacks the latency, as it does a switch");
+	vrk_supply_init(&(struct vrk_host){ .cpus = 1, .switch_ns = 2, .latency_ns = 3 }, &(struct vrk_reservation){ 20, 100, 100, false }, &s);
+	EXPECT_INT(s.switch_ns, 5);
+	EXPECT_INT(s.latency_ns, 3);
+	/* (100 - 20) + (100 - 20) + 3, two budgets less 5 each and 5 once more */
+	EXPECT_INT(vrk_sbf(&s, 163 + 100 + 20), 2 * 20 - 4 * 5);
+	CASE("a latency as long as the budget leaves nothing");
+	vrk_supply_init(&(struct vrk_host){ .cpus = 1, .latency_ns = 20 }, &(struct vrk_reservation){ 20, 100, 100, false }, &s);
+	EXPECT_INT(vrk_sbf(&s, 1000000), 0);
+	CASE("costs beyond all numbers");
+	vrk_supply_init(&(struct vrk_host){ .cpus = 1, .switch_ns = NSEC_MAX, .latency_ns = NSEC_MAX }, &(struct vrk_reservation){ 20, 100, 100, false }, &s);
+	EXPECT_INT(vrk_sbf(&s, 1000000), 0);
 	CASE("nonsense supplies nothing");
 	s = (struct vrk_supply)S(11, 10, 10);
 	EXPECT_INT(vrk_sbf(&s, 1000), 0);
