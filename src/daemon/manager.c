@@ -112,16 +112,22 @@ static void configure_refused(const char *domain, int r, const struct vr_error *
 		 error && error->text ? error->text : strerror(-r));
 }
 
+static void configure_undo(struct configuring *c)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+
+	if (c->ways && manager_cache_release(c->m, c->domain, &err) < 0)
+		log_warning("the ways of %s are not free yet: %s", c->domain, err && err->text ? err->text : "");
+}
+
 static void configured_done(int r, const struct verdict *verdict, const struct vr_error *error, void *userdata)
 {
 	_cleanup_(configuring_freep) struct configuring *c = userdata;
-	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 
 	if (r >= 0 || r == -ECANCELED)
 		return;
 	configure_refused(c->domain, r, error);
-	if (c->ways && manager_cache_release(c->m, c->domain, &err) < 0)
-		log_warning("the ways of %s are not free yet: %s", c->domain, err && err->text ? err->text : "");
+	configure_undo(c);
 }
 
 /* All or nothing: the memory has to be there, mounted before QEMU was started; then come ways of the cache, and the threads last. */
@@ -182,10 +188,17 @@ static void vm_configure(struct manager *m, const struct vm *vm)
 	if (!c->domain)
 		return;
 	r = memory_configure(m, vm, &config.memory, &c->ways, &err);
-	if (r < 0)
+	if (r < 0) {
 		configure_refused(c->domain, r, err);
-	else if (manager_reserve(m, vm->name, config.items, config.n, configured_done, c) >= 0)
+		return;
+	}
+	r = manager_reserve(m, vm->name, config.items, config.n, configured_done, c);
+	if (r >= 0) {
 		TAKE_PTR(c);	/* configured_done() has it */
+		return;
+	}
+	configure_refused(c->domain, r, NULL);
+	configure_undo(c);
 }
 
 /*
