@@ -186,15 +186,6 @@ static int watch_record(struct watch *w, struct tracer *tracer, struct verify *v
 	return ended_by ? -EINTR : r;
 }
 
-/* Nothing promised, nothing kept. */
-static void row_weigh(struct row *row)
-{
-	if (!row->nothing)
-		return;
-	row->verdict = "unsure";
-	row->why = "its budget is no longer than the latency that is allowed for";
-}
-
 static int watch_judge(struct watch *w, struct tracer *tracer, struct verify *v)
 {
 	_cleanup_(freep) struct verify_sample *samples = calloc(w->n, sizeof(*samples));
@@ -209,7 +200,6 @@ static int watch_judge(struct watch *w, struct tracer *tracer, struct verify *v)
 	for (size_t i = 0; r >= 0 && i < w->n; i++) {
 		r = verify_end(v, i, &samples[i], &w->rows[i].result);
 		w->rows[i].verdict = verify_verdict_name(w->rows[i].result.verdict);
-		row_weigh(&w->rows[i]);
 	}
 	return r;
 }
@@ -286,6 +276,15 @@ static void watch_compare(struct watch *w, const struct arguments *arguments)
 		return;
 	for (size_t i = 0; i < w->n; i++)
 		row_compare(&w->rows[i], after);
+}
+
+/* Nothing promised, nothing kept. */
+static void row_weigh(struct row *row)
+{
+	if (!row->nothing || row->why)
+		return;
+	row->verdict = "unsure";
+	row->why = "its budget is no longer than the latency that is allowed for";
 }
 
 static bool row_says(const struct row *row, const char *verdict)
@@ -535,6 +534,8 @@ int verb_verify(const struct arguments *arguments)
 	if (r < 0)
 		return cli_fail(r, err);
 	watch_compare(&w, arguments);
+	for (size_t i = 0; i < w.n; i++)
+		row_weigh(&w.rows[i]);
 	code = arguments->given[OPTION_JSON] ? watch_json(&w) : watch_print(&w);
 	if (code != CLI_DONE)
 		return code;

@@ -41,6 +41,7 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 		check "threads of nobody" "cat $tmp/out" 0 "^rt +vcpu1 +10ms/20ms soft .*(kept|unsure|broken)$"
 		check "as JSON" "virtrk verify --for 100ms --latency 1ms --json | jq -c '[.for_ns, .latency_ns, .tick_ns, .threads[0].budget_ns, .threads[1].soft]'" 0 \
 			'^\[100000000,1000000,4000000,4000000,true\]$'
+		check "a latency that leaves nothing of a budget" "virtrk verify --for 100ms --latency 100ms" 1 "^rt vcpu1: its budget is no longer than the latency that is allowed for: nothing is promised; --latency= with less asks more$"
 		check "one domain only" "virtrk verify rt --for 100ms --json | jq -r '[.threads[].domain] | unique | join(\" \")'" 0 "^rt$"
 		check "an answer that arrives nowhere" "virtrk verify --for 100ms 2>&1 >/dev/full || true" 0 "cannot write to stdout"
 	else

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Supply: the papers' numbers, the inverse by brute force, and that every cost only ever takes. */
+#include <string.h>
+
 #include <virtrk/analysis.h>
 
 #include "expect.h"
@@ -160,10 +162,64 @@ static void test_presumed(void)
 	}
 }
 
+#define LATE_PERIODS 6
+#define LATE_NS	     (32 * (LATE_PERIODS + 2))
+
+/*
+ * Budgets as a kernel gives them that is late: each begins up to the latency late, and has been charged up to as much by then. The rest comes
+ * early, late, or split, and is done by the deadline, which is late as the beginning was.
+ */
+static void late_draw(const struct vrk_supply *s, bool given[LATE_NS])
+{
+	memset(given, 0, LATE_NS * sizeof(*given));
+	for (unsigned int k = 0; k < LATE_PERIODS; k++) {
+		nsec_t late = draw(s->latency_ns), charged = draw(2) ? s->latency_ns : draw(s->latency_ns);
+		nsec_t rest = s->budget_ns > charged ? s->budget_ns - charged : 0, at = k * s->period_ns + late, room = s->deadline_ns;
+		uint64_t how = draw(2);
+
+		for (; rest > 0; at++, room--) {
+			bool now = room <= rest || how == 0 || (how == 1 && draw(1));
+
+			given[at] |= now;
+			rest -= now;
+		}
+	}
+}
+
+/* No interval from the first release to the last period's end gets less than was promised. */
+static void test_late(void)
+{
+	for (unsigned int i = 0; i < 2000; i++) {
+		nsec_t p = 2 + draw(18), d = 1 + draw(p - 1), q = 1 + draw(d - 1);
+		const struct vrk_host host = { .cpus = 1, .latency_ns = draw(p - d < 5 ? p - d : 5) };
+		const struct vrk_reservation r = { q, d, p, false };
+		bool given[LATE_NS];
+		struct vrk_supply s;
+
+		CASE("late, and charged for it");
+		vrk_supply_init(&host, &r, &s);
+		late_draw(&s, given);
+		for (nsec_t from = 0; from < LATE_PERIODS * p; from++) {
+			nsec_t got = 0;
+
+			for (nsec_t to = from; to < LATE_PERIODS * p; to++) {
+				got += given[to];
+				if (got < vrk_sbf(&s, to + 1 - from)) {
+					EXPECT(false);
+					fprintf(stderr, "    (%" PRIu64 ", %" PRIu64 ", %" PRIu64 ") latency %" PRIu64 ": %" PRIu64 " to %" PRIu64
+						"\n", q, d, p, s.latency_ns, from, to + 1);
+					return;
+				}
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	test_golden();
 	test_presumed();
+	test_late();
 	test_exhaustive();
 	test_costs();
 	test_extremes();
