@@ -51,6 +51,16 @@ int client_cache_reserve(struct client *client, const char *domain, uint32_t way
 	return r < 0 ? r : client_call_send(client, call, "s", ret, reterr);
 }
 
+int client_cache_check(struct client *client, const char *domain, uint32_t ways, struct vr_error **reterr)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = client_call_new(client, &call, VIRTRK_OBJECT, VIRTRK_INTERFACE_MANAGER, "CheckCache");
+
+	if (r >= 0)
+		r = sd_bus_message_append(call, "su", domain, ways);
+	return r < 0 ? r : client_call_send(client, call, "", NULL, reterr);
+}
+
 int client_cache_release(struct client *client, const char *domain, struct vr_error **reterr)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -91,6 +101,8 @@ static int wish_append(sd_bus_message *call, const struct memory_wish *wish)
 		r = sd_bus_message_append(call, "{sv}", "Banks", "s", wish->banks);
 	if (r >= 0 && wish->exclusive)
 		r = sd_bus_message_append(call, "{sv}", "Exclusive", "b", 1);
+	if (r >= 0 && wish->preserve)
+		r = sd_bus_message_append(call, "{sv}", "Preserve", "b", 1);
 	if (r >= 0 && wish->mounted)
 		r = sd_bus_message_append(call, "{sv}", "Mounted", "b", 1);
 	return r < 0 ? r : sd_bus_message_close_container(call);
@@ -123,7 +135,7 @@ int client_memory(struct client *client, struct json_object **ret, struct vr_err
 		{ "pools", 'a' },
 	};
 	static const struct answer_key pool_keys[] = {
-		{ "domain", 's' }, { "path", 's' }, { "bytes", 't' }, { "exclusive", 'b' }, { "colors", 's' }, { "banks", 's' },
+		{ "domain", 's' }, { "path", 's' }, { "bytes", 't' }, { "exclusive", 'b' }, { "preserve", 'b' }, { "colors", 's' }, { "banks", 's' },
 	};
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 	_cleanup_(json_object_putp) struct json_object *answer = NULL;

@@ -45,6 +45,7 @@ int client_abort(struct client *client, const char *token, struct vr_error **ret
  */
 int client_cache_reserve(struct client *client, const char *domain, uint32_t ways, uint32_t percent, struct json_object **ret,
 			 struct vr_error **reterr);
+int client_cache_check(struct client *client, const char *domain, uint32_t ways, struct vr_error **reterr);	/* it need not run */
 int client_cache_release(struct client *client, const char *domain, struct vr_error **reterr);
 int client_caches(struct client *client, struct json_object **ret, struct vr_error **reterr);
 
@@ -57,6 +58,7 @@ struct memory_wish {
 	uint32_t n_banks;
 	const char *banks;
 	bool exclusive;
+	bool preserve;		/* layout preserve */
 	bool mounted;		/* not whether it can be had, but whether it is what the domain has */
 };
 int client_memory_ask(struct client *client, const struct memory_wish *wish, bool hold, struct json_object **ret, struct vr_error **reterr);

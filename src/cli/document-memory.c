@@ -2,7 +2,7 @@
 /*
  * What a reservation document says about memory and the cache:
  *
- *   "memory": { "size": "1GiB", "cache_colors": 4, "banks": "0-3", "exclusive": true, "cache_ways": 4 }
+ *   "memory": { "size": "1GiB", "cache_colors": 4, "banks": "0-3", "exclusive": true, "layout": "any", "cache_ways": 4 }
  *
  * As strict as the rest of the document. Called by document.c. Judges the form and never whether it fits.
  */
@@ -89,6 +89,18 @@ static int exclusive_get(struct json_object *object, const struct place *place, 
 	return 0;
 }
 
+static int layout_get(struct json_object *object, const struct place *place, bool *ret, struct vr_error **reterr)
+{
+	struct place below;
+	const char *text;
+	int r = strict_text(object, place, "layout", false, &text, reterr);
+
+	if (r < 0 || !text || intent_layout_read(text, ret))
+		return r;
+	place_key(&below, place, "layout");
+	return place_broken(&below, reterr, "\"%s\": preserve or any", text);
+}
+
 static int frames_get(struct json_object *object, const struct place *place, struct intent_memory *memory, struct vr_error **reterr)
 {
 	int r = size_get(object, place, &memory->bytes, reterr);
@@ -99,6 +111,8 @@ static int frames_get(struct json_object *object, const struct place *place, str
 		r = axis_get(object, place, "banks", memory->banks, reterr);
 	if (r >= 0)
 		r = exclusive_get(object, place, &memory->exclusive, reterr);
+	if (r >= 0)
+		r = layout_get(object, place, &memory->preserve, reterr);
 	if (r >= 0 && memory->exclusive && !*memory->colors)
 		return place_broken(place, reterr, "which colours are to be nobody else's? cache_colors is missing");
 	memory->wanted = r >= 0;
@@ -107,7 +121,7 @@ static int frames_get(struct json_object *object, const struct place *place, str
 
 int document_memory_read(struct json_object *top, struct intent_memory *ret, struct vr_error **reterr)
 {
-	static const char *const known[] = { "size", "cache_colors", "banks", "exclusive", "cache_ways" };
+	static const char *const known[] = { "size", "cache_colors", "banks", "exclusive", "layout", "cache_ways" };
 	const struct place place = { "memory" };
 	struct intent_memory memory = { .wanted = false };
 	struct json_object *object, *ways;

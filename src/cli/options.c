@@ -7,6 +7,7 @@
  * Options may stand before or behind the verb. What a verb does with them is the verb's business; here is checked what
  * can be said of each alone. Called by main.c. Pure but for memory.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "options.h"
@@ -50,6 +51,7 @@ const struct option_def option_defs[_OPTION_MAX] = {
 	[OPTION_COLORS] = { "colors", 0, "N|LIST", NULL, "so many cache colours that nobody else has, or these: 0-3, or 5-5 for one" },
 	[OPTION_BANKS] = { "banks", 0, "N|LIST", NULL, "so many DRAM banks that nobody else has, or these" },
 	[OPTION_EXCLUSIVE] = { "exclusive", 0, NULL, NULL, "nobody else may ever have these colours; takes all their free memory" },
+	[OPTION_LAYOUT] = { "layout", 0, "WORD", NULL, "preserve: the guest's addresses choose among its colours; any, if left out" },
 	[OPTION_AT] = { "at", 0, "PATH", NULL, "where to mount; /run/virtrk/mem/DOMAIN if left out" },
 	[OPTION_OWNER] = { "owner", 0, "USER", NULL, "whose files may be there, such as libvirt-qemu; root if left out" },
 	[OPTION_WRITE] = { "write", 0, NULL, NULL, "profile: keep what was found" },
@@ -187,5 +189,24 @@ int arguments_allow(const struct arguments *arguments, uint64_t allowed, const c
 		if (arguments->given[id] && !(allowed & OPTION_BIT(id)))
 			return vr_error_set(reterr, -EINVAL, VR_FAILED, "%s does not take --%s, see: virtrk help %s", verb,
 					    option_defs[id].name, verb);
+	return 0;
+}
+
+int options_number_read(const struct arguments *arguments, enum option_id id, uint32_t max, uint32_t *ret)
+{
+	const char *text = arguments->value[id];
+	size_t digits;
+	uint64_t value;
+
+	*ret = 0;
+	if (!text)
+		return 0;
+	digits = strspn(text, "0123456789");
+	value = digits > 0 && digits < 10 ? strtoull(text, NULL, 10) : 0;
+	if (text[digits] == '%' && id == OPTION_BANDWIDTH)
+		digits++;
+	if (text[digits] != '\0' || value == 0 || value > max)
+		return -EINVAL;
+	*ret = (uint32_t)value;
 	return 0;
 }

@@ -58,6 +58,7 @@ enum option_id {
 	OPTION_COLORS,
 	OPTION_BANKS,
 	OPTION_EXCLUSIVE,
+	OPTION_LAYOUT,
 	OPTION_AT,
 	OPTION_OWNER,
 	OPTION_WRITE,
@@ -92,6 +93,9 @@ void arguments_done(struct arguments *arguments);
 
 /* Options and operands in any order; "--" ends the options. -EINVAL and one line: unknown, twice, argument missing. */
 int arguments_parse(struct arguments *ret, int argc, char *const *argv, struct vr_error **reterr);
+
+/* A whole number from 1 to @max; 0 = the option was not given. -EINVAL anything else. A bandwidth may have a % behind it. */
+int options_number_read(const struct arguments *arguments, enum option_id id, uint32_t max, uint32_t *ret);
 
 /* -EINVAL when an option was given that is not in @allowed (bits of option_id). */
 int arguments_allow(const struct arguments *arguments, uint64_t allowed, const char *verb, struct vr_error **reterr);

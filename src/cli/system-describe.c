@@ -43,7 +43,7 @@ static struct json_object *time_again(struct json_object *value)
 static bool is_time(const char *key)
 {
 	static const char *const times[] = { "tick", "switch", "latency", "budget", "period", "deadline", "wcet", "jitter",
-					     "blocking", "masked", "length", "hard", "injection", "handler" };
+					     "blocking", "masked", "length", "hard", "injection", "handler", "color_reload", "wcet_by_colors" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
 		if (strcmp(key, times[i]) == 0)

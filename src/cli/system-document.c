@@ -30,6 +30,7 @@ void system_document_done(struct system_document *document)
 	free(document->ranks);
 	free(document->irqs);
 	free(document->irq_names);
+	system_curves_done(document);
 	system_memory_done(&document->memory);
 	values_done(&document->values);
 	*document = (struct system_document){ 0 };
@@ -38,7 +39,7 @@ void system_document_done(struct system_document *document)
 /* ---- values ---- */
 
 /* A time: text with a unit, or whole ns. */
-static int time_read(struct reader *reader, const struct value *value, const struct place *place, nsec_t *ret)
+int reader_value_time(struct reader *reader, const struct value *value, const struct place *place, nsec_t *ret)
 {
 	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
 	char what[PLACE_MAX + 1], at[PLACE_MAX];
@@ -69,7 +70,7 @@ int reader_member_time(struct reader *reader, const struct value *value, const s
 	if (!value && !needed)
 		return 0;
 	place_key(&below, place, key);
-	return value ? time_read(reader, value, &below, ret) : place_broken(&below, reader->reterr, "missing");
+	return value ? reader_value_time(reader, value, &below, ret) : place_broken(&below, reader->reterr, "missing");
 }
 
 int reader_time(struct reader *reader, const struct value *object, const struct place *place, const char *key,
@@ -250,7 +251,7 @@ static int suspensions_read(struct reader *reader, const struct value *array, co
 		nsec_t ns = 0;
 
 		place_index(&at, &below, task->suspensions);
-		r = time_read(reader, v, &at, &ns);
+		r = reader_value_time(reader, v, &at, &ns);
 		if (r < 0)
 			return r;
 		if (__builtin_add_overflow(task->suspension_ns, ns, &task->suspension_ns))
@@ -261,7 +262,7 @@ static int suspensions_read(struct reader *reader, const struct value *array, co
 }
 
 enum task_key { TASK_NAME, TASK_WCET, TASK_PERIOD, TASK_DEADLINE, TASK_PRIORITY, TASK_JITTER, TASK_BLOCKING, TASK_SUSPENSIONS,
-		TASK_SECTIONS, _TASK_KEYS };
+		TASK_SECTIONS, TASK_CURVE, _TASK_KEYS };
 
 static int task_read(struct reader *reader, const struct value *object, const struct place *place,
 		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
@@ -270,6 +271,7 @@ static int task_read(struct reader *reader, const struct value *object, const st
 		[TASK_NAME] = KEY("name"), [TASK_WCET] = KEY("wcet"), [TASK_PERIOD] = KEY("period"), [TASK_DEADLINE] = KEY("deadline"),
 		[TASK_PRIORITY] = KEY("priority"), [TASK_JITTER] = KEY("jitter"), [TASK_BLOCKING] = KEY("blocking"),
 		[TASK_SUSPENSIONS] = KEY("suspensions"), [TASK_SECTIONS] = KEY("critical_sections"),
+		[TASK_CURVE] = KEY("wcet_by_colors"),
 	};
 	const struct value *v[_TASK_KEYS];
 	int64_t priority = 0;
@@ -279,7 +281,11 @@ static int task_read(struct reader *reader, const struct value *object, const st
 	if (r < 0)
 		return r;
 	r = strict_member_text(v[TASK_NAME], place, "name", true, ret_name, reader->reterr);
-	if (r >= 0)
+	if (r >= 0 && v[TASK_WCET] && v[TASK_CURVE])
+		return place_broken(place, reader->reterr, "wcet and wcet_by_colors: one of them");
+	if (r >= 0 && v[TASK_CURVE])
+		r = curve_read(reader, v[TASK_CURVE], place, &task->wcet_ns);
+	else if (r >= 0)
 		r = reader_member_time(reader, v[TASK_WCET], place, "wcet", true, &task->wcet_ns);
 	if (r >= 0)
 		r = reader_member_time(reader, v[TASK_PERIOD], place, "period", true, &task->period_ns);
@@ -550,6 +556,8 @@ int system_document_parse(const char *text, size_t length, struct system_documen
 		r = vms_read(&reader, document.values.top);
 	if (r >= 0)
 		r = shared_finish(&reader, document.values.top);
+	if (r >= 0)
+		r = curves_finish(&reader);
 	if (r < 0)
 		return r;
 	document.system.vcpus = document.vcpus;

@@ -30,6 +30,16 @@ struct system_memory {
 	size_t *vms;			/* which VM of the document */
 	const char **names;		/* of it; borrowed from the values */
 	size_t n;
+	nsec_t reload_ns;		/* to load all lines of one colour again, at most */
+	bool reload_given;
+};
+
+#define SYSTEM_COLORS_BEST (VRK_COLORS_LEFT - 1)	/* a wish: as many as the plan finds best */
+
+/* How long a task takes with k + 1 cache colours of its VM's own; n 0: it does not depend on them. */
+struct system_curve {
+	nsec_t *wcet_ns;	/* does not increase; the last one is for more, too */
+	uint32_t n;
 };
 
 void system_memory_done(struct system_memory *memory);
@@ -43,6 +53,7 @@ struct system_document {
 	size_t n_vcpus;
 	struct vrk_task *tasks;
 	const char **task_names;
+	struct system_curve *curves;	/* by task; NULL: no task has one */
 	size_t n_tasks;
 	size_t tasks_max;
 	/* what they share */
@@ -57,6 +68,7 @@ struct system_document {
 	struct system_memory memory;
 };
 
+void system_curves_done(struct system_document *document);
 void system_document_done(struct system_document *document);
 
 /*

@@ -272,18 +272,32 @@ static int lacking_refuse(const struct system_memory *m, size_t i, struct system
 	return ret->reason && ret->repair ? 0 : -ENOMEM;
 }
 
+static int divide_refuse(uint32_t n_free, struct system_refusal *ret)
+{
+	ret->verdict = (struct vrk_verdict){ .test = VRK_TEST_MEMORY, .unit = VRK_SIDE_BYTES, .index = SIZE_MAX, .lhs = 2, .rhs = 1 };
+	ret->reason = words("memory: no division of the %" PRIu32 " cache colours that are left gives every VM that asks for the best enough for its "
+			    "memory, its deadlines and one CPU", n_free);
+	ret->repair = words("name fewer colours for the others, make tasks shorter, or their memory smaller");
+	return ret->reason && ret->repair ? 0 : -ENOMEM;
+}
+
 int system_memory_plan(struct system_document *d, struct system_refusal *ret_refusal, struct vr_error **reterr)
 {
 	struct system_memory *m = &d->memory;
 	_cleanup_(freep) struct vrk_memory_request *r = NULL;
 	struct vrk_memory_answer answer;
 	size_t lacking = SIZE_MAX;
+	uint32_t n_free;
 	bool ok;
 	int err;
 
 	if (m->n == 0)
 		return 0;
-	err = requests_make(m, &r, &lacking);
+	err = system_curves_divide(d, &ok, &n_free);
+	if (err >= 0 && !ok)
+		return divide_refuse(n_free, ret_refusal);
+	if (err >= 0)
+		err = requests_make(m, &r, &lacking);
 	if (err < 0)
 		return err;
 	if (lacking != SIZE_MAX)
@@ -298,6 +312,7 @@ int system_memory_plan(struct system_document *d, struct system_refusal *ret_ref
 			m->wishes[i].banks = 0;
 		}
 	}
+	system_curves_apply(d);
 	err = system_memory_judge(d, &answer, &ok, reterr);
 	if (err < 0)
 		return err;
@@ -384,8 +399,9 @@ int system_memory_text(const struct system_document *d, size_t i, char **ret)
 {
 	const struct system_memory *m = &d->memory;
 	_cleanup_(freep) struct vrk_memory_request *r = NULL;
-	_cleanup_(freep) char *colors = NULL, *banks = NULL;
-	char size[VRK_BYTES_STRLEN];
+	_cleanup_(freep) char *colors = NULL, *banks = NULL, *charged = NULL;
+	nsec_t reload = system_curves_reload(d, i);
+	char size[VRK_BYTES_STRLEN], text[VRK_NSEC_STRLEN];
 	size_t lacking;
 	int err = requests_make(m, &r, &lacking);
 
@@ -395,8 +411,12 @@ int system_memory_text(const struct system_document *d, size_t i, char **ret)
 	banks = set_text(&r[i].banks);
 	if (!colors || !banks)
 		return -ENOMEM;
-	*ret = words("%s: %s, cache colours %s%s, banks %s%s", m->names[i], vrk_bytes_format(size, r[i].bytes), colors,
-			   r[i].exclusive_colors ? " (its own)" : "", banks, r[i].exclusive_banks ? " (its own)" : "");
+	if (reload > 0)
+		charged = words("; %s a job for reloads", vrk_nsec_format(text, reload));
+	if (reload > 0 && !charged)
+		return -ENOMEM;
+	*ret = words("%s: %s, cache colours %s%s, banks %s%s%s", m->names[i], vrk_bytes_format(size, r[i].bytes), colors,
+			   r[i].exclusive_colors ? " (its own)" : "", banks, r[i].exclusive_banks ? " (its own)" : "", charged ?: "");
 	return *ret ? 0 : -ENOMEM;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "system-reader.h"
 
@@ -84,7 +85,7 @@ static int capacities_read(struct reader *reader, const struct value *rows, cons
 	return 0;
 }
 
-enum host_key { HOST_SIZE, HOST_COLORS, HOST_BANKS, HOST_CAPACITIES, _HOST_KEYS };
+enum host_key { HOST_SIZE, HOST_COLORS, HOST_BANKS, HOST_CAPACITIES, HOST_RELOAD, _HOST_KEYS };
 
 /* The same in every pair, unless capacities say otherwise. Whole frames, rounded down. */
 static int frames_fill(struct reader *reader, const struct value *const v[_HOST_KEYS], const struct place *place,
@@ -116,6 +117,7 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 {
 	static const struct key known[_HOST_KEYS] = {
 		[HOST_SIZE] = KEY("size"), [HOST_COLORS] = KEY("colors"), [HOST_BANKS] = KEY("banks"), [HOST_CAPACITIES] = KEY("capacities"),
+		[HOST_RELOAD] = KEY("color_reload"),
 	};
 	struct system_memory *memory = &reader->document->memory;
 	const struct value *v[_HOST_KEYS];
@@ -131,6 +133,9 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 		r = reader_member_integer(reader, v[HOST_COLORS], &place, "colors", 1, VRK_COLORS_MAX, &colors);
 	if (r >= 0)
 		r = reader_member_integer(reader, v[HOST_BANKS], &place, "banks", 1, VRK_COLORS_MAX, &banks);
+	if (r >= 0)
+		r = reader_member_time(reader, v[HOST_RELOAD], &place, "color_reload", false, &memory->reload_ns);
+	memory->reload_given = v[HOST_RELOAD];
 	if (r < 0)
 		return r;
 	if (colors * banks > VRK_CELLS_MAX)
@@ -144,9 +149,9 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 
 /* ---- VMs ---- */
 
-/* A number: so many. An array: these. Left out: whatever nobody else has for himself. */
+/* A number: so many. An array: these. "best" (where @best): as many as the plan finds best. Left out: whatever nobody else has for himself. */
 static int set_read(struct reader *reader, const struct value *value, const struct place *place, const char *key, uint32_t limit,
-		    struct vrk_colors *ret, uint32_t *ret_wish)
+		    bool best, struct vrk_colors *ret, uint32_t *ret_wish)
 {
 	struct place below;
 	size_t i = 0;
@@ -159,6 +164,10 @@ static int set_read(struct reader *reader, const struct value *value, const stru
 		if (value->number < 1 || value->number > limit)
 			return place_broken(&below, reader->reterr, "must be from 1 to the host's %" PRIu32 ", or an array of numbers", limit);
 		*ret_wish = (uint32_t)value->number;
+		return 0;
+	}
+	if (best && value->type == VALUE_STRING && strcmp(value->text, "best") == 0) {
+		*ret_wish = SYSTEM_COLORS_BEST;
 		return 0;
 	}
 	if (value->type != VALUE_ARRAY || value->n == 0)
@@ -237,9 +246,9 @@ int memory_vm(struct reader *reader, const struct value *object, const struct pl
 	if (r >= 0 && (request->bytes == 0 || request->bytes / VRK_FRAME_BYTES >= VRK_FRAMES_MAX))
 		return place_broken(&size, reader->reterr, request->bytes == 0 ? "must be above zero" : "too large");
 	if (r >= 0)
-		r = set_read(reader, v[MEMORY_COLORS], &place, "cache_colors", memory->host.colors, &request->colors, &wish->colors);
+		r = set_read(reader, v[MEMORY_COLORS], &place, "cache_colors", memory->host.colors, true, &request->colors, &wish->colors);
 	if (r >= 0)
-		r = set_read(reader, v[MEMORY_BANKS], &place, "banks", memory->host.banks, &request->banks, &wish->banks);
+		r = set_read(reader, v[MEMORY_BANKS], &place, "banks", memory->host.banks, false, &request->banks, &wish->banks);
 	if (r >= 0)
 		r = exclusive_read(reader, v, &place, request);
 	memory->vms[memory->n] = index;

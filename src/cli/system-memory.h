@@ -21,6 +21,20 @@ int system_memory_refuse(const struct system_document *d, struct system_refusal 
 /* Fills in the sets of which only the size is given; *ret_refusal has a reason where there are not enough, or all do not fit. */
 int system_memory_plan(struct system_document *d, struct system_refusal *ret_refusal, struct vr_error **reterr);
 
+/* ---- tasks whose time depends on colours; system-curve.c ---- */
+
+/* The wcets of tasks whose VM's number of colours is known. */
+void system_curves_apply(struct system_document *d);
+/* What each job of guest @request's tasks is charged for lines that it displaces; 0: it has no such tasks. */
+nsec_t system_curves_reload(const struct system_document *d, size_t request);
+/*
+ * How many colours those VMs get that leave it to the plan: so that wcet / period of all their tasks together is least, none misses its deadline
+ * alone on a CPU, and all memory finds room. *ret_possible: there is such a division of the *ret_free colours. Return: 0; -ENOMEM.
+ */
+int system_curves_divide(struct system_document *d, bool *ret_possible, uint32_t *ret_free);
+
+/* ---- answers ---- */
+
 /* "memory": what each guest has; nothing where the description says nothing of it. */
 void system_memory_write(const struct system_document *d, struct json_line *line);
 

@@ -16,6 +16,7 @@ int reader_time(struct reader *reader, const struct value *object, const struct 
 		nsec_t *ret);
 int reader_integer(struct reader *reader, const struct value *object, const struct place *place, const char *key, int64_t least,
 		   int64_t most, bool *ret_given, int64_t *ret);
+int reader_value_time(struct reader *reader, const struct value *value, const struct place *place, nsec_t *ret);
 /* One of a few words; *ret keeps its value when the key is absent. */
 int reader_word(struct reader *reader, const struct value *object, const struct place *place, const char *key,
 		const char *const *words, size_t n, size_t *ret);
@@ -43,6 +44,13 @@ int reader_member_array(struct reader *reader, const struct value *value, const 
 int memory_host(struct reader *reader, const struct value *object, const struct place *host);
 int memory_init(struct reader *reader, size_t n_vms);
 int memory_vm(struct reader *reader, const struct value *object, const struct place *vm, size_t index, const char *name);
+
+/* ---- times by colours (system-curve.c) ---- */
+
+/* "wcet_by_colors" of the task that is being read, number d->n_tasks; *ret: the longest of it. */
+int curve_read(struct reader *reader, const struct value *array, const struct place *task, nsec_t *ret_wcet_ns);
+/* What does not go with curves, when all is known; then system_curves_apply(). */
+int curves_finish(struct reader *reader);
 
 /* ---- what guests share (system-shared.c) ---- */
 

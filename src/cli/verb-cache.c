@@ -8,26 +8,6 @@
 
 #include "cli.h"
 
-/* A whole number, at least 1. */
-static int number_read(const struct arguments *arguments, enum option_id id, uint32_t max, uint32_t *ret)
-{
-	const char *text = arguments->value[id];
-	size_t digits;
-	uint64_t value;
-
-	*ret = 0;
-	if (!text)
-		return 0;
-	digits = strspn(text, "0123456789");
-	value = digits > 0 && digits < 10 ? strtoull(text, NULL, 10) : 0;
-	if (text[digits] == '%' && id == OPTION_BANDWIDTH)
-		digits++;
-	if (text[digits] != '\0' || value == 0 || value > max)
-		return -EINVAL;
-	*ret = (uint32_t)value;
-	return 0;
-}
-
 static int caches_show(const struct arguments *arguments, struct client *client)
 {
 	static const struct table_column columns[] = { { "GROUP", TABLE_LEFT }, { "DOMAIN", TABLE_LEFT }, { "HAS", TABLE_LEFT } };
@@ -99,9 +79,9 @@ int verb_cache(const struct arguments *arguments)
 		return cli_say(CLI_USAGE, "cache --%s needs a DOMAIN", asks ? "ways" : "remove");
 	if (arguments->n_operands == 2 && asks == removes)
 		return cli_say(CLI_USAGE, "cache %s: either --ways or --bandwidth, or --remove", arguments->operands[1]);
-	if (number_read(arguments, OPTION_WAYS, 64, &ways) < 0)
+	if (options_number_read(arguments, OPTION_WAYS, 64, &ways) < 0)
 		return cli_say(CLI_USAGE, "--ways %s: a number from 1 to 64", arguments->value[OPTION_WAYS]);
-	if (number_read(arguments, OPTION_BANDWIDTH, 100, &percent) < 0)
+	if (options_number_read(arguments, OPTION_BANDWIDTH, 100, &percent) < 0)
 		return cli_say(CLI_USAGE, "--bandwidth %s: percent, from 1 to 100", arguments->value[OPTION_BANDWIDTH]);
 	r = cli_connect(&client, arguments, &err);
 	if (r < 0)

@@ -93,7 +93,7 @@ static int refusal_take(const struct arguments *arguments, struct intent *intent
 
 #define OPTIONS_OF_MEMORY                                                                                     \
 	(OPTION_BIT(OPTION_MEMORY) | OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_COLORS) | OPTION_BIT(OPTION_BANKS) |       \
-	 OPTION_BIT(OPTION_EXCLUSIVE))
+	 OPTION_BIT(OPTION_EXCLUSIVE) | OPTION_BIT(OPTION_LAYOUT))
 
 #define THREAD_OPTIONS                                                                                        \
 	(OPTIONS_THREADS | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) | OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT) | \
@@ -126,15 +126,38 @@ static int memory_take(const struct arguments *arguments, struct intent_memory *
 
 	if (!gives_any(arguments, OPTIONS_OF_MEMORY))
 		return 0;
-	*ret = (struct intent_memory){ .wanted = true, .exclusive = arguments->given[OPTION_EXCLUSIVE] };
+	*ret = (struct intent_memory){ .wanted = true, .exclusive = arguments->given[OPTION_EXCLUSIVE], .ways = ret->ways };
 	if (size && (vrk_bytes_parse(size, &ret->bytes) < 0 || ret->bytes == 0 || ret->bytes % 4096 != 0))
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--size %s: whole pages of 4KiB, a number with B, KiB, MiB, GiB or TiB", size);
 	r = colors_take(arguments, OPTION_COLORS, ret->colors, reterr);
 	if (r >= 0)
 		r = colors_take(arguments, OPTION_BANKS, ret->banks, reterr);
+	if (r >= 0 && arguments->given[OPTION_LAYOUT] && !intent_layout_read(arguments->value[OPTION_LAYOUT], &ret->preserve))
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--layout %s: preserve or any", arguments->value[OPTION_LAYOUT]);
 	if (r >= 0 && ret->exclusive && !*ret->colors)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--exclusive: which colours? --colors is missing");
 	return r;
+}
+
+static int ways_take(const struct arguments *arguments, struct intent_memory *ret, struct vr_error **reterr)
+{
+	if (!arguments->given[OPTION_WAYS])
+		return 0;
+	if (options_number_read(arguments, OPTION_WAYS, INTENT_WAYS_MAX, &ret->ways) < 0)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--ways %s: a number from 1 to %d", arguments->value[OPTION_WAYS], INTENT_WAYS_MAX);
+	return 0;
+}
+
+static bool gives_ways(const struct arguments *arguments, const struct question *question)
+{
+	return arguments->given[OPTION_WAYS] || question->document.memory.ways > 0;
+}
+
+/* What a document is silent about stays. */
+static void memory_merge(const struct intent_memory *before, const struct intent_memory *document, struct intent_memory *ret)
+{
+	*ret = document->wanted ? *document : *before;
+	ret->ways = document->ways ?: before->ways;
 }
 
 static int partition_check(const struct arguments *arguments, struct vr_error **reterr)
@@ -149,14 +172,21 @@ static int partition_check(const struct arguments *arguments, struct vr_error **
 /* ---- does it fit now? ---- */
 
 /* 0 also when nobody can say: virtrkd may not run here, and need not. */
-static int fit_check(const struct arguments *arguments, struct question *question, struct vr_error **reterr)
+static int fit_check(const struct arguments *arguments, struct question *question, uint32_t ways, struct vr_error **reterr)
 {
+	_cleanup_(vr_error_freep) struct vr_error *why = NULL;
 	_cleanup_(json_object_putp) struct json_object *verdict = NULL;
 	_cleanup_(client_closep) struct client *client = NULL;
 
 	for (size_t i = 0; i < question->document.requests.n; i++)
 		question->document.requests.items[i].flags |= VIRTRK_RESERVE_REPLACE;
-	if (client_open(&client, arguments->value[OPTION_BUS], NULL) < 0 ||
+	if (client_open(&client, arguments->value[OPTION_BUS], NULL) < 0)
+		return 0;
+	if (ways > 0 && client_cache_check(client, question->domain, ways, &why) < 0 && why &&
+	    (why->reason == VR_OVERLOAD || why->reason == VR_UNSUPPORTED))
+		return vr_error_set(reterr, -EDQUOT, why->reason, "%s runs, and this does not fit: %s; nothing was written", question->domain,
+				    why->text ?: "");
+	if (question->document.requests.n == 0 ||
 	    client_check(client, question->domain, &question->document.requests, &verdict, NULL) < 0 || answer_bool(verdict, "fits"))
 		return 0;
 	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD, "%s runs, and this does not fit: %s; %s; nothing was written", question->domain,
@@ -211,18 +241,17 @@ static int define_do(const struct arguments *arguments, struct question *questio
 		return r;
 	if (whole) {
 		intent.report = before.report;
-		intent.memory = question->document.memory.wanted ? question->document.memory : before.memory;
+		memory_merge(&before.memory, &question->document.memory, &intent.memory);
 	}
-	if (question->document.memory.ways > 0)
-		return vr_error_set(reterr, -EINVAL, VR_FAILED,
-				    "memory.cache_ways has no place in metadata: ways are given to a domain that runs (virtrk cache)");
 	r = memory_take(arguments, &intent.memory, reterr);
+	if (r >= 0)
+		r = ways_take(arguments, &intent.memory, reterr);
 	if (r >= 0)
 		r = items_merge(&question->document.requests, whole, &intent, reterr);
 	if (r >= 0)
 		r = refusal_take(arguments, &intent, reterr);
-	if (r >= 0 && question->document.requests.n > 0 && target->module->active(target->domain))
-		r = fit_check(arguments, question, reterr);
+	if (r >= 0 && target->module->active(target->domain))
+		r = fit_check(arguments, question, gives_ways(arguments, question) ? intent.memory.ways : 0, reterr);
 	if (r >= 0 && (gives_any(arguments, OPTIONS_OF_MEMORY) || question->document.memory.wanted))
 		r = target->module->back_by_file(target->domain, reterr);
 	if (r >= 0 && arguments->given[OPTION_PARTITION])
@@ -244,7 +273,7 @@ static int define_remove(const struct arguments *arguments)
 		if (arguments->given[id] && (OPTION_BIT(id) & (OPTION_BIT(OPTION_FILE) | OPTION_BIT(OPTION_BUDGET) | OPTION_BIT(OPTION_PERIOD) |
 							       OPTION_BIT(OPTION_DEADLINE) | OPTION_BIT(OPTION_SOFT) | OPTION_BIT(OPTION_CPU) |
 							       OPTION_BIT(OPTION_PARTITION) | OPTION_BIT(OPTION_ON_REFUSAL) |
-							       OPTIONS_OF_MEMORY)))
+							       OPTION_BIT(OPTION_WAYS) | OPTIONS_OF_MEMORY)))
 			return cli_say(CLI_USAGE, "--remove takes away, --%s has no place beside it", option_defs[id].name);
 	r = target_open(&target, arguments, domain, &err);
 	if (r >= 0)
@@ -275,8 +304,9 @@ int verb_define(const struct arguments *arguments)
 
 	if (arguments->given[OPTION_REMOVE])
 		return define_remove(arguments);
-	if (gives_any(arguments, OPTIONS_OF_MEMORY) && arguments->n_operands > 1 && !gives_any(arguments, THREAD_OPTIONS))
-		question.domain = arguments->operands[1];	/* of memory alone */
+	if (gives_any(arguments, OPTIONS_OF_MEMORY | OPTION_BIT(OPTION_WAYS)) && arguments->n_operands > 1 &&
+	    !gives_any(arguments, THREAD_OPTIONS))
+		question.domain = arguments->operands[1];	/* of memory and cache alone */
 	else
 		r = question_read(arguments, &question, &err);
 	if (r >= 0)
@@ -291,6 +321,9 @@ int verb_define(const struct arguments *arguments)
 	defined_page(&target, &question);
 	if (gives_any(arguments, OPTIONS_OF_MEMORY) || question.document.memory.wanted)
 		cli_print("from its next start on %s has memory of its own", question.domain);
+	if (gives_ways(arguments, &question))
+		cli_print("%s gets ways of the cache for itself (%s)", question.domain,
+			  target.module->active(target.domain) ? "now and at each start" : "at each start");
 	if (arguments->given[OPTION_PARTITION])
 		cli_print("from its next start on %s is in the partition %s", question.domain, arguments->value[OPTION_PARTITION]);
 	return CLI_DONE;

@@ -110,7 +110,7 @@ static int wish_from_file(const struct arguments *arguments, struct document *do
 	const char *path = arguments->value[OPTION_FILE], *named = arguments->n_operands > 2 ? arguments->operands[2] : NULL;
 	int r;
 
-	for (enum option_id id = OPTION_SIZE; id <= OPTION_EXCLUSIVE; id++)
+	for (enum option_id id = OPTION_SIZE; id <= OPTION_LAYOUT; id++)
 		if (arguments->given[id])
 			return vr_error_set(reterr, -EINVAL, VR_FAILED, "--file says it all, --%s cannot stand beside it", option_defs[id].name);
 	r = document_read(path, document, reterr);
@@ -140,6 +140,8 @@ static int wish_read(const struct arguments *arguments, struct document *documen
 	if (r < 0)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--size %s: %s", size,
 				    r == -ERANGE ? "too large" : "a whole number with B, KiB, MiB, GiB or TiB");
+	if (arguments->given[OPTION_LAYOUT] && !intent_layout_read(arguments->value[OPTION_LAYOUT], &ret->preserve))
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--layout %s: preserve or any", arguments->value[OPTION_LAYOUT]);
 	r = axis_read(arguments, OPTION_COLORS, &ret->n_colors, &ret->colors, reterr);
 	return r < 0 ? r : axis_read(arguments, OPTION_BANKS, &ret->n_banks, &ret->banks, reterr);
 }

@@ -12,7 +12,7 @@
 
 void wish_of_memory(const char *domain, const struct intent_memory *memory, struct memory_wish *ret)
 {
-	*ret = (struct memory_wish){ .domain = domain, .bytes = memory->bytes, .exclusive = memory->exclusive };
+	*ret = (struct memory_wish){ .domain = domain, .bytes = memory->bytes, .exclusive = memory->exclusive, .preserve = memory->preserve };
 	(void)intent_colors_valid(memory->colors, &ret->n_colors);
 	(void)intent_colors_valid(memory->banks, &ret->n_banks);
 	ret->colors = ret->n_colors == 0 && *memory->colors ? memory->colors : NULL;

@@ -153,3 +153,71 @@ u32 color_rank(const struct color_map *map)
 	}
 	return e.rank;
 }
+
+/* --- layouts ------------------------------------------------------------------------------------------------------- */
+
+/* Every colour of the set with every bank of the set: a class without a frame would be a page that can never be used. */
+static bool pairs_exist(const struct color_map *map, const struct color_set set[COLOR_KINDS])
+{
+	u32 color, bank;
+
+	for (color = 0; color < set[COLOR_CACHE].limit; color++) {
+		if (!color_set_has(&set[COLOR_CACHE], color))
+			continue;
+		for (bank = 0; bank < set[COLOR_BANK].limit; bank++) {
+			if (color_set_has(&set[COLOR_BANK], bank) && !color_pair_exists(map, color, bank))
+				return false;
+		}
+	}
+	return true;
+}
+
+enum color_fault color_layout_make(struct color_layout *ret, const struct color_map *map, const struct color_set set[COLOR_KINDS],
+				   const bool all[COLOR_KINDS])
+{
+	struct color_layout layout = { .bits = { 0, 0 } };
+	u32 kind, count;
+
+	for (kind = 0; kind < COLOR_KINDS; kind++) {
+		if (kind == COLOR_BANK && all[kind])
+			continue;
+		count = set[kind].count;
+		if (count == 0 || (count & (count - 1)) != 0)
+			return COLOR_LAYOUT_COUNT;
+		while (count >>= 1)
+			layout.bits[kind]++;
+	}
+	if (1ULL << (layout.bits[COLOR_CACHE] + layout.bits[COLOR_BANK]) > COLOR_SET_MAX)
+		return COLOR_LIST_LIMIT;
+	if (!all[COLOR_BANK] && !pairs_exist(map, set))
+		return COLOR_LAYOUT_PAIR;
+	*ret = layout;
+	return COLOR_OK;
+}
+
+u32 color_layout_classes(const struct color_layout *layout)
+{
+	return 1U << (layout->bits[COLOR_CACHE] + layout->bits[COLOR_BANK]);
+}
+
+u32 color_layout_class(const struct color_layout *layout, const struct color_map *map, const struct color_set set[COLOR_KINDS], u64 pfn)
+{
+	u32 class = 0;
+
+	if (layout->bits[COLOR_BANK] > 0)
+		class = color_set_rank(&set[COLOR_BANK], color_of(map, COLOR_BANK, pfn)) << layout->bits[COLOR_CACHE];
+	if (layout->bits[COLOR_CACHE] > 0)
+		class |= color_set_rank(&set[COLOR_CACHE], color_of(map, COLOR_CACHE, pfn));
+	return class;
+}
+
+void color_layout_profile(const struct color_layout *layout, struct color_map *ret)
+{
+	u32 kind, i, bit = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	for (kind = 0; kind < COLOR_KINDS; kind++) {
+		for (i = 0; i < layout->bits[kind]; i++)
+			ret->mask[kind][ret->n[kind]++] = 1ULL << bit++;
+	}
+}

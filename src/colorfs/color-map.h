@@ -71,6 +71,8 @@ enum color_fault {
 	COLOR_TEXT_BIT_TWICE,	/* EEXIST: x XOR x is nothing */
 	COLOR_TEXT_FUNCTIONS,	/* E2BIG: more than COLOR_FUNCTIONS_MAX of a kind */
 	COLOR_TEXT_DEPENDENT,	/* EDOM: the XOR of others of its kind: colours that no frame can have */
+	COLOR_LAYOUT_COUNT,	/* EINVAL: of a layout: a number of colours or banks that is no power of two */
+	COLOR_LAYOUT_PAIR,	/* EDOM: of a layout: a colour and a bank that no frame has both */
 	COLOR_FAULTS,
 };
 
@@ -98,6 +100,33 @@ u64 color_frames(const struct color_map *map, u64 color, u64 bank, u64 first, u6
 
 bool color_map_equal(const struct color_map *a, const struct color_map *b);
 
+/*
+ * A layout: pages of a file are divided into 2^n classes by the low n bits of their index, and the frames of a choice into as many, so that
+ * page and frame are of one class. The low bits[COLOR_CACHE] bits of a class say which member of the colours the frame has, counted from 0
+ * and from the lowest; the next bits[COLOR_BANK] which member of the banks. All zero: one class, any frame for any page.
+ */
+struct color_layout {
+	u32 bits[COLOR_KINDS];
+};
+
+/*
+ * The layout of colours @set[COLOR_CACHE] and banks @set[COLOR_BANK]; where all[COLOR_BANK], banks are not looked at. Sets are filled, those of
+ * all, too. COLOR_LAYOUT_COUNT, COLOR_LAYOUT_PAIR, COLOR_LIST_LIMIT: more than 4096 classes.
+ */
+enum color_fault color_layout_make(struct color_layout *ret, const struct color_map *map, const struct color_set set[COLOR_KINDS],
+				   const bool all[COLOR_KINDS]);
+
+u32 color_layout_classes(const struct color_layout *layout);
+
+/* Of a frame that has a colour and a bank of the sets. The class of page i is i % color_layout_classes(). */
+u32 color_layout_class(const struct color_layout *layout, const struct color_map *map, const struct color_set set[COLOR_KINDS], u64 pfn);
+
+/*
+ * What a machine sees whose memory is such a file, mapped from an address that is a multiple of the classes' pages: the profile by which
+ * two pages of different colours (banks) are in different ones of the host.
+ */
+void color_layout_profile(const struct color_layout *layout, struct color_map *ret);
+
 /* --- color-text.c ------------------------------------------------------------------------------------------------ */
 
 /*
@@ -122,5 +151,8 @@ size_t color_map_format(const struct color_map *map, char *buffer, size_t size);
 bool color_set_has(const struct color_set *set, u64 number);
 bool color_set_overlap(const struct color_set *a, const struct color_set *b);
 bool color_set_within(const struct color_set *inner, const struct color_set *outer);
+
+/* How many members are below @number. */
+u32 color_set_rank(const struct color_set *set, u64 number);
 
 #endif

@@ -31,6 +31,8 @@ static const struct {
 	[COLOR_TEXT_BIT_TWICE]	= { -EEXIST, "a function of the profile has an address bit twice" },
 	[COLOR_TEXT_FUNCTIONS]	= { -E2BIG, "the profile has more than 32 functions of a kind" },
 	[COLOR_TEXT_DEPENDENT]	= { -EDOM, "a function of the profile is the XOR of others of its kind" },
+	[COLOR_LAYOUT_COUNT]	= { -EINVAL, "layout=preserve needs a number of colours, and of banks, that is a power of two" },
+	[COLOR_LAYOUT_PAIR]	= { -EDOM, "layout=preserve: no frame has both one of these colours and one of these banks" },
 };
 
 const char *color_fault_text(enum color_fault fault)
@@ -133,6 +135,26 @@ bool color_set_within(const struct color_set *inner, const struct color_set *out
 			return false;
 	}
 	return true;
+}
+
+/* Halves, quarters, bytes, and their sum. */
+static u32 bits_set(u64 x)
+{
+	x -= x >> 1 & 0x5555555555555555ULL;
+	x = (x & 0x3333333333333333ULL) + (x >> 2 & 0x3333333333333333ULL);
+	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (u32)(x * 0x0101010101010101ULL >> 56);
+}
+
+u32 color_set_rank(const struct color_set *set, u64 number)
+{
+	u32 rank = 0, i;
+
+	if (number >= set->limit)
+		return set->count;
+	for (i = 0; i < number / 64; i++)
+		rank += bits_set(set->word[i]);
+	return rank + bits_set(set->word[i] & ((1ULL << number % 64) - 1));
 }
 
 static void set_empty(struct color_set *set, u64 count)

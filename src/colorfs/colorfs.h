@@ -31,6 +31,17 @@ struct colorfs_choice {
 	bool all[COLOR_KINDS];		/* every colour, every bank: the set need not be asked, and may be too large to exist */
 	int node;			/* NUMA_NO_NODE: any */
 	bool exclusive;			/* and nobody else is to have such frames, as far as they are free */
+	bool preserve;			/* frames follow the index of their page in its file, by */
+	struct color_layout layout;	/* one class, where not */
+};
+
+/* Frames of one class (struct color_layout): of what is promised to a page, only these can be given. */
+struct colorfs_class {
+	struct list_head free;		/* frames by page->lru; page->private tells whether it is zeroed */
+	unsigned long total;		/* wherever they are */
+	unsigned long n_free;
+	unsigned long n_limbo;
+	unsigned long promised;
 };
 
 struct colorfs_pool {
@@ -40,12 +51,11 @@ struct colorfs_pool {
 	char *text[COLOR_KINDS];	/* the sets, as /proc/mounts shows them */
 
 	spinlock_t lock;
-	struct list_head free;		/* frames by page->lru; page->private tells whether it is zeroed */
-	struct list_head limbo;
-	unsigned long total;		/* frames, wherever they are */
-	unsigned long n_free;
+	struct colorfs_class *class;	/* as many as the choice's layout has */
+	u32 n_classes;
+	struct list_head limbo;		/* frames of all classes, by page->lru */
+	unsigned long total;		/* frames, wherever they are: as many of each class */
 	unsigned long n_limbo;
-	unsigned long promised;
 	unsigned long exhausted;	/* promises that were refused */
 	unsigned long *per_color;	/* frames of each colour, wherever they are; NULL where there are too many to list */
 	struct list_head files;		/* struct colorfs_inode.entry */
@@ -81,6 +91,7 @@ static inline unsigned long colorfs_pages(loff_t size)
 
 /* gather.c: frames between the machine and a pool */
 bool colorfs_choice_wants(const struct colorfs_choice *choice, unsigned long pfn);
+u32 colorfs_choice_class(const struct colorfs_choice *choice, unsigned long pfn);
 u64 colorfs_choice_capacity(const struct colorfs_choice *choice);
 int colorfs_gather(const struct colorfs_choice *choice, unsigned long want, struct list_head *ret, unsigned long *ret_n);
 void colorfs_release(struct list_head *frames);
@@ -91,9 +102,9 @@ struct colorfs_pool *colorfs_pool_new(const struct colorfs_choice *choice);
 void colorfs_pool_free(struct colorfs_pool *pool);
 int colorfs_pool_resize(struct colorfs_pool *pool, unsigned long want);
 int colorfs_pool_recolor(struct colorfs_pool *pool, const struct colorfs_choice *choice, unsigned long want);
-int colorfs_pool_promise(struct colorfs_pool *pool, unsigned long pages);
-void colorfs_pool_unpromise(struct colorfs_pool *pool, unsigned long pages);
-struct page *colorfs_pool_take(struct colorfs_pool *pool);
+int colorfs_pool_promise(struct colorfs_pool *pool, unsigned long first, unsigned long end);
+void colorfs_pool_unpromise(struct colorfs_pool *pool, unsigned long first, unsigned long end);
+struct page *colorfs_pool_take(struct colorfs_pool *pool, unsigned long index);
 void colorfs_pool_give_unused(struct colorfs_pool *pool, struct page *page);
 void colorfs_pool_give(struct colorfs_pool *pool, struct page *page);
 bool colorfs_pool_give_kept(struct colorfs_pool *pool, struct page *page);

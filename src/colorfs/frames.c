@@ -41,22 +41,22 @@ static void frames_drop(struct inode *inode, unsigned long start, unsigned long 
 {
 	struct colorfs_pool *pool = colorfs_pool(inode->i_sb);
 	struct colorfs_inode *info = colorfs_inode(inode);
-	unsigned long i, holes = 0;
+	unsigned long i, hole = start;	/* where the present run of holes began */
 	struct page *page;
 
 	for (i = start; i < end; i++) {
 		page = info->frame[i];
 		if (page) {
+			colorfs_pool_unpromise(pool, hole, i);
+			hole = i + 1;
 			info->frame[i] = NULL;
 			atomic_long_dec(&info->present);
 			colorfs_pool_give(pool, page);
-		} else {
-			holes++;
 		}
 		if (i % 1024 == 0)
 			cond_resched();
 	}
-	colorfs_pool_unpromise(pool, holes);
+	colorfs_pool_unpromise(pool, hole, end);
 }
 
 /* What is behind the end of the file in its last page, is zero when it becomes part of it. */
@@ -82,11 +82,11 @@ int colorfs_frames_resize(struct inode *inode, loff_t size)
 
 	filemap_invalidate_lock(mapping);
 	if (new > old) {
-		r = colorfs_pool_promise(pool, new - old);
+		r = colorfs_pool_promise(pool, old, new);
 		if (r == 0)
 			r = array_grow(colorfs_inode(inode), new, old);
 		if (r == -ENOMEM)
-			colorfs_pool_unpromise(pool, new - old);
+			colorfs_pool_unpromise(pool, old, new);
 	}
 	if (r == 0) {
 		tail_zero(inode, min(size, old_size));
@@ -124,7 +124,7 @@ struct page *colorfs_frames_get(struct inode *inode, pgoff_t index)
 
 	if (page)
 		return page;
-	page = colorfs_pool_take(pool);
+	page = colorfs_pool_take(pool, index);
 	if (!page)
 		return NULL;
 	other = cmpxchg(&info->frame[index], NULL, page);

@@ -19,6 +19,7 @@
 #include <linux/moduleparam.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "colorfs.h"
 
@@ -32,6 +33,8 @@ struct gather {
 	const struct colorfs_choice *choice;
 	unsigned long want;
 	unsigned long got;
+	unsigned long each;		/* of each class, where there are several */
+	unsigned long *got_of;		/* [class]; NULL: there is one */
 	unsigned long floor;		/* pages */
 	struct list_head frames;
 	struct list_head held;		/* blocks; page->private is the order */
@@ -48,6 +51,11 @@ bool colorfs_choice_wants(const struct colorfs_choice *choice, unsigned long pfn
 			return false;
 	}
 	return true;
+}
+
+u32 colorfs_choice_class(const struct colorfs_choice *choice, unsigned long pfn)
+{
+	return choice->preserve ? color_layout_class(&choice->layout, &choice->map, choice->set, pfn) : 0;
 }
 
 /* Frames of one node with one colour (or any) and a chosen bank. */
@@ -142,12 +150,20 @@ static void held_release(struct gather *g)
 	}
 }
 
+/* A frame of the choice, of a class of which there are not enough yet. */
+static bool gather_wants(const struct gather *g, unsigned long pfn)
+{
+	if (!colorfs_choice_wants(g->choice, pfn))
+		return false;
+	return !g->got_of || g->got_of[colorfs_choice_class(g->choice, pfn)] < g->each;
+}
+
 static bool block_has_wanted(const struct gather *g, unsigned long pfn, unsigned int order)
 {
 	unsigned long i;
 
 	for (i = 0; i < 1UL << order; i++) {
-		if (colorfs_choice_wants(g->choice, pfn + i))
+		if (gather_wants(g, pfn + i))
 			return true;
 	}
 	return false;
@@ -166,7 +182,7 @@ static void block_sort(struct gather *g, struct page *block, unsigned int order,
 	split_page(block, order);
 	for (i = 0; i < 1UL << order; i++) {
 		page = block + i;
-		if (g->got == g->want || !colorfs_choice_wants(g->choice, pfn + i)) {
+		if (g->got == g->want || !gather_wants(g, pfn + i)) {
 			__free_page(page);
 			continue;
 		}
@@ -175,6 +191,8 @@ static void block_sort(struct gather *g, struct page *block, unsigned int order,
 		set_page_private(page, zeroed);
 		list_add_tail(&page->lru, &g->frames);
 		g->got++;
+		if (g->got_of)
+			g->got_of[colorfs_choice_class(g->choice, pfn + i)]++;
 	}
 }
 
@@ -244,7 +262,8 @@ static int gather_all(struct gather *g)
 
 /*
  * @want frames as a list by page->lru, each with one reference and page->private telling whether it is zeroed. With @want
- * == ULONG_MAX all that are free, down to the floor: then it is no failure to stop there.
+ * == ULONG_MAX all that are free, down to the floor: then it is no failure to stop there. With a layout, whose classes @want is a
+ * multiple of, as many of each class.
  * -ENOMEM: less than the floor would be left; -ENOSPC: the colours have no more free frames; -EINTR.
  */
 int colorfs_gather(const struct colorfs_choice *choice, unsigned long want, struct list_head *ret, unsigned long *ret_n)
@@ -254,8 +273,15 @@ int colorfs_gather(const struct colorfs_choice *choice, unsigned long want, stru
 
 	INIT_LIST_HEAD(&g.frames);
 	INIT_LIST_HEAD(&g.held);
+	if (choice->preserve) {
+		g.each = want / color_layout_classes(&choice->layout);
+		g.got_of = kvcalloc(color_layout_classes(&choice->layout), sizeof(*g.got_of), GFP_KERNEL);
+		if (!g.got_of)
+			return -ENOMEM;
+	}
 	r = gather_all(&g);
 	held_release(&g);
+	kvfree(g.got_of);
 	if (r < 0 && (want != ULONG_MAX || r == -EINTR)) {
 		colorfs_release(&g.frames);
 		return r;

@@ -31,6 +31,7 @@ struct colorfs_options {
 	char *colors;
 	char *banks;
 	char *profile;
+	char *layout;
 	int node;
 	bool exclusive;
 	kuid_t uid;
@@ -39,13 +40,14 @@ struct colorfs_options {
 	bool has_node;
 };
 
-enum { OPT_SIZE, OPT_COLORS, OPT_BANKS, OPT_PROFILE, OPT_NODE, OPT_EXCLUSIVE, OPT_UID, OPT_GID, OPT_MODE };
+enum { OPT_SIZE, OPT_COLORS, OPT_BANKS, OPT_PROFILE, OPT_LAYOUT, OPT_NODE, OPT_EXCLUSIVE, OPT_UID, OPT_GID, OPT_MODE };
 
 static const struct fs_parameter_spec colorfs_parameters[] = {
 	fsparam_string("size", OPT_SIZE),
 	fsparam_string("colors", OPT_COLORS),
 	fsparam_string("banks", OPT_BANKS),
 	fsparam_string("profile", OPT_PROFILE),
+	fsparam_string("layout", OPT_LAYOUT),
 	fsparam_u32("node", OPT_NODE),
 	fsparam_flag("exclusive", OPT_EXCLUSIVE),
 	fsparam_u32("uid", OPT_UID),
@@ -117,6 +119,11 @@ static int colorfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 	case OPT_PROFILE:
 		string_take(&options->profile, param);
 		return 0;
+	case OPT_LAYOUT:
+		if (strcmp(param->string, "preserve") != 0 && strcmp(param->string, "any") != 0)
+			return invalf(fc, "layout=%s: neither preserve nor any", param->string);
+		string_take(&options->layout, param);
+		return 0;
 	case OPT_NODE:
 		if (result.uint_32 >= MAX_NUMNODES || !node_online(result.uint_32))
 			return invalf(fc, "node=%u: no such node", result.uint_32);
@@ -151,6 +158,21 @@ static int set_parse(struct fs_context *fc, struct colorfs_choice *choice, enum 
 	return color_fault_errno(fault);
 }
 
+/* The classes of pages and frames; sets that were not named have all, so that a member can be asked for by its rank. */
+static int layout_make(struct fs_context *fc, struct colorfs_choice *choice)
+{
+	enum color_fault fault = COLOR_OK;
+
+	if (choice->all[COLOR_CACHE])
+		fault = color_set_fill(&choice->set[COLOR_CACHE], color_count(&choice->map, COLOR_CACHE));
+	if (fault == COLOR_OK)
+		fault = color_layout_make(&choice->layout, &choice->map, choice->set, choice->all);
+	if (fault == COLOR_OK)
+		return 0;
+	errorf(fc, "%s", color_fault_text(fault));
+	return color_fault_errno(fault);
+}
+
 /* What the options say, on top of what @choice has already: everything for a mount, the present for a remount. */
 static int choice_make(struct fs_context *fc, struct colorfs_choice *choice)
 {
@@ -171,6 +193,10 @@ static int choice_make(struct fs_context *fc, struct colorfs_choice *choice)
 		choice->node = options->node;
 	if (options->exclusive)
 		choice->exclusive = true;
+	if (options->layout)
+		choice->preserve = strcmp(options->layout, "preserve") == 0;
+	if (r == 0 && choice->preserve)
+		r = layout_make(fc, choice);
 	return r;
 }
 
@@ -179,6 +205,11 @@ static int want_make(struct fs_context *fc, const struct colorfs_choice *choice,
 {
 	u64 capacity = colorfs_choice_capacity(choice), frames = size >> PAGE_SHIFT;
 
+	if (choice->preserve && choice->exclusive)
+		return invalf(fc, "exclusive: not with layout=preserve, which takes as many frames of each colour");
+	if (choice->preserve && size % ((u64)color_layout_classes(&choice->layout) << PAGE_SHIFT))
+		return invalf(fc, "size: with layout=preserve a multiple of %lu here, a page of each colour and bank",
+			      (unsigned long)color_layout_classes(&choice->layout) << PAGE_SHIFT);
 	if (size == 0 && !choice->exclusive)
 		return invalf(fc, "size= is missing");
 	if (frames > capacity || capacity == 0) {
@@ -297,6 +328,8 @@ static int colorfs_show_options(struct seq_file *seq, struct dentry *root)
 		seq_printf(seq, ",node=%d", pool->choice.node);
 	if (pool->choice.exclusive)
 		seq_puts(seq, ",exclusive");
+	if (pool->choice.preserve)
+		seq_puts(seq, ",layout=preserve");
 	seq_printf(seq, ",uid=%u,gid=%u,mode=%o", from_kuid_munged(&init_user_ns, inode->i_uid),
 		   from_kgid_munged(&init_user_ns, inode->i_gid), inode->i_mode & 07777);
 	return 0;
@@ -338,7 +371,7 @@ static int colorfs_get_tree(struct fs_context *fc)
 
 static bool choice_same(const struct colorfs_choice *a, const struct colorfs_choice *b)
 {
-	return a->node == b->node && a->exclusive == b->exclusive && color_map_equal(&a->map, &b->map) &&
+	return a->node == b->node && a->exclusive == b->exclusive && a->preserve == b->preserve && color_map_equal(&a->map, &b->map) &&
 	       a->all[COLOR_CACHE] == b->all[COLOR_CACHE] && a->all[COLOR_BANK] == b->all[COLOR_BANK] &&
 	       (a->all[COLOR_CACHE] || memcmp(&a->set[COLOR_CACHE], &b->set[COLOR_CACHE], sizeof(a->set[0])) == 0) &&
 	       (a->all[COLOR_BANK] || memcmp(&a->set[COLOR_BANK], &b->set[COLOR_BANK], sizeof(a->set[0])) == 0);
@@ -402,6 +435,7 @@ static void colorfs_free_fc(struct fs_context *fc)
 	kfree(options->colors);
 	kfree(options->banks);
 	kfree(options->profile);
+	kfree(options->layout);
 	kfree(options);
 }
 

@@ -4,6 +4,7 @@
  *
  *   is it still that thread?    start time as decided for; a reused number is another's thread
  *   is it still as we left it?  else somebody else has written, and we do not fight over it here
+ *   hold it still               when it begins a reservation and has a control group of its own (freezer.c)
  *   write, read back            success without effect is a failure
  *   refused?                    say which rule was broken (apply-diagnose.c)
  *
@@ -31,6 +32,7 @@
 #include <time.h>
 
 #include "apply-sched.h"
+#include "freezer.h"
 
 #define PERIOD_MAX_NS ((1ULL << 22) * NSEC_PER_USEC)	/* the kernel's default upper limit */
 #define WAIT_MIN_NS   (NSEC_PER_MSEC / 4)
@@ -191,12 +193,49 @@ static int state_leave(struct sysroot *root, const struct step *step, const stru
 	return r;
 }
 
-/* @now is what the thread is. Without words for -EBUSY and -ESRCH. */
+static int cannot_thaw(const struct step *step, int r, struct vr_error **reterr)
+{
+	return vr_error_set(reterr, -EIO, VR_FAILED, "%s (thread %d) is frozen and cannot be thawed: %s/cgroup.freeze: %s (write 0 to it)",
+			    step->label, step->tid, step->freezer, strerror(-r));
+}
+
+int apply_sched_thaw(struct sysroot *root, const struct step *step, struct vr_error **reterr)
+{
+	int r = step->freezer ? freezer_thaw(root, step->freezer) : 0;
+
+	return r < 0 ? cannot_thaw(step, r, reterr) : 0;
+}
+
+/*
+ * A reservation begins: not while the thread runs, where that can be helped. -EIO with words: the freezer has failed, and
+ * *ret_held tells whether it holds the thread still.
+ */
+static int state_begin(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_held,
+		       struct vr_error **reterr)
+{
+	int held = 0, r, k;
+
+	if (step->freezer)
+		held = freezer_hold(root, step->freezer, step->tid);
+	if (held < 0 && held != -EROFS)		/* a file system that is read-only has none for us */
+		return vr_error_set(reterr, -EIO, VR_FAILED, "%s (thread %d) cannot be held still to begin its reservation: %s/cgroup.freeze: %s",
+				    step->label, step->tid, step->freezer, strerror(-held));
+	r = root->ops->sched_set(root, step->tid, state);
+	if (held <= 0)
+		return r;
+	k = freezer_let_go(root, step->freezer, step->tid);
+	*ret_held = k < 0;
+	return k < 0 ? cannot_thaw(step, k, reterr) : r;
+}
+
+/* @now is what the thread is. Without words for what sched_set() may answer; those that have some are in *reterr. */
 static int state_set(struct sysroot *root, const struct step *step, const struct sched_state *now,
-		     const struct sched_state *state, bool *ret_rests)
+		     const struct sched_state *state, bool *ret_rests, bool *ret_held, struct vr_error **reterr)
 {
 	if (is_deadline(now) && !is_deadline(state))
 		return state_leave(root, step, now, state, ret_rests);
+	if (!is_deadline(now) && is_deadline(state))
+		return state_begin(root, step, state, ret_held, reterr);
 	return root->ops->sched_set(root, step->tid, state);
 }
 
@@ -216,6 +255,7 @@ static int state_read_back(struct sysroot *root, const struct step *step, const 
 static int step_carry_out(struct sysroot *root, const struct step *step, struct step_done *done,
 			  struct vr_error **reterr)
 {
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	int r;
 
 	r = thread_state(root, step, &done->found, reterr);
@@ -230,7 +270,13 @@ static int step_carry_out(struct sysroot *root, const struct step *step, struct 
 			return 0;	/* nothing of ours is left to take away */
 	}
 	done->written = is_deadline(&done->found);	/* of several writes the first ones may have taken */
-	r = state_set(root, step, &done->found, &step->new, &done->rests);
+	r = state_set(root, step, &done->found, &step->new, &done->rests, &done->held, &err);
+	done->written = done->written || done->held;
+	if (err) {
+		if (reterr)
+			*reterr = TAKE_PTR(err);
+		return r;
+	}
 	if (r == -ESRCH && !is_deadline(&step->new) && thread_state(root, step, &(struct sched_state) { 0 }, NULL) >= 0)
 		return vr_error_set(reterr, -EIO, VR_FAILED,
 				    "%s (thread %d) keeps its reservation: the kernel says that it has ended, but it has not", step->label,
@@ -266,12 +312,13 @@ static void wait_ns(nsec_t ns)
  * alternative is a guest that stands still; but only where a daemon died, or a plan failed, in the middle of a release. One that
  * rests for longer than a person would wait is left to the watch, which sees whether it runs.
  */
-static int thread_rescue(struct sysroot *root, const struct step *step, const struct sched_state *state)
+static int thread_rescue(struct sysroot *root, const struct step *step, const struct sched_state *state, struct vr_error **reterr)
 {
 	const struct vrk_reservation reservation = { state->runtime_ns, state->deadline_ns, state->period_ns };
 	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
 	nsec_t rest = promise_rest_ns(&reservation, TICK_MAX_NS);
 	int64_t budget;
+	bool held;
 	int r;
 
 	if (rest > RESCUE_MAX_NS || thread_budget(root, step->tid, &budget) < 0 || budget >= 0 ||
@@ -281,7 +328,7 @@ static int thread_rescue(struct sysroot *root, const struct step *step, const st
 	if (r < 0)
 		return r;
 	wait_ns(rest);
-	return root->ops->sched_set(root, step->tid, state);
+	return state_begin(root, step, state, &held, reterr);
 }
 
 int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
@@ -291,21 +338,24 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 	nsec_t wait = period / 8 > WAIT_MIN_NS ? period / 8 : WAIT_MIN_NS;
 	struct sched_state now = { 0 };
 	nsec_t waited = 0;
+	bool held;
 	int r;
 
 	*ret_rests = false;
+	if (step->held && apply_sched_thaw(root, step, reterr) < 0)
+		return -EIO;
 	r = thread_state(root, step, &now, reterr);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
 	if (sched_state_equal(&now, state))
 		return 0;
 	/* A whole period and a quarter: a booking ends within one mostly, and the timer that ends it may be late. */
-	while ((r = state_set(root, step, &now, state, ret_rests)) == -EBUSY && waited < period + period / 4) {
+	while ((r = state_set(root, step, &now, state, ret_rests, &held, reterr)) == -EBUSY && waited < period + period / 4) {
 		wait_ns(wait);
 		waited += wait;
 	}
 	if (r >= 0 && is_deadline(state) && !is_deadline(&now))
-		r = thread_rescue(root, step, state);
+		r = thread_rescue(root, step, state, reterr);
 	if (r < 0 && r != -ESRCH)
 		return apply_sched_diagnose(root, step, state, r, reterr);
 	if (r >= 0)

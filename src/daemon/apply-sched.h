@@ -13,6 +13,7 @@
 struct step_done {
 	bool written;			/* false: the kernel was not asked to change anything */
 	bool rests;			/* it left SCHED_DEADLINE, and may be throttled still */
+	bool held;			/* it was frozen meanwhile, and could not be thawed */
 	struct sched_state found;	/* the thread's state just before the write */
 };
 
@@ -31,6 +32,9 @@ int apply_sched(struct sysroot *root, const struct step *step, struct step_done 
  */
 int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
 			struct vr_error **reterr);
+
+/* Lets the thread go if a dead daemon has held it. */
+int apply_sched_thaw(struct sysroot *root, const struct step *step, struct vr_error **reterr);
 
 int apply_sched_look(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);
 

@@ -23,6 +23,7 @@
 
 #include "apply-affinity.h"
 #include "apply-cpuset.h"
+#include "apply-group.h"
 #include "apply-sched.h"
 #include "apply-slice.h"
 #include "apply.h"
@@ -39,6 +40,7 @@ static const struct step_ops step_ops[_STEP_KIND_MAX] = {
 	[STEP_PARTITION] = { apply_cpuset, apply_cpuset_restore, apply_cpuset_look },
 	[STEP_SLICE] = { apply_slice, apply_slice_restore, apply_slice_look },
 	[STEP_AFFINITY] = { apply_affinity, apply_affinity_restore, apply_affinity_look },
+	[STEP_GROUP] = { apply_group, apply_group_restore, apply_group_look },
 };
 
 /* Does @sched give a reservation to the thread to which @step gives CPUs, or to one that shares them? */
@@ -108,7 +110,7 @@ static void plan_begin(struct plan *plan)
 	size_t i;
 
 	for (i = 0; i < plan->n; i++)
-		plan->steps[i].stays = false;
+		plan->steps[i].stays = plan->steps[i].held = false;
 }
 
 static int step_restore(struct sysroot *root, const struct plan *plan, struct step *step, const struct step_done *done,
@@ -150,6 +152,7 @@ int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr
 
 		r = step_ops[step->kind].apply(root, step, &done[i], reterr);
 		step->rests = done[i].rests;
+		step->held = done[i].held;
 		if (r < 0) {
 			plan_revert(root, plan, done, i + 1, r, reterr);	/* its write may have taken half */
 			return r;
@@ -177,6 +180,15 @@ int apply_undo(struct sysroot *root, struct plan *plan, size_t *ret_foreign, str
 	size_t i;
 
 	plan_begin(plan);
+	for (i = 0; i < plan->n; i++) {		/* at once: a guest may stand still */
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		int r = plan->steps[i].kind == STEP_SCHED ? apply_sched_thaw(root, &plan->steps[i], &err) : 0;
+
+		if (r < 0) {
+			first = first ?: r;
+			error_append(reterr, first, &plan->steps[i], err);
+		}
+	}
 	for (i = plan->n; i > 0; i--) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		int r;

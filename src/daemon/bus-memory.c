@@ -60,6 +60,23 @@ int bus_method_reserve_cache(sd_bus_message *msg, void *userdata, sd_bus_error *
 	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, "s", lines);
 }
 
+int bus_method_check_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *domain;
+	uint32_t ways;
+	int r;
+
+	r = bus_authorize(userdata, msg, VIRTRK_ACTION_INSPECT, bus_method_check_cache, userdata, reterr);
+	if (r != 0)
+		return r;
+	r = sd_bus_message_read(msg, "su", &domain, &ways);
+	if (r < 0)
+		return r;
+	r = manager_cache_check(bus_manager(userdata), domain, ways, &err);
+	return r < 0 ? bus_fail(reterr, r, err) : sd_bus_reply_method_return(msg, NULL);
+}
+
 int bus_method_release_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 {
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
@@ -92,8 +109,8 @@ static int append_pool(sd_bus_message *reply, const struct memory_pool *pool)
 	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
 	if (r >= 0)
-		r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}", "Domain", "s", pool->domain, "Path", "s", pool->path ?: "", "Bytes", "t",
-					  pool->bytes, "Exclusive", "b", (int)pool->exclusive);
+		r = sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}", "Domain", "s", pool->domain, "Path", "s", pool->path ?: "", "Bytes",
+					  "t", pool->bytes, "Exclusive", "b", (int)pool->exclusive, "Preserve", "b", (int)pool->preserve);
 	if (r >= 0)
 		r = append_list(reply, "Colors", &pool->colors, pool->all_colors);
 	if (r >= 0)
@@ -178,12 +195,12 @@ static int read_wanted_one(sd_bus_message *msg, struct memory_want *want, sd_bus
 		return sd_bus_message_read(msg, "v", "s", &want->colors);
 	if (strcmp(key, "Banks") == 0)
 		return sd_bus_message_read(msg, "v", "s", &want->banks);
-	if (strcmp(key, "Exclusive") != 0 && strcmp(key, "Mounted") != 0)
+	if (strcmp(key, "Exclusive") != 0 && strcmp(key, "Mounted") != 0 && strcmp(key, "Preserve") != 0)
 		return sd_bus_error_setf(reterr, SD_BUS_ERROR_INVALID_ARGS,
-					 "unknown option \"%.40s\", known are NColors, Colors, NBanks, Banks, Exclusive, Mounted", key);
+					 "unknown option \"%.40s\", known are NColors, Colors, NBanks, Banks, Exclusive, Preserve, Mounted", key);
 	r = sd_bus_message_read(msg, "v", "b", &yes);
 	if (r >= 0)
-		*(*key == 'E' ? &want->exclusive : &want->mounted) = yes;
+		*(*key == 'E' ? &want->exclusive : *key == 'P' ? &want->preserve : &want->mounted) = yes;
 	return r;
 }
 

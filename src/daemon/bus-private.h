@@ -55,6 +55,7 @@ int bus_method_memory(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 int bus_method_prepare_memory(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_check_memory(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_abort_memory(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
+int bus_method_check_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 int bus_method_release_cache(sd_bus_message *msg, void *userdata, sd_bus_error *reterr);
 
 /* bus-domain.c */

@@ -69,8 +69,11 @@ static int member_read(const struct context *c, const char *key, struct json_obj
 		return axis_read(c, key, value, memory->colors);
 	if (strcmp(key, "banks") == 0)
 		return axis_read(c, key, value, memory->banks);
+	if (strcmp(key, "layout") == 0)
+		return json_object_is_type(value, json_type_string) && intent_layout_read(json_object_get_string(value), &memory->preserve) ?
+			0 : bad(c, "%s: memory.layout: expected \"preserve\" or \"any\"", c->name);
 	if (strcmp(key, "exclusive") != 0)
-		return bad(c, "%s: memory.%s: unknown key (known: size, cache_colors, banks, exclusive, cache_ways)", c->name, key);
+		return bad(c, "%s: memory.%s: unknown key (known: size, cache_colors, banks, exclusive, layout, cache_ways)", c->name, key);
 	if (!json_object_is_type(value, json_type_boolean))
 		return bad(c, "%s: memory.exclusive: expected true or false", c->name);
 	memory->exclusive = json_object_get_boolean(value);

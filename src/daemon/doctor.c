@@ -254,6 +254,35 @@ static void check_preempt_rt(const struct regime *regime, struct finding *f)
 	mend(f, "apt-get install linux-image-rt-amd64");
 }
 
+/* Admission cannot know how long that takes, and nobody's budget is charged for it: it is latency. */
+static void check_preemption(const struct regime *regime, struct finding *f)
+{
+	if (regime->preempt_rt == YES || strcmp(regime->preemption, "full") == 0) {
+		found(f, FINDING_OK, "the kernel lets a reserved thread run in the middle of others' system calls (%s)",
+		      regime->preempt_rt == YES ? "PREEMPT_RT" : "preemption model \"full\"");
+	} else if (regime->preemption[0]) {
+		found(f, FINDING_NOTE,
+		      "preemption model \"%s\": a reserved thread that wakes may wait for a long system call of another one, for milliseconds",
+		      regime->preemption);
+		mend(f, "echo full > /sys/kernel/debug/sched/preempt (at boot: preempt=full)");
+	} else {
+		found(f, FINDING_NOTE, "whether a reserved thread that wakes has to wait for others' system calls cannot be read (preemption model)");
+		mend(f, "mount -t debugfs none /sys/kernel/debug");
+	}
+}
+
+static void check_irq_time(const struct regime *regime, struct finding *f)
+{
+	if (regime->irq_time == YES) {
+		found(f, FINDING_OK, "interrupts are charged to no thread's budget (CONFIG_IRQ_TIME_ACCOUNTING)");
+		return;
+	}
+	found(f, FINDING_NOTE, regime->irq_time == NO ?
+	      "interrupts are charged to the thread that they interrupt (no CONFIG_IRQ_TIME_ACCOUNTING): so much less of its budget is its own" :
+	      "whether interrupts are charged to the threads that they interrupt cannot be read (CONFIG_IRQ_TIME_ACCOUNTING)");
+	mend(f, "add irqaffinity= with CPUs that have no reservations to the kernel's command line and reboot");
+}
+
 static void check_rt_group(const struct regime *regime, struct finding *f)
 {
 	if (regime->rt_group_sched == YES)
@@ -314,6 +343,8 @@ static const struct {
 	{ "smt",		check_smt },
 	{ "frequency",		check_frequency },
 	{ "preempt-rt",		check_preempt_rt },
+	{ "preemption",		check_preemption },
+	{ "interrupt-time",	check_irq_time },
 	{ "rt-group",		check_rt_group },
 	{ "cgroup",		check_cgroup },
 	{ "partitions",		check_partitions },

@@ -59,7 +59,10 @@ struct partition {
 	enum partition_kind kind;
 	cpu_set_t cpus;			/* SHARED: all of the slice, of which cpu is the first */
 	cpu_set_t before;		/* PINNED: where the thread could run; SHARED: the slice's CPUs, may be none */
-	char *home;			/* EXCLUSIVE: the thread's own group, to which it goes back; NULL: that is cgroup */
+	char *home;			/* EXCLUSIVE: the thread's own group, to which it goes back; NULL: that is cgroup.
+					 * Else: its own group, where CPUs were added that libvirt had denied it; NULL: none were */
+	cpu_set_t home_before;		/* not EXCLUSIVE, with home: the CPUs that it had, and gets back, ... */
+	cpu_set_t home_cpus;		/* ... and those it has now */
 };
 
 void partition_cpus(const struct partition *partition, cpu_set_t *ret);
@@ -119,6 +122,7 @@ enum step_kind {
 	STEP_PARTITION,		/* a CPU for one domain and one thread of it */
 	STEP_SLICE,		/* CPUs for a slice and one thread in it */
 	STEP_AFFINITY,		/* one thread to one CPU */
+	STEP_GROUP,		/* CPUs for the control group of one thread */
 	_STEP_KIND_MAX,
 };
 
@@ -129,6 +133,7 @@ struct step {
 	char *label;			/* "vcpu0 of rt", for messages */
 	struct sched_state old;		/* STEP_SCHED */
 	struct sched_state new;
+	char *freezer;			/* STEP_SCHED: the group that is frozen while it becomes SCHED_DEADLINE; NULL: none */
 	bool make;			/* not STEP_SCHED: else it is removed; the rest as in struct partition */
 	bool whole;			/* STEP_SLICE, STEP_PARTITION: the partition itself; else it is there, and only the thread comes or goes */
 	char *cgroup;
@@ -138,6 +143,7 @@ struct step {
 	cpu_set_t cpus;
 	cpu_set_t before;
 	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
+	bool held;			/* told by apply: it is frozen still */
 	bool stays;			/* told by apply: CPUs given are not taken back yet, the ledger has to know them */
 };
 

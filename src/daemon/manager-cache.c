@@ -89,6 +89,19 @@ int manager_cache_reserve(struct manager *m, const char *domain, uint32_t ways, 
 	return r;
 }
 
+int manager_cache_check(struct manager *m, const char *domain, uint32_t ways, struct vr_error **reterr)
+{
+	_cleanup_(resctrl_done) struct resctrl host = { 0 };
+	struct resctrl_schemata lines;
+	char group[RESCTRL_GROUP_MAX];
+	int r;
+
+	if (resctrl_group_name(domain, group) < 0)
+		return vr_error_set(reterr, -ENAMETOOLONG, VR_FAILED, "the name %s is too long for a group", domain);
+	r = manager_caches(m, &host, reterr);
+	return r < 0 ? r : resctrl_place(&host, group, ways, 0, &lines, reterr);
+}
+
 int manager_cache_release(struct manager *m, const char *domain, struct vr_error **reterr)
 {
 	_cleanup_(resctrl_done) struct resctrl host = { 0 };
@@ -111,6 +124,44 @@ int manager_cache_release(struct manager *m, const char *domain, struct vr_error
 }
 
 /* ---- with the domains ---- */
+
+/* How many ways its group has; 0 = it has none. */
+static uint32_t ways_of(const struct resctrl *host, const char *domain)
+{
+	const struct resctrl_resource *line;
+	const struct resctrl_group *group;
+	char name[RESCTRL_GROUP_MAX];
+
+	if (resctrl_group_name(domain, name) < 0)
+		return 0;
+	group = resctrl_group(host, name);
+	line = group ? resctrl_find(&group->schemata, host->cache[0]) : NULL;
+	return line && line->n > 0 ? (uint32_t)__builtin_popcountll(line->at[0].value) : 0;
+}
+
+int manager_cache_follow(struct manager *m, const char *domain, bool first, uint32_t before, uint32_t ways, struct vr_error **reterr)
+{
+	_cleanup_(resctrl_done) struct resctrl host = { 0 };
+	_cleanup_(freep) char *lines = NULL;
+	uint32_t has;
+	int r;
+
+	if (m->options.dry_run || (before == 0 && ways == 0) || (!first && before == ways))
+		return 0;
+	r = manager_caches(m, &host, ways > 0 ? reterr : NULL);
+	if (r < 0)	/* what cannot be divided need not be given back */
+		return ways > 0 ? r : 0;
+	has = ways_of(&host, domain);
+	if (ways == 0)	/* unless somebody has made something else of them since */
+		return has == before ? manager_cache_release(m, domain, reterr) : 0;
+	if (has == ways)
+		return 0;
+	if (first && has > 0) {
+		log_info("%s keeps the ways of the cache that it has: its metadata ask for another number", domain);
+		return 0;
+	}
+	return manager_cache_reserve(m, domain, ways, 0, &lines, reterr);
+}
 
 void manager_cache_threads(struct manager *m, const struct vm *vm)
 {

@@ -8,6 +8,8 @@
  *              released, its domain has ended, a CPU or what was prepared is free. Each domain once for all that came back in one turn of the
  *              loop, those that are known longest first; no clock asks
  *
+ * Ways of the cache are taken before the threads are asked for, and go their own way: refused, they are not asked for again.
+ *
  * A thread that has a reservation already keeps it (an earlier virtrkd's, a file's of domains.d, an operator's), until its line in
  * the metadata changes. Metadata that cannot be read change nothing.
  *
@@ -36,6 +38,7 @@ struct known_intent {
 	struct item_state *items;
 	char *trouble;		/* why the metadata cannot be read, as told last; NULL = none */
 	char *refusal;		/* why it does not get what they ask for; NULL = none */
+	char *no_ways;		/* why it does not get its ways of the cache; NULL = none */
 	struct known_intent *next;
 };
 
@@ -45,6 +48,7 @@ static void known_free(struct known_intent *known)
 	free(known->items);
 	free(known->trouble);
 	free(known->refusal);
+	free(known->no_ways);
 	free(known);
 }
 
@@ -89,7 +93,7 @@ const char *manager_intent_refusal(const struct manager *m, pid_t pid)
 {
 	const struct known_intent *known = known_find(m, pid);
 
-	return !known ? "" : known->trouble ?: known->refusal ?: "";
+	return !known ? "" : known->trouble ?: known->refusal ?: known->no_ways ?: "";
 }
 
 static void refusal_set(struct known_intent *known, const char *words)
@@ -220,7 +224,7 @@ static void items_ask(struct manager *m, const char *domain, pid_t pid, bool aga
 /* @before: the intent that this one takes the place of, NULL when there was none. */
 static void intent_apply(struct manager *m, const struct vm *vm, struct known_intent *known, const struct intent *before)
 {
-	_cleanup_(freep) struct request_item *items = calloc(known->intent->n, sizeof(*items));
+	_cleanup_(freep) struct request_item *items = calloc(known->intent->n + 1, sizeof(*items));
 	_cleanup_(freep) char *domain = strdup(vm->name);
 	size_t n = 0;
 
@@ -358,6 +362,22 @@ static void dropped_release(struct manager *m, const char *domain, const struct 
 	}
 }
 
+/* @before, @now NULL: there was none, there is none any more. */
+static void ways_follow(struct manager *m, const char *domain, struct known_intent *known, const struct intent *before, const struct intent *now)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const char *words;
+	int r;
+
+	r = manager_cache_follow(m, domain, !before, before ? before->memory.ways : 0, now ? now->memory.ways : 0, &err);
+	free(TAKE_PTR(known->no_ways));
+	if (r >= 0)
+		return;
+	words = err && err->text ? err->text : strerror(-r);
+	known->no_ways = strdup(words);
+	manager_refused(m, domain, words);
+}
+
 /* What was asked for and granted, and is the same line still, is not asked for again. */
 static void asked_carry(struct manager *m, const char *domain, struct known_intent *known, const struct intent *before,
 			const struct item_state *states)
@@ -415,7 +435,7 @@ static void intent_change(struct manager *m, const struct vm *vm, struct known_i
 	_cleanup_(freep) struct item_state *states = TAKE_PTR(known->items);
 	_cleanup_(freep) char *domain = strdup(vm->name);
 
-	known->items = calloc(intent->n, sizeof(*known->items));
+	known->items = calloc(intent->n + 1, sizeof(*known->items));
 	if (!known->items || !domain) {
 		intent_free(intent);
 		known->intent = TAKE_PTR(before);
@@ -430,6 +450,7 @@ static void intent_change(struct manager *m, const struct vm *vm, struct known_i
 		asked_carry(m, domain, known, before, states);
 		dropped_release(m, domain, before, intent);
 	}
+	ways_follow(m, domain, known, before, intent);
 	intent_apply(m, vm, known, before);
 }
 
@@ -437,8 +458,10 @@ static void intent_gone(struct manager *m, const struct vm *vm)
 {
 	struct known_intent *known = known_find(m, vm->pid);
 
-	if (known && known->intent)
+	if (known && known->intent) {
 		dropped_release(m, vm->name, known->intent, NULL);
+		ways_follow(m, vm->name, known, known->intent, NULL);
+	}
 	manager_intent_forget(m, vm->pid);
 }
 
@@ -455,7 +478,7 @@ void manager_intent_told(struct manager *m, pid_t pid, struct intent **intent, c
 	vm = vm_table_by_pid(&m->vms, pid);
 	if (!vm)
 		return;
-	if ((!*intent || (*intent)->n == 0) && !words) {	/* memory is no thread's: the hook sees to it */
+	if (!words && (!*intent || ((*intent)->n == 0 && (*intent)->memory.ways == 0))) {	/* memory is the hook's */
 		intent_gone(m, vm);
 		return;
 	}

@@ -243,6 +243,23 @@ static int slice_check_roams(struct manager *m, const char *slice, const struct 
 	return r < 0 ? r : 0;
 }
 
+/*
+ * Where the kernel checks nothing we have to, so what is asked now is decided by what the host is now. But who is pinned was promised that under
+ * the other rules: as long as there is one, the next ones are told so.
+ */
+static int regime_renew(struct manager *m)
+{
+	if (m->limit && limit_watch_written(m->limit))
+		m->limit_other = m->regime.kind != REGIME_PINNED || partition_limit_back(m->root, &m->regime);
+	if (!m->limit_other)
+		return 0;
+	for (size_t i = 0; i < m->ledger.n_partitions; i++)
+		if (m->ledger.partitions[i].kind == PARTITION_PINNED)
+			return 0;
+	log_info("the kernel's limit on SCHED_DEADLINE was written: looking at the host again");
+	return manager_regime_read(m);
+}
+
 int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
 		  size_t n, struct vr_error **reterr)
 {
@@ -255,6 +272,9 @@ int manager_place(struct manager *m, const struct vm *vm, bool settled, const st
 
 	for (size_t i = 0; i < n; i++)
 		items[i].apart = false;
+	r = regime_renew(m);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot look at the host again: %s", strerror(-r));
 	if (!asks && m->ledger.n_partitions == 0)
 		return items_look(m, vm, items, n, reterr);
 	r = partition_look_slice(m->root, &m->regime, vm->pid, &slice);
@@ -285,24 +305,48 @@ static const char *slice_named(const struct ledger *ledger, const struct request
 	return NULL;
 }
 
-bool manager_place_is_known(const struct manager *m, const struct request_item *items, size_t n)
+bool manager_place_is_known(struct manager *m, const struct manager_start *start, const struct request_item *items, size_t n)
 {
-	return !items_ask(items, n) || m->regime.kind == REGIME_PINNED || slice_named(&m->ledger, items, n);
+	(void)regime_renew(m);	/* a failure is told when it is placed */
+	return !items_ask(items, n) || m->regime.kind == REGIME_PINNED || start->slice || slice_named(&m->ledger, items, n);
 }
 
-int manager_place_prepared(struct manager *m, const char *domain, const struct foreign *foreign, struct request_item *items, size_t n,
-			   struct vr_error **reterr)
+/* 1 = *ret is the path of the slice in which it will be. */
+static int slice_path(const struct manager *m, const struct manager_start *start, const struct request_item *items, size_t n, char **ret)
+{
+	const char *named = start->slice ? NULL : slice_named(&m->ledger, items, n);
+
+	if (!start->slice && !named)
+		return 0;
+	if (named)
+		*ret = strdup(named);
+	else if (asprintf(ret, "%s/%s", m->regime.cgroup_path, start->slice) < 0)
+		*ret = NULL;
+	return *ret ? 1 : -ENOMEM;
+}
+
+int manager_place_prepared(struct manager *m, const struct manager_start *start, const struct foreign *foreign, struct request_item *items,
+			   size_t n, struct vr_error **reterr)
 {
 	_cleanup_(ledger_done) struct ledger later = { 0 };
+	_cleanup_(freep) char *slice = NULL;
 	struct partition_host host = { 0 };
-	const struct partition_ask ask = { &host, &m->regime, &later, foreign, domain };
+	const struct partition_ask ask = { &host, &m->regime, &later, foreign, start->domain };
 	int r;
 
 	for (size_t i = 0; i < n; i++)
 		items[i].apart = false;
-	if (!items_ask(items, n) && m->regime.kind != REGIME_PINNED)
-		return 0;
-	r = partition_host_read(m->root, &m->regime, slice_named(&m->ledger, items, n), &host, reterr);
+	r = regime_renew(m);
+	if (r < 0)
+		return vr_error_set(reterr, r, VR_FAILED, "cannot look at the host again: %s", strerror(-r));
+	r = slice_path(m, start, items, n, &slice);
+	if (r < 0)
+		return r;
+	if (!items_ask(items, n) && (slice ? !ledger_slice(&m->ledger, slice) : m->regime.kind != REGIME_PINNED))
+		return 0;	/* shares what all share */
+	r = partition_host_read(m->root, &m->regime, slice, &host, reterr);
+	if (r >= 0 && slice && items_ask(items, n))
+		r = slice_check_roams(m, slice, foreign, reterr);
 	if (r >= 0)
 		r = ledger_settled(&m->ledger, &host, &later);
 	return r < 0 ? r : partition_assign(&ask, items, n, reterr);
@@ -609,11 +653,43 @@ void manager_partition_affinity(const struct manager *m, const struct promise *p
 	CPU_OR(expected, expected, &apart);
 }
 
-int manager_partition_return(const struct manager *m, const struct promise *promise)
+/*
+ * Written down before it is done, for whoever has to put back what stood there; what was not done in the end is not found there then, and
+ * nothing is put back.
+ */
+static int home_widen(struct manager *m, struct partition *p, struct vr_error **reterr)
 {
-	const struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+	const struct partition was = *p;
+	struct step step;
+	struct plan plan = { .steps = &step, .n = 1 };
+	int r;
 
-	return p ? partition_thread_return(m->root, &m->regime, p) : 0;
+	r = partition_look_home(m->root, &m->regime, p, &step);
+	if (r <= 0)
+		return r;
+	p->home = step.cgroup;
+	p->home_before = step.before;
+	p->home_cpus = step.cpus;
+	r = state_save(m->state, &m->ledger, NULL, reterr);
+	if (r >= 0)
+		r = apply_plan(m->root, &plan, reterr);
+	if (r >= 0) {
+		free(was.home);
+		return 0;
+	}
+	free(step.cgroup);
+	*p = was;
+	(void)state_save(m->state, &m->ledger, NULL, NULL);	/* its record of what was not done harms nobody */
+	return r;
+}
+
+int manager_partition_return(struct manager *m, const struct promise *promise, struct vr_error **reterr)
+{
+	struct partition *p = ledger_partition(&m->ledger, promise->tid, promise->start_ticks);
+
+	if (!p)
+		return 0;
+	return p->kind == PARTITION_EXCLUSIVE ? partition_thread_return(m->root, p) : home_widen(m, p, reterr);
 }
 
 void manager_cpus(const struct manager *m, const struct promise *promise, cpu_set_t *ret)

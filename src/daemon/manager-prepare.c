@@ -22,6 +22,7 @@
 #include "config.h"
 #include "log.h"
 #include "manager-private.h"
+#include "partition.h"
 
 #define TTL_MIN_NS	(100 * NSEC_PER_MSEC)
 #define TTL_MAX_NS	(3600 * NSEC_PER_SEC)
@@ -173,15 +174,16 @@ static int prepare_check(struct manager *m, const char *domain, const struct dom
 }
 
 /* Which CPUs they will have is in the items from now on. */
-static int prepare_admit(struct manager *m, const char *domain, const struct domain_config *document, struct vr_error **reterr)
+static int prepare_admit(struct manager *m, const struct manager_start *start, const struct domain_config *document, struct vr_error **reterr)
 {
+	const char *domain = start->domain;
 	_cleanup_(foreign_done) struct foreign foreign = { 0 };
 	_cleanup_(verdict_done) struct verdict verdict = { 0 };
 	int r;
 
 	r = manager_load_foreign(m, false, domain, document->items, document->n, &foreign, reterr);
 	if (r >= 0)
-		r = manager_place_prepared(m, domain, &foreign, document->items, document->n, reterr);
+		r = manager_place_prepared(m, start, &foreign, document->items, document->n, reterr);
 	if (r >= 0)
 		r = admit_decide(&m->regime, &m->ledger, &foreign, domain, document->items, document->n, &verdict);
 	if (r < 0 || verdict.analysis.ok)
@@ -206,7 +208,7 @@ int manager_prepare(struct manager *m, const char *text, nsec_t ttl_ns, const ch
 	if (r >= 0)
 		r = prepare_check(m, document.domain, &document, ttl_ns, reterr);
 	if (r >= 0)
-		r = prepare_admit(m, document.domain, &document, reterr);
+		r = prepare_admit(m, &(struct manager_start) { .domain = document.domain }, &document, reterr);
 	if (r >= 0)
 		r = token_make(p->token);
 	if (r >= 0)
@@ -271,13 +273,14 @@ static int start_hold(struct manager *m, const char *domain, const struct reques
 }
 
 /*
- * Those of which it can be told now where they will be: that share the CPUs of all, of a slice in force, or are pinned. Whether another gets
+ * Those of which it can be told now where they will be: that share the CPUs of all, or of a slice, or are pinned. Whether another gets
  * its CPU depends on the control group that libvirt will give the thread: that is judged when it is there, but a CPU that the host has not got
  * can be told now.
  */
-static int start_shared(struct manager *m, const struct request_item *items, size_t n, struct domain_config *ret, struct vr_error **reterr)
+static int start_shared(struct manager *m, const struct manager_start *start, const struct request_item *items, size_t n,
+			struct domain_config *ret, struct vr_error **reterr)
 {
-	bool known = manager_place_is_known(m, items, n);
+	bool known = manager_place_is_known(m, start, items, n);
 	cpu_set_t there;
 
 	ret->items = calloc(n, sizeof(*items));
@@ -293,18 +296,23 @@ static int start_shared(struct manager *m, const struct request_item *items, siz
 	return 0;
 }
 
-int manager_prepare_start(struct manager *m, const char *domain, const struct request_item *items, size_t n, struct vr_error **reterr)
+int manager_prepare_start(struct manager *m, const struct manager_start *start, const struct request_item *items, size_t n,
+			  struct vr_error **reterr)
 {
 	_cleanup_(domain_config_done) struct domain_config shared = { 0 };
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	const struct manager_start told = { start->domain, m->regime.cgroup_path[0] ? start->slice : NULL };
+	const char *domain = start->domain;
 	int r;
 
+	if (start->slice && !partition_slice_valid(start->slice))
+		return vr_error_set(reterr, -EINVAL, VR_BAD_CPU, "\"%.40s\" is no name of a slice of virtrk's (virtrk....slice)", start->slice);
 	manager_prepared_started(m, domain);	/* of an earlier start that came to nothing */
 	r = manager_items_check(m, items, n, &err);
 	if (r >= 0)
-		r = start_shared(m, items, n, &shared, &err);
+		r = start_shared(m, &told, items, n, &shared, &err);
 	if (r >= 0 && shared.n > 0)
-		r = prepare_admit(m, domain, &shared, &err);
+		r = prepare_admit(m, &told, &shared, &err);
 	if (r < 0) {
 		manager_refused(m, domain, err && err->text ? err->text : strerror(-r));
 		if (reterr)

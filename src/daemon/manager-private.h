@@ -5,6 +5,7 @@
 
 #include "apply.h"
 #include "foreign.h"
+#include "limit-watch.h"
 #include "manager.h"
 #include "missed.h"
 #include "source.h"
@@ -57,6 +58,8 @@ struct manager {
 	struct manager_options options;
 	struct sysroot *root;
 	struct regime regime;
+	struct limit_watch *limit;	/* of the kernel; NULL: it cannot be watched, or is not yet */
+	bool limit_other;		/* it was written, and may be another one than regime goes by */
 	struct state *state;
 	struct vm_table vms;
 	struct ledger ledger;
@@ -84,6 +87,7 @@ struct manager {
 };
 
 nsec_t manager_now(void);
+int manager_regime_read(struct manager *m);	/* looks at the host again */
 void manager_tell(struct manager *m, const struct manager_event *event);
 
 /* manager-load.c */
@@ -114,6 +118,8 @@ nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reser
  */
 int manager_rest_made(const struct manager *m, struct ledger *ledger, const struct plan *plan);
 void manager_rest_undone(struct ledger *ledger, const struct plan *plan);
+/* manager-freezer.c: before a plan is written down: the groups that apply may freeze meanwhile. */
+int manager_plan_freezers(struct manager *m, struct plan *plan, struct vr_error **reterr);
 /* Bandwidth that the kernel has booked for no thread that there is; -ENOENT and the like: that cannot be told. */
 int manager_lost(struct manager *m, bw_t *ret);
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
@@ -139,10 +145,10 @@ void manager_forget(struct manager *m, const struct promise *promise, const char
 int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
 		  size_t n, struct vr_error **reterr);
 /* The same for a domain that does not run yet, as far as it can be told; those that cannot be placed before it runs are refused. */
-int manager_place_prepared(struct manager *m, const char *domain, const struct foreign *foreign, struct request_item *items, size_t n,
-			   struct vr_error **reterr);
-/* Can it be told now where these will be? Not of CPUs that may become exclusive or a slice's, as libvirt puts the domain somewhere. */
-bool manager_place_is_known(const struct manager *m, const struct request_item *items, size_t n);
+int manager_place_prepared(struct manager *m, const struct manager_start *start, const struct foreign *foreign, struct request_item *items,
+			   size_t n, struct vr_error **reterr);
+/* Can it be told now where these will be? Not of CPUs that may become exclusive or a slice's, where it is not known in which slice it will be. */
+bool manager_place_is_known(struct manager *m, const struct manager_start *start, const struct request_item *items, size_t n);
 /* What manager_want_partitions() would answer when partitions that end are gone; for who only asks. */
 int manager_place_settles(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, struct vr_error **reterr);
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
@@ -152,7 +158,8 @@ const char *manager_partition_drift(const struct manager *m, const struct promis
 /* *expected: as seen last, becomes what is right now. */
 void manager_partition_affinity(const struct manager *m, const struct promise *promise, const cpu_set_t *now,
 				cpu_set_t *expected);
-int manager_partition_return(const struct manager *m, const struct promise *promise);	/* its thread, if somebody has moved it out */
+/* Its thread may run on its CPUs again, if somebody has moved it out of its partition, or denied it to its control group. */
+int manager_partition_return(struct manager *m, const struct promise *promise, struct vr_error **reterr);
 void manager_partition_rest(const struct manager *m);	/* waits until all have rested; only at the end */
 void manager_partition_free(struct manager *m);
 
@@ -172,6 +179,8 @@ void manager_memory_free(struct manager *m);
 void manager_memory_check(struct manager *m);	/* says in the log when the profile is another machine's */
 
 /* manager-cache.c */
+/* What metadata ask for: @before and now; @first: nothing was known of this process. With words where it is refused. */
+int manager_cache_follow(struct manager *m, const char *domain, bool first, uint32_t before, uint32_t ways, struct vr_error **reterr);
 void manager_cache_threads(struct manager *m, const struct vm *vm);	/* threads came or went */
 void manager_cache_sweep(struct manager *m, bool all);			/* groups that have served */
 

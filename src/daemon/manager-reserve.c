@@ -255,6 +255,8 @@ int manager_commit(struct manager *m, struct ledger *want, struct vr_error **ret
 	if (r >= 0)
 		r = manager_rest_made(m, &undone, &plan);
 	if (r >= 0)
+		r = manager_plan_freezers(m, &plan, reterr);
+	if (r >= 0)
 		r = state_save(m->state, &m->ledger, &plan, reterr);
 	if (r < 0)
 		return r;

@@ -95,7 +95,7 @@ int manager_rest_made(const struct manager *m, struct ledger *ledger, const stru
 		};
 		int r;
 
-		if (step->kind == STEP_SCHED || !step->make)
+		if (step->kind == STEP_SCHED || step->kind == STEP_GROUP || !step->make)
 			continue;
 		r = ledger_add_partition(ledger, &partition);
 		if (r < 0)
@@ -109,7 +109,7 @@ void manager_rest_undone(struct ledger *ledger, const struct plan *plan)
 	for (size_t i = 0; i < plan->n; i++) {
 		const struct step *step = &plan->steps[i];
 
-		if (step->kind != STEP_SCHED && step->make && !step->stays)
+		if (step->kind != STEP_SCHED && step->kind != STEP_GROUP && step->make && !step->stays)
 			ledger_remove_partition(ledger, step->tid, step->start_ticks);
 	}
 }

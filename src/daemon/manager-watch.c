@@ -139,7 +139,7 @@ static int repair_write(struct manager *m, const struct promise *p, const struct
 			const struct sched_state *new, struct vr_error **reterr)
 {
 	struct step step = { .kind = STEP_SCHED, .tid = p->tid, .start_ticks = p->start_ticks, .old = *now, .new = *new };
-	struct plan plan = { .steps = &step, .n = 1 };
+	_cleanup_(plan_done) struct plan plan = { 0 };
 	_cleanup_(freep) char *label = NULL;
 	int r;
 
@@ -148,7 +148,11 @@ static int repair_write(struct manager *m, const struct promise *p, const struct
 		return -ENOMEM;
 	}
 	step.label = label;
-	r = state_save(m->state, &m->ledger, &plan, reterr);
+	r = plan_add(&plan, &step);
+	if (r >= 0)
+		r = manager_plan_freezers(m, &plan, reterr);
+	if (r >= 0)
+		r = state_save(m->state, &m->ledger, &plan, reterr);
 	if (r < 0)
 		return r;
 	r = apply_plan(m->root, &plan, reterr);
@@ -214,12 +218,12 @@ static int repair_stuck(struct manager *m, const struct promise *p, struct watch
 	return 1;
 }
 
-static int repair_affinity(struct manager *m, const struct promise *p, const struct watched *w)
+static int repair_affinity(struct manager *m, const struct promise *p, const struct watched *w, struct vr_error **reterr)
 {
 	cpu_set_t now;
 	int r;
 
-	r = manager_partition_return(m, p);
+	r = manager_partition_return(m, p, reterr);
 	if (r >= 0)
 		r = m->root->ops->affinity_set(m->root, p->tid, &w->affinity);
 	if (r >= 0)
@@ -233,7 +237,7 @@ static int drift_repair(struct manager *m, const struct promise *p, struct watch
 {
 	switch (kind) {
 	case DRIFT_AFFINITY:
-		return repair_affinity(m, p, w);
+		return repair_affinity(m, p, w, reterr);
 	case DRIFT_SCHED:
 		return repair_sched(m, p, w, &s->now, reterr);
 	case DRIFT_STUCK:

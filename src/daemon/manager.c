@@ -60,17 +60,31 @@ const struct ledger *manager_ledger(const struct manager *m)
 	return &m->ledger;
 }
 
+int manager_regime_read(struct manager *m)
+{
+	const struct regime *before = NULL;
+	int r;
+
+	if (m->limit && !m->limit_other && !limit_watch_written(m->limit))
+		before = &m->regime;
+	else if (!m->limit && limit_watch_new(&m->limit, m->root) < 0)
+		log_debug("writes to the kernel's limit cannot be watched, ignoring");
+	m->limit_other = false;
+	r = regime_read(m->root, before, &m->regime);
+	if (r >= 0 && m->source_proc && !source_proc_hears(m->source_proc))
+		m->regime.process_connector = NO;
+	return r;
+}
+
 int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 {
 	struct finding *findings = NULL, *regimes = NULL, *all;
 	size_t n = 0, n_regimes = 0;
 	int r;
 
-	r = regime_read(m->root, &m->regime);
+	r = manager_regime_read(m);
 	if (r < 0)
 		return r;
-	if (m->source_proc && !source_proc_hears(m->source_proc))
-		m->regime.process_connector = NO;
 	if (manager_lost(m, &m->regime.lost_bw) >= 0)
 		m->regime.lost_known = YES;
 	r = doctor_findings(&m->regime, &findings, &n);
@@ -134,7 +148,8 @@ static void configured_done(int r, const struct verdict *verdict, const struct v
 static int memory_configure(struct manager *m, const struct vm *vm, const struct intent_memory *memory, bool *ret_ways, struct vr_error **reterr)
 {
 	_cleanup_(freep) char *options = NULL, *lines = NULL;
-	struct memory_want want = { .domain = vm->name, .bytes = memory->bytes, .exclusive = memory->exclusive, .mounted = true };
+	struct memory_want want = { .domain = vm->name, .bytes = memory->bytes, .exclusive = memory->exclusive, .preserve = memory->preserve,
+				    .mounted = true };
 	int r = 0;
 
 	(void)intent_colors_valid(memory->colors, &want.n_colors);
@@ -317,7 +332,7 @@ int manager_new(struct manager **ret, sd_event *event, const struct manager_opti
 		return vr_error_set(reterr, r, VR_FAILED, "cannot open %s: %s", options->root, strerror(-r));
 	if (!sysroot_is_host(m->root))
 		m->options.dry_run = true;	/* there is no kernel behind a directory */
-	r = regime_read(m->root, &m->regime);
+	r = manager_regime_read(m);
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot read what this host is: %s", strerror(-r));
 	if (m->regime.deadline == NO)
@@ -421,6 +436,7 @@ struct manager *manager_free(struct manager *m)
 	vm_table_done(&m->vms);
 	free(m->returning);
 	free(m->watched);
+	limit_watch_free(m->limit);
 	sysroot_free(m->root);
 	sd_event_unref(m->event);
 	free(m);

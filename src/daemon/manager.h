@@ -81,11 +81,15 @@ int manager_prepare(struct manager *manager, const char *document, nsec_t ttl_ns
 		    struct vr_error **reterr);
 int manager_prepared_commit(struct manager *manager, const char *token, manager_reserve_done done, void *userdata,
 			    struct vr_error **reterr);
+struct manager_start {
+	const char *domain;
+	const char *slice;	/* where libvirt will put it: name of a group right below the root; NULL: in none of ours, or nobody knows */
+};
 /*
- * libvirt is about to start @domain, and asks by its hook: would all of @items fit? Then it is held for the domain, until it has them, or
+ * libvirt is about to start a domain, and asks by its hook: would all of @items fit? Then it is held for the domain, until it has them, or
  * for a minute. A domain that has prepared capacity already is only judged.
  */
-int manager_prepare_start(struct manager *manager, const char *domain, const struct request_item *items, size_t n,
+int manager_prepare_start(struct manager *manager, const struct manager_start *start, const struct request_item *items, size_t n,
 			  struct vr_error **reterr);
 int manager_prepared_abort(struct manager *manager, const char *token, struct vr_error **reterr);
 
@@ -101,6 +105,8 @@ int manager_cache_reserve(struct manager *manager, const char *domain, uint32_t 
 			  struct vr_error **reterr);
 struct resctrl;
 int manager_caches(struct manager *manager, struct resctrl *ret, struct vr_error **reterr);	/* as they are; for resctrl_done() */
+/* Would they fit? The domain need not run; -EDQUOT, -EOPNOTSUPP and others, with words. */
+int manager_cache_check(struct manager *manager, const char *domain, uint32_t ways, struct vr_error **reterr);
 int manager_cache_release(struct manager *manager, const char *domain, struct vr_error **reterr);
 
 /*

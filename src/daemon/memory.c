@@ -344,10 +344,110 @@ static int fit(const struct memory_host *host, const struct memory_pool *pools, 
 	return answer.rule == VRK_MEMORY_FITS ? 0 : refuse(host, pools, n, asks, by_number, &frames, requests, &answer, reterr);
 }
 
+/* ---- as many frames of each colour ---- */
+
+/* Why there is no such layout: colours, banks and size have to be divisible. */
+static enum color_fault layout_of(const struct memory_host *host, const struct memory_pool *pool, struct color_layout *ret)
+{
+	const bool all[COLOR_KINDS] = { [COLOR_CACHE] = pool->all_colors, [COLOR_BANK] = pool->all_banks };
+	struct color_set sets[COLOR_KINDS] = { [COLOR_CACHE] = pool->colors, [COLOR_BANK] = pool->banks };
+	enum color_fault fault = COLOR_OK;
+
+	if (pool->all_colors)
+		fault = color_set_fill(&sets[COLOR_CACHE], host->colors);
+	return fault == COLOR_OK ? color_layout_make(ret, &host->map, sets, all) : fault;
+}
+
+static int layout_check(const struct memory_host *host, const struct memory_pool *pool, struct vr_error **reterr)
+{
+	struct color_layout layout;
+	enum color_fault fault;
+	uint64_t step;
+
+	if (!pool->preserve)
+		return 0;
+	if (pool->exclusive)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED,
+				    "layout preserve has as many frames of each colour, exclusive all that there are: one of both");
+	fault = layout_of(host, pool, &layout);
+	if (fault != COLOR_OK)
+		return vr_error_set(reterr, -EINVAL, VR_FAILED, "layout preserve: %s", color_fault_text(fault));
+	step = color_layout_classes(&layout) * VRK_FRAME_BYTES;
+	if (pool->bytes % step == 0)
+		return 0;
+	return vr_error_set(reterr, -EINVAL, VR_FAILED,
+			    "a size of %" PRIu64 " bytes: with layout preserve a multiple of %" PRIu64 ", a page of each colour and named bank",
+			    pool->bytes, step);
+}
+
+/* @pool as one request for each of its colours and banks; those that do not fit into @size are counted all the same. */
+static size_t classes_make(const struct memory_host *host, const struct memory_pool *pool, struct vrk_memory_request *ret, size_t size)
+{
+	struct vrk_memory_request whole, part;
+	struct color_layout layout;
+	bool by_bank = !pool->all_banks;
+	size_t n = 0;
+
+	request_make(host, pool, &whole);
+	if (!pool->preserve || layout_of(host, pool, &layout) != COLOR_OK) {
+		if (size > 0)
+			*ret = whole;
+		return 1;
+	}
+	for (uint32_t c = 0; c < host->colors; c++)
+		for (uint32_t b = 0; b < (by_bank ? host->banks : 1); b++) {
+			if (!vrk_colors_have(&whole.colors, c) || (by_bank && !vrk_colors_have(&whole.banks, b)))
+				continue;
+			part = (struct vrk_memory_request){ .bytes = pool->bytes / color_layout_classes(&layout) };
+			vrk_colors_add(&part.colors, c);
+			if (by_bank)
+				vrk_colors_add(&part.banks, b);
+			else
+				part.banks = whole.banks;
+			if (n < size)
+				ret[n] = part;
+			n++;
+		}
+	return n;
+}
+
+/* As the whole fits: does each share, too? */
+static int shares_fit(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_pool *asks,
+		      struct vr_error **reterr)
+{
+	const struct vrk_memory_host frames = { host->colors, host->banks, host->frames };
+	_cleanup_(vrk_memory_answer_done) struct vrk_memory_answer answer = { 0 };
+	_cleanup_(freep) struct vrk_memory_request *requests = calloc(VRK_REQUESTS_MAX, sizeof(*requests));
+	char lhs[VRK_BYTES_STRLEN], rhs[VRK_BYTES_STRLEN];
+	bool preserve = asks->preserve;
+	size_t count;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		preserve |= pools[i].preserve;
+	if (!preserve)
+		return 0;
+	if (!requests)
+		return -ENOMEM;
+	count = classes_make(host, asks, requests, VRK_REQUESTS_MAX);
+	for (size_t i = 0; i < n && count <= VRK_REQUESTS_MAX; i++)
+		count += classes_make(host, &pools[i], requests + count, VRK_REQUESTS_MAX - count);
+	if (count > VRK_REQUESTS_MAX)
+		return 0;
+	r = vrk_memory_fit(&frames, requests, count, &answer);
+	if (r >= 0)
+		r = vrk_memory_check(&frames, requests, count, &answer);
+	if (r < 0 || answer.rule == VRK_MEMORY_FITS)
+		return r;
+	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD,
+			    "layout preserve has as many frames of each colour: of some %s are wanted, with what others have, and %s are there",
+			    vrk_bytes_format(lhs, answer.lhs_frames * VRK_FRAME_BYTES), vrk_bytes_format(rhs, answer.rhs_frames * VRK_FRAME_BYTES));
+}
+
 int memory_choose(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want,
 		  struct memory_pool *ret, struct vr_error **reterr)
 {
-	_cleanup_(memory_pool_done) struct memory_pool pool = { .bytes = want->bytes, .exclusive = want->exclusive };
+	_cleanup_(memory_pool_done) struct memory_pool pool = { .bytes = want->bytes, .exclusive = want->exclusive, .preserve = want->preserve };
 	int r;
 
 	if (want->bytes == 0 || want->bytes % VRK_FRAME_BYTES != 0)
@@ -359,7 +459,11 @@ int memory_choose(const struct memory_host *host, const struct memory_pool *pool
 	if (r >= 0)
 		r = axis_choose(&axes[COLOR_BANK], host, pools, n, want->n_banks, want->banks, &pool.banks, &pool.all_banks, reterr);
 	if (r >= 0)
+		r = layout_check(host, &pool, reterr);
+	if (r >= 0)
 		r = fit(host, pools, n, &pool, want->n_colors > 0, reterr);
+	if (r >= 0)
+		r = shares_fit(host, pools, n, &pool, reterr);
 	if (r < 0)
 		return r;
 	pool.domain = strdup(want->domain);
@@ -419,6 +523,9 @@ int memory_serves(const struct memory_host *host, const struct memory_pool *pool
 	if (want->exclusive && !pool->exclusive)
 		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED, "the memory of %s is not exclusive: others may have its colours too",
 				    want->domain);
+	if (want->preserve && !pool->preserve)
+		return vr_error_set(reterr, -ENOENT, VR_NOT_RESERVED,
+				    "the memory of %s is not of layout preserve: its addresses do not choose colours", want->domain);
 	r = axis_serves(&axes[COLOR_CACHE], host, pool, want->n_colors, want->colors, reterr);
 	return r < 0 ? r : axis_serves(&axes[COLOR_BANK], host, pool, want->n_banks, want->banks, reterr);
 }
@@ -433,8 +540,9 @@ int memory_options(const struct memory_host *host, const struct memory_pool *poo
 		return -E2BIG;
 	if (!pool->all_banks && color_set_format(&pool->banks, banks, sizeof(banks)) >= sizeof(banks))
 		return -E2BIG;
-	if (asprintf(ret, "size=%" PRIu64 "%s%s%s%s%s%s%s", pool->bytes, *colors ? ",colors=" : "", colors, *banks ? ",banks=" : "", banks,
-		     pool->exclusive ? ",exclusive" : "", host->profile ? ",profile=" : "", host->profile ?: "") < 0) {
+	if (asprintf(ret, "size=%" PRIu64 "%s%s%s%s%s%s%s%s", pool->bytes, *colors ? ",colors=" : "", colors, *banks ? ",banks=" : "", banks,
+		     pool->exclusive ? ",exclusive" : "", pool->preserve ? ",layout=preserve" : "",
+		     host->profile ? ",profile=" : "", host->profile ?: "") < 0) {
 		*ret = NULL;
 		return -ENOMEM;
 	}
@@ -501,6 +609,8 @@ static int option_read(const char *option, struct memory_pool *pool)
 		return set_read(option + 6, &pool->banks, &pool->all_banks);
 	if (strcmp(option, "exclusive") == 0)
 		pool->exclusive = true;
+	if (strcmp(option, "layout=preserve") == 0)
+		pool->preserve = true;
 	return 0;
 }
 

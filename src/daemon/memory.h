@@ -42,6 +42,7 @@ struct memory_pool {
 	bool all_colors;		/* none are named: any may be used, and colors is not set */
 	bool all_banks;
 	bool exclusive;			/* nobody else may have these colours */
+	bool preserve;			/* frames follow the index of their page: as many of each colour (and bank that is named) */
 	struct color_set colors;
 	struct color_set banks;
 };
@@ -55,6 +56,7 @@ struct memory_want {
 	const char *colors;		/* "0-3,8", NULL or "" */
 	const char *banks;
 	bool exclusive;
+	bool preserve;
 	bool mounted;			/* it is asked what the domain has, by memory_serves(); not what it could get */
 };
 
@@ -75,7 +77,8 @@ int memory_host_make(const char *profile, const struct memory_range *ranges, siz
  *
  * A number of colours is a promise of colours that no other pool names: the lowest such. A list may share colours with others that
  * do not want theirs for themselves; so may who names none. Whether all have room then is vrk_memory_fit()'s to say, and its certificate
- * is checked. Necessary, not sufficient: the frames must also be free, which the mount itself finds out, and fails as a whole otherwise.
+ * is checked; with preserve, also that each colour has room for its share (unless that makes more than VRK_REQUESTS_MAX requests). Necessary,
+ * not sufficient: the frames must also be free, which the mount itself finds out, and fails as a whole otherwise.
  * Return: 0; with words -EINVAL not possible on this host, -EDQUOT (VR_OVERLOAD) not beside the others: the text names both sides and
  * the smallest change; -ENOMEM.
  */

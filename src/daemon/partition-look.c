@@ -2,7 +2,7 @@
 /*
  * What the host has for CPUs of their own: which CPUs are in no partition, where a thread's control group is, and what
  * became of a partition. Reads, and never changes but to repair what somebody else has changed: partition_state_write() what was
- * switched off, partition_thread_return() where a thread may run.
+ * switched off, partition_thread_return() where a thread is.
  *
  * Only groups as libvirt makes them will do: ".../libvirt/vcpuN", threaded, one for each vCPU, and beside them those of the emulator and of
  * I/O threads. There a child of ours does no harm to anything that libvirt does (apply-cpuset.c). A QEMU that somebody else started has no
@@ -42,8 +42,17 @@ static int cpus_read(const struct sysroot *root, const char *path, cpu_set_t *re
 	return r < 0 ? r : cpulist_parse(text, ret);
 }
 
+bool partition_limit_back(const struct sysroot *root, struct regime *regime)
+{
+	int64_t runtime_us;
+
+	if (sysroot_read_i64(root, "/proc/sys/kernel/sched_rt_runtime_us", &runtime_us) >= 0)
+		regime->rt_runtime_us = runtime_us;
+	return regime->rt_runtime_us >= 0;
+}
+
 /*
- * Needs no control groups. The limit is read again, since with one the kernel checks affinities: a promise that relies on
+ * Needs no control groups. Where there is a limit again the kernel checks affinities: a promise that relies on
  * its not doing so would be refused by it, or could not be changed any more.
  */
 static int host_read_pinned(const struct sysroot *root, const struct regime *regime, struct partition_host *ret,
@@ -51,13 +60,12 @@ static int host_read_pinned(const struct sysroot *root, const struct regime *reg
 {
 	struct partition_host host = { .isolated = regime->isolated, .pinned = true };
 	char path[PATH_MAX];
-	int64_t runtime_us;
 	int r;
 
-	if (sysroot_read_i64(root, "/proc/sys/kernel/sched_rt_runtime_us", &runtime_us) >= 0 && runtime_us >= 0)
+	if (regime->rt_runtime_us >= 0)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED,
 				    "no thread can be pinned to a CPU any more: somebody has set sched_rt_runtime_us from -1 to %" PRId64
-				    " (virtrk doctor makes virtrkd look at the host again)", runtime_us);
+				    " (when those that are pinned have been released, virtrkd goes by that)", regime->rt_runtime_us);
 	r = cpus_read(root, "/sys/devices/system/cpu/online", &host.online);
 	if (r < 0)
 		return vr_error_set(reterr, r, VR_FAILED, "cannot read which CPUs are online: %s", strerror(-r));
@@ -96,6 +104,16 @@ int partition_host_read(const struct sysroot *root, const struct regime *regime,
 	return 0;
 }
 
+static bool slice_is_ours(const char *name, size_t length)
+{
+	return length >= sizeof("virtrk.slice") - 1 && strncmp(name, "virtrk", 6) == 0 && strncmp(name + length - 6, ".slice", 6) == 0;
+}
+
+bool partition_slice_valid(const char *name)
+{
+	return strlen(name) <= NAME_MAX && !strchr(name, '/') && slice_is_ours(name, strlen(name));
+}
+
 int partition_look_slice(const struct sysroot *root, const struct regime *regime, pid_t tid, char **ret)
 {
 	_cleanup_(freep) char *group = NULL;
@@ -108,7 +126,7 @@ int partition_look_slice(const struct sysroot *root, const struct regime *regime
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
 	length = strcspn(group + strspn(group, "/"), "/") + 1;
-	if (strncmp(group, "/virtrk", 7) != 0 || length < 13 || strncmp(group + length - 6, ".slice", 6) != 0)
+	if (group[0] != '/' || !slice_is_ours(group + 1, length - 1))
 		return 0;
 	if (asprintf(ret, "%s%.*s", regime->cgroup_path, (int)length, group) < 0) {
 		*ret = NULL;
@@ -268,8 +286,7 @@ int partition_state_write(const struct sysroot *root, const struct partition *pa
 	return r < 0 ? r : strcmp(state, "root") == 0 ? 0 : -EIO;
 }
 
-/* Somebody has moved it out of our child. */
-static int child_return(const struct sysroot *root, const struct partition *partition)
+int partition_thread_return(const struct sysroot *root, const struct partition *partition)
 {
 	_cleanup_(freep) char *group = NULL;
 	char path[PATH_MAX], tid[24];
@@ -289,15 +306,13 @@ static int child_return(const struct sysroot *root, const struct partition *part
 	return sysroot_write(root, path, tid);
 }
 
-/*
- * libvirt pins by the cpuset.cpus of the thread's own group, and no affinity reaches beyond that. What is promised is added there, and
- * nothing taken away. Groups that libvirt has not made for one thread are somebody's who knows why.
- */
-static int group_widen(const struct sysroot *root, const struct regime *regime, const struct partition *partition)
+int partition_look_home(const struct sysroot *root, const struct regime *regime, const struct partition *partition, struct step *ret)
 {
-	_cleanup_(freep) char *group = NULL, *list = NULL, *line = NULL;
-	cpu_set_t has, needs, both;
+	struct step step = { .kind = STEP_GROUP, .tid = partition->tid, .start_ticks = partition->start_ticks, .label = partition->label,
+			     .make = true };
+	_cleanup_(freep) char *group = NULL;
 	char path[PATH_MAX];
+	cpu_set_t needs;
 	int r;
 
 	r = thread_cgroup(root, partition->tid, &group);
@@ -306,24 +321,15 @@ static int group_widen(const struct sysroot *root, const struct regime *regime, 
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof(path), "%s%s/cpuset.cpus", regime->cgroup_path, group);
-	r = cpus_read(root, path, &has);
+	r = cpus_read(root, path, &step.before);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	partition_cpus(partition, &needs);
-	CPU_OR(&both, &has, &needs);
-	if (CPU_COUNT(&has) == 0 || CPU_EQUAL(&both, &has))	/* empty: all of the group above it */
+	CPU_OR(&step.cpus, &step.before, &needs);
+	if (CPU_COUNT(&step.before) == 0 || CPU_EQUAL(&step.cpus, &step.before))	/* empty: all of the group above it */
 		return 0;
-	r = cpulist_format(&both, &list);
-	if (r < 0)
-		return r;
-	if (asprintf(&line, "%s\n", list) < 0) {
-		line = NULL;
+	if (asprintf(&step.cgroup, "%s%s", regime->cgroup_path, group) < 0)
 		return -ENOMEM;
-	}
-	return sysroot_write(root, path, line);
-}
-
-int partition_thread_return(const struct sysroot *root, const struct regime *regime, const struct partition *partition)
-{
-	return partition->kind == PARTITION_EXCLUSIVE ? child_return(root, partition) : group_widen(root, regime, partition);
+	*ret = step;
+	return 1;
 }

@@ -22,6 +22,7 @@ struct partition_host {
 int partition_host_read(const struct sysroot *root, const struct regime *regime, const char *slice, struct partition_host *ret,
 			struct vr_error **reterr);
 
+bool partition_slice_valid(const char *name);	/* "virtrk....slice" */
 /* The slice of virtrk's ("virtrk....slice", right below the root) in which a thread is. 1 = *ret for free(); 0 = in none. */
 int partition_look_slice(const struct sysroot *root, const struct regime *regime, pid_t tid, char **ret);
 /* What its file of CPUs says now (apply-slice.c). */
@@ -44,11 +45,20 @@ void partition_clear(struct partition *partition);
 int partition_state_read(const struct sysroot *root, const struct partition *partition, char **ret);
 int partition_state_path(const struct partition *partition, char **ret);	/* the file to watch */
 int partition_state_write(const struct sysroot *root, const struct partition *partition);	/* "root" again, read back */
+/* Somebody has moved its thread out of an exclusive one: into it again. 0 also when there is nothing to do. */
+int partition_thread_return(const struct sysroot *root, const struct partition *partition);
 /*
- * Somebody has moved its thread out of an exclusive one: into it again. Or libvirt has pinned a thread that is pinned to, or shares, other
- * CPUs: these are added to what its own control group may use. 0 also when there is nothing to do.
+ * libvirt has pinned a thread that is pinned to, or shares, other CPUs: the step that adds these to what its own control group may use.
+ * Groups that libvirt has not made for one thread are somebody's who knows why. 1 = *ret, whose cgroup is for free() and whose label is
+ * @partition's; 0: there is nothing to do.
  */
-int partition_thread_return(const struct sysroot *root, const struct regime *regime, const struct partition *partition);
+int partition_look_home(const struct sysroot *root, const struct regime *regime, const struct partition *partition, struct step *ret);
+
+/*
+ * On a host whose kernel checked nothing the limit was written: does it check again? *regime takes the limit, and those who are pinned stay so.
+ * Reads, which makes some kernels build their scheduling domains anew (limit-watch.c).
+ */
+bool partition_limit_back(const struct sysroot *root, struct regime *regime);
 
 /* What is asked, beside the items. */
 struct partition_ask {

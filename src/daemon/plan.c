@@ -31,6 +31,7 @@ static void step_clear(struct step *step)
 	free(step->label);
 	free(step->cgroup);
 	free(step->home);
+	free(step->freezer);
 }
 
 void plan_done(struct plan *plan)
@@ -48,9 +49,10 @@ int plan_add(struct plan *plan, const struct step *step)
 	_cleanup_(freep) char *label = strdup(step->label);
 	_cleanup_(freep) char *cgroup = step->cgroup ? strdup(step->cgroup) : NULL;
 	_cleanup_(freep) char *home = step->home ? strdup(step->home) : NULL;
+	_cleanup_(freep) char *freezer = step->freezer ? strdup(step->freezer) : NULL;
 	struct step *grown;
 
-	if (!label || (step->cgroup && !cgroup) || (step->home && !home))
+	if (!label || (step->cgroup && !cgroup) || (step->home && !home) || (step->freezer && !freezer))
 		return -ENOMEM;
 	grown = reallocarray(plan->steps, plan->n + 1, sizeof(*grown));
 	if (!grown)
@@ -60,6 +62,7 @@ int plan_add(struct plan *plan, const struct step *step)
 	grown[plan->n].label = TAKE_PTR(label);
 	grown[plan->n].cgroup = TAKE_PTR(cgroup);
 	grown[plan->n].home = TAKE_PTR(home);
+	grown[plan->n].freezer = TAKE_PTR(freezer);
 	plan->n++;
 	return 0;
 }
@@ -219,8 +222,8 @@ static int plan_add_partitions(struct plan *plan, const struct ledger *some, con
 		const struct partition *p = &some->partitions[i];
 		const struct step step = {
 			.kind = kinds[p->kind], .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label, .make = make,
-			.whole = partition_changes(some, i, other, make), .cgroup = p->cgroup, .home = p->home,
-			.cpu = p->cpu, .kept = p->kept, .cpus = p->cpus, .before = p->before,
+			.whole = partition_changes(some, i, other, make), .cgroup = p->cgroup,
+			.home = p->kind == PARTITION_EXCLUSIVE ? p->home : NULL, .cpu = p->cpu, .kept = p->kept, .cpus = p->cpus, .before = p->before,
 		};
 
 		if (ledger_partition(other, p->tid, p->start_ticks))
@@ -232,6 +235,28 @@ static int plan_add_partitions(struct plan *plan, const struct ledger *some, con
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * What was added to threads' own groups is taken out again. Behind their affinity: a thread goes back to where it was
+ * while its group still has its CPU, and then to what of that libvirt's list leaves.
+ */
+static int plan_add_groups(struct plan *plan, const struct ledger *have, const struct ledger *want)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r >= 0 && i < have->n_partitions; i++) {
+		const struct partition *p = &have->partitions[i];
+		const struct step step = {
+			.kind = STEP_GROUP, .tid = p->tid, .start_ticks = p->start_ticks, .label = p->label,
+			.cgroup = p->home, .cpus = p->home_cpus, .before = p->home_before,
+		};
+
+		if (p->kind != PARTITION_EXCLUSIVE && p->home && !ledger_partition(want, p->tid, p->start_ticks))
+			r = plan_add(plan, &step);
+	}
+	return r;
 }
 
 /* The pairs of one phase, which stand together. */
@@ -266,6 +291,8 @@ int plan_diff(const struct ledger *have, const struct ledger *want, struct plan 
 	r = plan_add_phase(&plan, pairs, n, PHASE_GIVE_BACK);
 	if (r >= 0)
 		r = plan_add_partitions(&plan, have, want, false);
+	if (r >= 0)
+		r = plan_add_groups(&plan, have, want);
 	if (r >= 0)
 		r = plan_add_phase(&plan, pairs, n, PHASE_SHRINK);
 	if (r >= 0)

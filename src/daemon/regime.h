@@ -46,6 +46,8 @@ struct regime {
 	nsec_t period_max_ns;
 	enum tristate deadline;		/* the kernel knows SCHED_DEADLINE */
 	enum tristate preempt_rt;
+	char preemption[16];		/* "full", "voluntary" ...; "": cannot be read */
+	enum tristate irq_time;		/* interrupts are charged to nobody (CONFIG_IRQ_TIME_ACCOUNTING), or to whom they interrupt */
 	enum tristate rt_group_sched;
 	enum tristate frequency_scaling;
 	char governor[32];
@@ -56,7 +58,8 @@ struct regime {
 	enum tristate perf_switch;	/* perf_event context-switch records: what the meter needs */
 };
 
-int regime_read(const struct sysroot *root, struct regime *ret);
+/* @before: has the limit as it is still, and it is not read, which is no mere look (limit-watch.c); NULL: it is read. */
+int regime_read(const struct sysroot *root, const struct regime *before, struct regime *ret);
 const char *regime_kind_name(enum regime_kind kind);	/* "root-domain", "exclusive", "shared", "pinned" */
 
 /* The doctor: pure, a regime in, findings out. */

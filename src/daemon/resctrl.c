@@ -293,7 +293,7 @@ static int ways_place(const struct resctrl *host, const char *group, uint32_t wa
 	if (!every || host->n_cache == 0)
 		return vr_error_set(reterr, -EOPNOTSUPP, VR_UNSUPPORTED, "no cache of this host can be divided by ways");
 	if (ways < host->least_ways || ways > all)
-		return vr_error_set(reterr, -EINVAL, VR_FAILED, "%" PRIu32 " ways of %s: from %" PRIu32 " to %" PRIu32, ways, host->cache[0],
+		return vr_error_set(reterr, -EINVAL, VR_UNSUPPORTED, "%" PRIu32 " ways of %s: from %" PRIu32 " to %" PRIu32, ways, host->cache[0],
 				    host->least_ways, all);
 	*line = (struct resctrl_resource){ .n = every->n };
 	strcpy(line->name, host->cache[0]);

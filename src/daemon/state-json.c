@@ -39,13 +39,14 @@ struct field {
 	size_t size;		/* FIELD_NUMBER: of the integer; 4 bytes are signed, 8 unsigned */
 	int64_t min;
 	uint64_t max;
-	bool optional;		/* an earlier version did not write it; a NULL is not written */
+	bool optional;		/* an earlier version did not write it; a NULL, and no CPUs, are not written */
 };
 
 #define NUMBER(type, member, key, min, max) \
 	{ key, FIELD_NUMBER, offsetof(struct type, member), sizeof(((struct type *)0)->member), min, max, false }
 #define OTHER(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0, false }
 #define OPTIONAL(kind, type, member, key) { key, kind, offsetof(struct type, member), 0, 0, 0, true }
+#define OPTIONAL_CPUS(type, member, key) { key, FIELD_CPUS, offsetof(struct type, member), 0, 1, 0, true }
 #define CPUS(type, member, key, least) { key, FIELD_CPUS, offsetof(struct type, member), 0, least, 0, false }
 
 /* json-c cuts an integer that does not fit to the ends of the range without a word: so these stay outside. */
@@ -86,6 +87,7 @@ static const struct field step_fields[] = {
 	STEP_FIELDS,
 	OTHER(FIELD_SCHED, step, old, "old"),
 	OTHER(FIELD_SCHED, step, new, "new"),
+	OPTIONAL(FIELD_DIRECTORY, step, freezer, "freezer"),
 };
 
 static const struct field partition_step_fields[] = {
@@ -114,6 +116,19 @@ static const struct field affinity_step_fields[] = {
 	CPUS(step, before, "before", 1),
 };
 
+static const struct field group_step_fields[] = {
+	STEP_FIELDS,
+	OTHER(FIELD_BOOL, step, make, "make"),
+	OTHER(FIELD_DIRECTORY, step, cgroup, "cgroup"),
+	CPUS(step, cpus, "cpus", 1),
+	CPUS(step, before, "before", 1),
+};
+
+/* What was added to the own group of a thread whose partition is not exclusive: all of these, or none. */
+#define HOME_FIELDS                                                                                                     \
+	OPTIONAL(FIELD_DIRECTORY, partition, home, "home"), OPTIONAL_CPUS(partition, home_before, "home_before"),       \
+		OPTIONAL_CPUS(partition, home_cpus, "home_cpus")
+
 /* An exclusive one is written without its kind, as before there were others. */
 static const struct field exclusive_fields[] = {
 	OTHER(FIELD_TEXT, partition, label, "label"),
@@ -136,6 +151,7 @@ static const struct field shared_fields[] = {
 	CPUS(partition, cpus, "cpus", 1),
 	CPUS(partition, before, "before", 0),
 	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
+	HOME_FIELDS,
 };
 
 static const struct field pinned_fields[] = {
@@ -146,6 +162,7 @@ static const struct field pinned_fields[] = {
 	NUMBER(partition, cpu, "cpu", 0, CPU_SETSIZE - 1),
 	CPUS(partition, before, "before", 1),
 	NUMBER(partition, rest_ns, "rest_ns", 0, TIME_MAX),
+	HOME_FIELDS,
 };
 
 static const struct field leaver_fields[] = {
@@ -159,6 +176,7 @@ static const char *const step_kind_names[] = {
 	[STEP_PARTITION] = "partition",
 	[STEP_SLICE] = "slice",
 	[STEP_AFFINITY] = "affinity",
+	[STEP_GROUP] = "group",
 };
 static_assert(ARRAY_SIZE(step_kind_names) == _STEP_KIND_MAX, "a name for each kind of step");
 
@@ -179,6 +197,7 @@ static const struct fields steps_fields[] = {
 	[STEP_PARTITION] = { partition_step_fields, ARRAY_SIZE(partition_step_fields) },
 	[STEP_SLICE] = { slice_step_fields, ARRAY_SIZE(slice_step_fields) },
 	[STEP_AFFINITY] = { affinity_step_fields, ARRAY_SIZE(affinity_step_fields) },
+	[STEP_GROUP] = { group_step_fields, ARRAY_SIZE(group_step_fields) },
 };
 static_assert(ARRAY_SIZE(steps_fields) == _STEP_KIND_MAX, "the fields of each kind of step");
 
@@ -398,6 +417,13 @@ static int step_read(const struct place *place, struct json_object *value, void 
 	return plan_add(plan, &step);
 }
 
+static bool home_is_whole(const struct partition *p)
+{
+	bool cpus = CPU_COUNT(&p->home_cpus) > 0;
+
+	return p->kind == PARTITION_EXCLUSIVE || ((p->home != NULL) == cpus && (CPU_COUNT(&p->home_before) > 0) == cpus);
+}
+
 static int partition_read(const struct place *place, struct json_object *value, void *out)
 {
 	struct partition partition = { 0 };
@@ -414,6 +440,8 @@ static int partition_read(const struct place *place, struct json_object *value, 
 		return r;
 	if (partition.kind == PARTITION_SHARED && !CPU_ISSET(partition.cpu, &partition.cpus))
 		return bad(place, "%s.cpu: not one of its cpus", place->path);
+	if (!home_is_whole(&partition))
+		return bad(place, "%s.home: goes with home_before and home_cpus", place->path);
 	r = ledger_add_partition(out, &partition);
 	if (r == -EEXIST)
 		return bad(place, "%s: this thread, or this CPU, stands here before", place->path);
@@ -596,7 +624,10 @@ static struct json_object *field_compose(const struct field *field, const void *
 
 static bool field_is_left_out(const struct field *field, const void *in)
 {
-	return field->optional && field->kind == FIELD_DIRECTORY && !*(const char *const *)in;
+	if (!field->optional)
+		return false;
+	return field->kind == FIELD_CPUS ? CPU_COUNT((const cpu_set_t *)in) == 0 :
+					   field->kind == FIELD_DIRECTORY && !*(const char *const *)in;
 }
 
 static struct json_object *object_compose(const struct field *fields, size_t n, const void *in)

@@ -719,6 +719,16 @@ int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret)
 	return r;
 }
 
+int sysroot_thread_flags(const struct sysroot *root, pid_t tid, uint64_t *ret)
+{
+	int64_t flags;
+	int r = thread_number(root, tid, 9, UINT32_MAX, &flags);
+
+	if (r >= 0)
+		*ret = (uint64_t)flags;
+	return r;
+}
+
 int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret)
 {
 	int64_t cpu;

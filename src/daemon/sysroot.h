@@ -83,6 +83,8 @@ int sysroot_readlink(const struct sysroot *root, const char *path, char **ret);
 
 /* Field 22 of /proc/TID/stat. -ESRCH when the thread is gone. */
 /* Field 39: the CPU on which it runs, or has run last. -EBADMSG: not told. */
+/* Field 9: the kernel's PF_*. */
+int sysroot_thread_flags(const struct sysroot *root, pid_t tid, uint64_t *ret);
 int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret);
 int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret);
 

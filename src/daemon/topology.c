@@ -108,6 +108,32 @@ static enum tristate preempt_rt_read(const struct sysroot *root)
 	return strstr(version, "PREEMPT_RT") ? YES : NO;
 }
 
+/* What may be written to that file is all in it, and what is so stands in parentheses: "none voluntary (full)". */
+static void preemption_read(const struct sysroot *root, struct regime *regime)
+{
+	_cleanup_(freep) char *text = NULL;
+	const char *word;
+	size_t length;
+
+	if (sysroot_read(root, SCHED_DIR "/preempt", &text) < 0)
+		return;
+	word = strchr(text, '(');
+	length = word ? strcspn(word + 1, ")") : 0;
+	if (word && word[1 + length] == ')' && length < sizeof(regime->preemption))
+		snprintf(regime->preemption, sizeof(regime->preemption), "%.*s", (int)length, word + 1);
+}
+
+/* "is not set" is a line that config_read() does not find. */
+static enum tristate config_has(const struct sysroot *root, const char *release, const char *key)
+{
+	char path[128], value[32];
+
+	if (config_read(root, release, key, value) == 0)
+		return strcmp(value, "y") == 0 ? YES : NO;
+	snprintf(path, sizeof(path), "/boot/config-%s", release);
+	return sysroot_exists(root, path) ? NO : UNKNOWN;
+}
+
 static enum tristate deadline_read(const struct sysroot *root)
 {
 	if (sysroot_is_host(root))
@@ -123,6 +149,8 @@ static void kernel_read(const struct sysroot *root, struct regime *regime)
 		snprintf(regime->release, sizeof(regime->release), "%s", release);
 	regime->jiffy_ns = jiffy_read(root, regime->release);
 	regime->preempt_rt = preempt_rt_read(root);
+	preemption_read(root, regime);
+	regime->irq_time = config_has(root, regime->release, "CONFIG_IRQ_TIME_ACCOUNTING");
 	regime->deadline = deadline_read(root);
 }
 
@@ -190,9 +218,12 @@ static nsec_t period_read(const struct sysroot *root, const char *path, nsec_t f
 	return us * NSEC_PER_USEC;
 }
 
-static void limits_read(const struct sysroot *root, struct regime *regime)
+static void limits_read(const struct sysroot *root, const struct regime *before, struct regime *regime)
 {
-	if (sysroot_read_i64(root, "/proc/sys/kernel/sched_rt_runtime_us", &regime->rt_runtime_us) < 0 ||
+	if (before) {
+		regime->rt_runtime_us = before->rt_runtime_us;
+		regime->rt_period_us = before->rt_period_us;
+	} else if (sysroot_read_i64(root, "/proc/sys/kernel/sched_rt_runtime_us", &regime->rt_runtime_us) < 0 ||
 	    sysroot_read_u64(root, "/proc/sys/kernel/sched_rt_period_us", &regime->rt_period_us) < 0 ||
 	    regime->rt_period_us == 0) {
 		regime->rt_runtime_us = 950000;		/* the kernel's defaults */
@@ -360,18 +391,12 @@ static enum tristate partitions_read(const struct sysroot *root, const char *v2_
 static enum tristate rt_group_sched_read(const struct sysroot *root, const char *release, const char *v1_cpu_path)
 {
 	char path[512];
-	char value[32];
-	int r;
 
 	if (v1_cpu_path) {
 		snprintf(path, sizeof(path), "%s/cpu.rt_runtime_us", v1_cpu_path);
 		return sysroot_exists(root, path) ? YES : NO;
 	}
-	r = config_read(root, release, "CONFIG_RT_GROUP_SCHED", value);
-	if (r == 0)
-		return strcmp(value, "y") == 0 ? YES : NO;
-	snprintf(path, sizeof(path), "/boot/config-%s", release);
-	return sysroot_exists(root, path) ? NO : UNKNOWN;	/* "is not set" */
+	return config_has(root, release, "CONFIG_RT_GROUP_SCHED");
 }
 
 static int cgroups_read(const struct sysroot *root, struct regime *regime)
@@ -417,7 +442,7 @@ static void watching_read(const struct sysroot *root, struct regime *regime)
 	regime->root_user = geteuid() == 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_SYS_NICE, 0, 0) == 1;
 }
 
-int regime_read(const struct sysroot *root, struct regime *ret)
+int regime_read(const struct sysroot *root, const struct regime *before, struct regime *ret)
 {
 	struct regime regime = { 0 };
 	int r;
@@ -427,7 +452,7 @@ int regime_read(const struct sysroot *root, struct regime *ret)
 	if (r < 0)
 		return r;
 	frequency_read(root, &regime);
-	limits_read(root, &regime);
+	limits_read(root, before, &regime);
 	regime.hrtick_dl = feature_read(root, "HRTICK_DL");
 	regime.tick_ns = regime.hrtick_dl == YES ? HRTICK_GRAIN_NS : regime.jiffy_ns;
 	fair_server_read(root, &regime);

@@ -8,8 +8,9 @@
 /* The exit code of a no; @report: it is only told. */
 int hook_judge(const char *domain, bool report, const char *reason);
 
-/* hook-call.c; both return the exit code. *ret: options of a mount, NULL when there is nothing to mount. */
-int hook_call_threads(const char *domain, const struct intent *intent);
+/* hook-call.c; all return the exit code. *ret: options of a mount, NULL when there is nothing to mount. */
+int hook_call_threads(const char *domain, const struct intent *intent, const struct intent_domain *about);
+int hook_call_ways(const char *domain, const struct intent *intent);
 int hook_call_memory(const char *domain, const struct intent *intent, uint64_t bytes, char **ret);
 
 /* hook-memory.c; exit codes. */

@@ -100,8 +100,10 @@ static int prepare(const char *domain)
 	if (intent_get(domain, &intent, &about, &code) != 0)
 		return code;
 	late_code = intent.report ? EXIT_SUCCESS : EXIT_FAILURE;
-	if (intent.n > 0)
-		code = hook_call_threads(domain, &intent);
+	if (intent.memory.ways > 0)	/* first, since it holds nothing that a later no would have to give back */
+		code = hook_call_ways(domain, &intent);
+	if (code == EXIT_SUCCESS && intent.n > 0)
+		code = hook_call_threads(domain, &intent, &about);
 	if (code == EXIT_SUCCESS && intent.memory.wanted)
 		code = hook_memory_prepare(domain, &intent, &about);
 	return code;

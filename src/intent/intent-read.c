@@ -9,6 +9,7 @@
  *
  * Called by the libvirt module of virtrkd, by the hook and by virtrk define. Opens nothing: no DTD, no entity of another file.
  */
+#include <ctype.h>
 #include <libxml/parser.h>
 #include <limits.h>
 #include <string.h>
@@ -156,12 +157,17 @@ static int memory_attribute_read(const char *key, const xmlChar *value, struct i
 		return colors_read(key, value, memory->banks, reterr);
 	if (strcmp(key, "exclusive") == 0)
 		return yes_no_read("memory: exclusive", value, &memory->exclusive, reterr);
+	if (strcmp(key, "layout") == 0) {
+		if (!intent_layout_read(text_of(value), &memory->preserve))
+			return bad(reterr, "memory: layout: expected preserve or any, not \"%s\"", shown(text, value));
+		return 0;
+	}
 	if (strcmp(key, "size") == 0) {
 		if (vrk_bytes_parse(text_of(value), &memory->bytes) < 0 || memory->bytes == 0)
 			return bad(reterr, "memory: size: \"%s\" is no size: a number with B, KiB, MiB, GiB or TiB", shown(text, value));
 		return 0;
 	}
-	return bad(reterr, "memory: unknown attribute %s (known: size, colors, banks, exclusive)", shown(text, (const xmlChar *)key));
+	return bad(reterr, "memory: unknown attribute %s (known: size, colors, banks, exclusive, layout)", shown(text, (const xmlChar *)key));
 }
 
 static int memory_read(xmlNode *node, struct intent_memory *memory, struct vr_error **reterr)
@@ -185,6 +191,27 @@ static int memory_read(xmlNode *node, struct intent_memory *memory, struct vr_er
 	return 0;
 }
 
+static int cache_read(xmlNode *node, struct intent_memory *memory, struct vr_error **reterr)
+{
+	_cleanup_(xml_freep) xmlChar *value = NULL;
+	char text[SHOWN_MAX], *end;
+	unsigned long ways;
+
+	if (memory->ways > 0)
+		return bad(reterr, "cache stands twice");
+	for (const xmlAttr *attribute = node->properties; attribute; attribute = attribute->next)
+		if (attribute->ns || strcmp(text_of(attribute->name), "ways") != 0)
+			return bad(reterr, "cache: unknown attribute %s (known: ways)", shown(text, attribute->name));
+	value = xmlGetNoNsProp(node, (const xmlChar *)"ways");
+	if (!value)
+		return bad(reterr, "cache: ways is missing");
+	ways = strtoul(text_of(value), &end, 10);
+	if (!isdigit((unsigned char)*text_of(value)) || *text_of(value) == '0' || *end || ways > INTENT_WAYS_MAX)
+		return bad(reterr, "cache: ways: expected a number from 1 to %d, not \"%s\"", INTENT_WAYS_MAX, shown(text, value));
+	memory->ways = (uint32_t)ways;
+	return 0;
+}
+
 /* ---- the element ---- */
 
 /* Nothing but white space and comments may stand between elements. */
@@ -195,23 +222,31 @@ static int filler_check(const xmlNode *node, const char *where, struct vr_error 
 	return bad(reterr, "%s: text has no place here", where);
 }
 
+/* An element with attributes alone; @r: how reading those went. */
+static int empty_check(const xmlNode *node, int r, struct vr_error **reterr)
+{
+	for (const xmlNode *child = node->children; r >= 0 && child; child = child->next)
+		r = filler_check(child, text_of(node->name), reterr);
+	return r;
+}
+
+#define KNOWN "(known: thread, memory, cache)"
+
 static int child_element_read(xmlNode *node, struct intent *intent, struct vr_error **reterr)
 {
 	struct intent_item item = { .thread = "" };
 	char text[SHOWN_MAX];
 	int r;
 
-	if (strcmp(namespace_of(node), INTENT_NAMESPACE) == 0 && strcmp(text_of(node->name), "memory") == 0) {
-		r = memory_read(node, &intent->memory, reterr);
-		for (const xmlNode *child = node->children; r >= 0 && child; child = child->next)
-			r = filler_check(child, "memory", reterr);
-		return r;
-	}
-	if (strcmp(namespace_of(node), INTENT_NAMESPACE) != 0 || strcmp(text_of(node->name), "thread") != 0)
-		return bad(reterr, "unknown element %s (known: thread, memory)", shown(text, node->name));
-	r = item_read(node, intent->n, &item, reterr);
-	for (const xmlNode *child = node->children; r >= 0 && child; child = child->next)
-		r = filler_check(child, "thread", reterr);
+	if (strcmp(namespace_of(node), INTENT_NAMESPACE) != 0)
+		return bad(reterr, "unknown element %s " KNOWN, shown(text, node->name));
+	if (strcmp(text_of(node->name), "memory") == 0)
+		return empty_check(node, memory_read(node, &intent->memory, reterr), reterr);
+	if (strcmp(text_of(node->name), "cache") == 0)
+		return empty_check(node, cache_read(node, &intent->memory, reterr), reterr);
+	if (strcmp(text_of(node->name), "thread") != 0)
+		return bad(reterr, "unknown element %s " KNOWN, shown(text, node->name));
+	r = empty_check(node, item_read(node, intent->n, &item, reterr), reterr);
 	if (r < 0)
 		return r;
 	if (intent_find(intent, item.thread))
@@ -245,7 +280,7 @@ static int element_read(xmlNode *node, struct intent *ret, struct vr_error **ret
 		r = child->type == XML_ELEMENT_NODE ? child_element_read(child, ret, reterr) :
 						      filler_check(child, INTENT_ELEMENT, reterr);
 	if (r >= 0 && intent_empty(ret))
-		return bad(reterr, INTENT_ELEMENT ": it names neither a thread nor memory");
+		return bad(reterr, INTENT_ELEMENT ": it names no thread, no memory and no cache");
 	return r;
 }
 
@@ -373,6 +408,16 @@ static bool child_says(xmlNode *node, const char *name, const char *attribute, c
 	return value && strcmp(text_of(value), word) == 0;
 }
 
+static void partition_read(xmlNode *root, char ret[INTENT_PARTITION_MAX])
+{
+	xmlNode *resource = child_find(root, "resource");
+	xmlNode *node = resource ? child_find(resource, "partition") : NULL;
+	_cleanup_(xml_freep) xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+
+	if (text && strlen(text_of(text)) < INTENT_PARTITION_MAX)
+		strcpy(ret, text_of(text));
+}
+
 int intent_read_domain(const char *xml, size_t length, struct intent_domain *ret, struct vr_error **reterr)
 {
 	_cleanup_(xmlFreeDocp) xmlDocPtr document = NULL;
@@ -394,5 +439,6 @@ int intent_read_domain(const char *xml, size_t length, struct intent_domain *ret
 		ret->bytes = most;
 	ret->file_backed = backing && child_says(backing, "source", "type", "file") && child_says(backing, "access", "mode", "shared") &&
 			   !child_find(backing, "hugepages");
+	partition_read(root, ret->partition);
 	return 0;
 }

@@ -6,6 +6,9 @@
  * Called by virtrk define, virtrkd and the hook. Pure but for memory; judges the form and never whether it fits.
  */
 #include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "intent.h"
@@ -33,12 +36,35 @@ bool intent_item_equal(const struct intent_item *a, const struct intent_item *b)
 static bool memory_equal(const struct intent_memory *a, const struct intent_memory *b)
 {
 	return a->wanted == b->wanted && a->bytes == b->bytes && strcmp(a->colors, b->colors) == 0 && strcmp(a->banks, b->banks) == 0 &&
-	       a->exclusive == b->exclusive && a->ways == b->ways;
+	       a->exclusive == b->exclusive && a->preserve == b->preserve && a->ways == b->ways;
 }
 
 bool intent_empty(const struct intent *intent)
 {
 	return intent->n == 0 && !intent->memory.wanted && intent->memory.ways == 0;
+}
+
+bool intent_slice(const char *partition, bool machined, char ret[INTENT_PARTITION_MAX])
+{
+	const char *name = partition + strspn(partition, "/");
+	size_t length = strcspn(name, "/"), at = 0;
+
+	/* escaped it may become four times as long */
+	if (partition[0] != '/' || strncmp(name, "virtrk", 6) != 0 || length * 4 + sizeof(".partition") > INTENT_PARTITION_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (isalnum((unsigned char)name[i]) || strchr(":_.", name[i]))
+			ret[at++] = name[i];
+		else if (machined)
+			at += (size_t)snprintf(ret + at, INTENT_PARTITION_MAX - at, "\\x%02x", (unsigned char)name[i]);
+		else if (name[i] == '-')
+			ret[at++] = name[i];
+		else
+			return false;
+	}
+	strcpy(ret + at, machined ? ".slice" : memchr(name, '.', length) ? "" : ".partition");
+	at = strlen(ret);
+	return strcmp(ret + at - strlen(".slice"), ".slice") == 0;
 }
 
 /* In whatever order. */
@@ -152,6 +178,12 @@ bool intent_colors_valid(const char *text, uint32_t *ret_number)
 	return *ret_number > 0;
 }
 
+bool intent_layout_read(const char *text, bool *ret_preserve)
+{
+	*ret_preserve = strcmp(text, "preserve") == 0;
+	return *ret_preserve || strcmp(text, "any") == 0;
+}
+
 static void memory_write(FILE *f, const char *prefix, const struct intent_memory *memory)
 {
 	char size[VRK_BYTES_STRLEN];
@@ -167,7 +199,15 @@ static void memory_write(FILE *f, const char *prefix, const struct intent_memory
 		fprintf(f, " banks='%s'", memory->banks);
 	if (memory->exclusive)
 		fputs(" exclusive='yes'", f);
+	if (memory->preserve)
+		fputs(" layout='preserve'", f);
 	fputs("/>\n", f);
+}
+
+static void cache_write(FILE *f, const char *prefix, uint32_t ways)
+{
+	if (ways > 0)
+		fprintf(f, "  <%scache ways='%" PRIu32 "'/>\n", prefix, ways);
 }
 
 static void item_write(FILE *f, const char *prefix, const struct intent_item *item)
@@ -198,6 +238,7 @@ int intent_write(const struct intent *intent, bool bare, char **ret)
 	fprintf(f, "<%s" INTENT_ELEMENT "%s%s>\n", prefix, bare ? "" : " xmlns:" INTENT_PREFIX "='" INTENT_NAMESPACE "'",
 		intent->report ? " on-refusal='report'" : "");
 	memory_write(f, prefix, &intent->memory);
+	cache_write(f, prefix, intent->memory.ways);
 	for (size_t i = 0; i < intent->n; i++)
 		item_write(f, prefix, &intent->items[i]);
 	fprintf(f, "</%s" INTENT_ELEMENT ">\n", prefix);

@@ -21,6 +21,7 @@
 #define INTENT_ITEMS_MAX     1024
 #define INTENT_THREAD_MAX    32
 #define INTENT_CPUS_MAX	     256
+#define INTENT_PARTITION_MAX 256
 #define INTENT_XML_MAX	     (4U << 20)		/* libvirt does not send longer ones */
 
 struct intent_item {
@@ -39,6 +40,7 @@ struct intent_memory {
 	char colors[INTENT_CPUS_MAX];	/* "" any, "4" so many that nobody else has, "0-3" these */
 	char banks[INTENT_CPUS_MAX];
 	bool exclusive;
+	bool preserve;			/* the guest's addresses choose among its colours */
 	uint32_t ways;			/* of the last-level cache, whether frames are wanted or not; 0 = it shares the cache */
 };
 #define INTENT_WAYS_MAX 64
@@ -67,7 +69,18 @@ bool intent_thread_valid(const char *name);
 bool intent_cpus_valid(const char *text);
 /* Colours or banks: a list like that, or a number of them. *ret_number 0: it is a list, or "". */
 bool intent_colors_valid(const char *text, uint32_t *ret_number);
+/* "preserve" or "any"; false: something else. */
+bool intent_layout_read(const char *text, bool *ret_preserve);
 bool intent_empty(const struct intent *intent);		/* asks for nothing */
+
+/*
+ * intent_slice() - the slice, right below the root of control groups, that a partition of libvirt's is in
+ *
+ * libvirt makes a systemd slice of its first name, and escapes it as systemd does; where there is no machined it makes a directory,
+ * ".partition" when the name has no dot.
+ * Return: true with *ret when that is a slice of virtrk's: "virtrk....slice".
+ */
+bool intent_slice(const char *partition, bool machined, char ret[INTENT_PARTITION_MAX]);
 
 /* The element, as it stands in <metadata>; malloc()ed. @bare: without namespace, as libvirt wants it, which adds that by itself. */
 int intent_write(const struct intent *intent, bool bare, char **ret);
@@ -82,11 +95,12 @@ int intent_write(const struct intent *intent, bool bare, char **ret);
  */
 int intent_read(const char *xml, size_t length, struct intent *ret, bool *ret_report, struct vr_error **reterr);
 
-/* What else of a domain's XML matters for its memory. */
+/* What else of a domain's XML matters: for its memory, and where libvirt will put it. */
 struct intent_domain {
 	int64_t id;			/* of this run; -1 = it does not run */
 	uint64_t bytes;			/* <memory>, or <maxMemory> where that is more; 0 = not told */
 	bool file_backed;		/* <memoryBacking> with <source type='file'/> and <access mode='shared'/>, without <hugepages/> */
+	char partition[INTENT_PARTITION_MAX];	/* <resource><partition>; "" = none, or too long to be one of ours */
 };
 
 /* As intent_read(); -EBADMSG: no domain. */

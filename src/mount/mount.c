@@ -3,7 +3,7 @@
  * Mounts a file system by the calls that take options one by one (fsopen(2) and its sisters), since with them the kernel says in words
  * what it does not like, instead of an errno that may mean ten things.
  *
- * Called by virtrk memory and by libvirt's hook, with root's rights or in vain.
+ * Called by virtrk memory, virtrk-guest and libvirt's hook, with root's rights or in vain.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -86,10 +86,11 @@ static int directories_make(const char *path, bool *ret_made)
 	}
 }
 
-static int mount_at(const char *type, const char *source, const char *path, const char *options, struct vr_error **reterr)
+/* Nowhere yet; @attributes as of fsmount(2). *ret_fs: what may say more about what is refused next. */
+static int mount_new(const char *type, const char *source, const char *options, unsigned int attributes, int *ret_fs, int *ret,
+		     struct vr_error **reterr)
 {
 	_cleanup_(closep) int fs = fsopen(type, FSOPEN_CLOEXEC);
-	_cleanup_(closep) int mount = -EBADF;
 	int r;
 
 	if (fs < 0)
@@ -99,10 +100,30 @@ static int mount_at(const char *type, const char *source, const char *path, cons
 		r = -errno;
 	if (r < 0)
 		return refused(fs, r, type, reterr);
-	mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (mount < 0 || move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	*ret = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+	if (*ret < 0)
+		return refused(fs, -errno, type, reterr);
+	*ret_fs = TAKE_FD(fs);
+	return 0;
+}
+
+static int mount_at(const char *type, const char *source, const char *path, const char *options, struct vr_error **reterr)
+{
+	_cleanup_(closep) int fs = -EBADF, mount = -EBADF;
+	int r = mount_new(type, source, options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, &fs, &mount, reterr);
+
+	if (r < 0)
+		return r;
+	if (move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return refused(fs, -errno, type, reterr);
 	return 0;
+}
+
+int mount_open(const char *type, const char *source, const char *options, int *ret, struct vr_error **reterr)
+{
+	_cleanup_(closep) int fs = -EBADF;
+
+	return mount_new(type, source, options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, &fs, ret, reterr);
 }
 
 int mount_make(const char *type, const char *source, const char *path, const char *options, struct vr_error **reterr)

@@ -123,6 +123,8 @@ static const struct hook_case answers[] = {
 	{ "less memory than it has", "prepare", RK_BACKED("2", "<rk:memory size='1MiB'/>"), 1, "more than the size" },
 	{ "colours, on a host without a profile", "prepare", RK_BACKED("1", "<rk:memory colors='4096'/>"), 1,
 	  "hooked is not started: " },
+	{ "more ways of a cache than there are", "prepare", RK("", "<rk:cache ways='64'/>" ONE), 1, "hooked is not started: " },
+	{ "ways, to be reported", "prepare", RK(REPORT, "<rk:cache ways='64'/>" ONE), 0, NULL },
 	{ "a CPU that no host has", "prepare", RK("", "<rk:thread name='vcpu0' budget='1ms' period='100ms' cpus='99999'/>"), 1, "99999" },
 };
 

@@ -243,7 +243,8 @@ static void test_commit(struct daemon *d, const struct guest *g)
 }
 
 /* @threads vCPUs that ask for so much of every 100 ms each. */
-static void prepare_start(sd_bus *bus, const char *domain, unsigned int threads, uint64_t budget_ms, struct said *ret)
+static void prepare_start_with(sd_bus *bus, const char *domain, unsigned int threads, uint64_t budget_ms, const char *option,
+			       struct said *ret)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus_message *call = NULL;
@@ -263,10 +264,18 @@ static void prepare_start(sd_bus *bus, const char *domain, unsigned int threads,
 	if (r >= 0)
 		r = sd_bus_message_close_container(call);
 	if (r >= 0)
+		r = option ? sd_bus_message_append(call, "a{sv}", 1, option, "s", "virtrk-test.slice") :
+			     sd_bus_message_append(call, "a{sv}", 0);
+	if (r >= 0)
 		r = sd_bus_call(bus, call, 0, &error, NULL);
 	say(ret, r, &error, NULL);
 	sd_bus_message_unref(call);
 	sd_bus_error_free(&error);
+}
+
+static void prepare_start(sd_bus *bus, const char *domain, unsigned int threads, uint64_t budget_ms, struct said *ret)
+{
+	prepare_start_with(bus, domain, threads, budget_ms, NULL, ret);
 }
 
 /* What libvirt's hook asks. */
@@ -287,6 +296,13 @@ static void test_start(struct daemon *d, const struct guest *g)
 	expect_said(&said, "");
 	EXPECT(prepared_bw(d->bus) >= one && prepared_bw(d->bus) <= one + 1);
 	EXPECT(fits(d, g, &a));
+	CASE("in a slice without CPUs, it shares those of all");
+	prepare_start_with(d->bus, "later", 1, 30, "Slice", &said);
+	expect_said(&said, "");
+	EXPECT(prepared_bw(d->bus) >= one && prepared_bw(d->bus) <= one + 1);
+	CASE("what nobody knows");
+	prepare_start_with(d->bus, "later", 1, 30, "Slices", &said);
+	expect_said(&said, SD_BUS_ERROR_INVALID_ARGS);
 	CASE("what does not fit, and then nothing is held");
 	prepare_start(d->bus, "later", harness_too_many(), 100, &said);
 	expect_said(&said, VIRTRK_ERROR_OVERLOAD);

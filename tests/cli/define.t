@@ -24,6 +24,14 @@ node ''
 check "threads" "define rt --vcpu 0-1 --emulator $times" 0 "^defined 4ms for vcpu0 of rt in every 10ms \(now and at each start\)"
 check "--persist may be said" "define rt --vcpu 0 $times --persist" 0 "^defined 4ms for vcpu0"
 check "with a partition" "define rt --vcpu 0 $times --partition /virtrk" 0 "from its next start on rt is in the partition /virtrk$"
+check "ways of the cache" "define rt --ways 4" 0 "^rt gets ways of the cache for itself \(now and at each start\)$"
+check "ways and threads" "define rt --ways 4 --vcpu 0 $times" 0 "^rt gets ways of the cache"
+for ways in 0 65 4x; do
+	check "--ways=$ways" "one_line define rt --ways=$ways" 2 "--ways $ways: a number from 1 to 64"
+done
+check "--remove with ways" "one_line define rt --remove --ways 4" 2 "--ways has no place beside it"
+echo '{"domain":"rt","memory":{"cache_ways":4},"reservations":[{"thread":"vcpu0","budget":"4ms","period":"10ms"}]}' >"$tmp/ways.json"
+check "a document with ways" "define --file $tmp/ways.json" 0 "rt gets ways of the cache"
 echo '{"domain":"rt","reservations":[{"thread":"vcpu0","budget":"4ms","period":"10ms","cpus":"2-3"}]}' >"$tmp/rt.json"
 check "a document" "define --file $tmp/rt.json" 0 "^defined 4ms for vcpu0 of rt"
 echo '{"reservations":[{"thread":"vcpu0","budget":"4ms","period":"10ms"},{"thread":"vcpu0","budget":"1ms","period":"10ms"}]}' >"$tmp/twice.json"
@@ -49,6 +57,8 @@ check "others are not" "show rt | grep -c urn:x" 1 "^0$"
 check "removed, one" "define rt --remove --vcpu 0" 0 "^removed vcpu0 from the metadata of rt$"
 check "removed, all" "define rt --remove" 0 "^removed all from the metadata of rt$"
 
+node "$(rk "<rk:cache ways='4'/>")"
+check "ways alone are shown" "show rt" 0 "<rk:cache ways='4'/>"
 node "$(rk "<rk:thread name='vcpu0' budget='4' period='10ms'/>")"
 check "what cannot be read is not shown" "one_line show rt" 1 'thread\[0\]: budget: "4" is no time'
 check "nor built upon" "one_line define rt --vcpu 1 $times" 1 'thread\[0\]: budget: "4" is no time'

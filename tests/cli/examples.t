@@ -51,6 +51,16 @@ check "an interrupt by a FIFO thread" "answer interrupt-fifo '[.schedulable, .re
 check "memory by colours" "answer colored-memory '[.schedulable, [.memory[].cache_colors | length], ([.memory[0].certificate[].size] | add)]'" 0 '^\[true,\[8,12,24\],2147483648\]$'
 check "memory by colours: seven are too few for 2 GiB" "with colored-memory '.vms[0].memory.cache_colors = [range(7)]' '[.refusal.test, .refusal.lhs, .refusal.rhs]'" 0 '^\["memory",2147483648,1879048192\]$'
 check "memory by colours, chosen" "jq '.vms[0].memory.cache_colors = 8 | .vms[1].memory.cache_colors = 12' $examples/colored-memory.json | virtrk plan --json - | jq -c '[.vms[].memory.cache_colors]' | tr -s '0-9' x | cut -c 1-60" 0 '^\[\[x(,x){7}\],\[x(,x){11}\],null\]$'
+check "times by colours" "answer colored-tasks '$ms'" 0 '^\[true,\[11.59,12.68,26.11\]\]$'
+check "times by colours: with one less" "with colored-tasks '.vms[0].memory.cache_colors = [range(8)]' '.tasks[0].response > 11590000'" 0 '^true$'
+best=".vms[0].memory.cache_colors = \"best\" | .vms[1].memory.cache_colors = \"best\""
+check "times by colours: which, says plan" "jq '$best' $examples/colored-tasks.json | virtrk analyze -" 2 'virtrk plan finds them'
+check "times by colours, divided" "jq '$best | del(.vms[].vcpus[0] | .budget, .period, .cpu) | .vms[2].vcpus[0] += {budget:\"10ms\", period:\"100ms\"}' $examples/colored-tasks.json | virtrk plan --json - >$tmp/t.json && jq -c '[.vms[].memory.cache_colors | length]' $tmp/t.json" 0 '^\[9,11,0\]$'
+check "times by colours: the plan holds" "virtrk analyze --json $tmp/t.json | jq .schedulable" 0 '^true$'
+check "times by colours: and holds when simulated" "virtrk simulate --json --for 2s $tmp/t.json | jq '[.tasks[].missed] | add'" 0 '^0$'
+check "times by colours: the plan of a plan is itself" "virtrk plan --json $tmp/t.json | cmp - $tmp/t.json" 0 ""
+check "times by colours: for people" "virtrk analyze $examples/colored-tasks.json" 0 'memory of control: .*90us a job for reloads'
+check "times by colours: fewer for the rest" "jq '$best | .vms[2].memory.size = \"6GiB\"' $examples/colored-tasks.json | virtrk plan -" 3 '^why: memory: no division of the 8 cache colours that are left'
 check "each stands in the table" "diff <(cd $examples && ls *.json) <(grep -oE '^\| .[a-z-]+\.json' $examples/README.md | tr -d '| \`' | sort)" 0 ""
 
 # fits: complaints about the document on standard input
@@ -61,6 +71,7 @@ for file in "$examples"/*.json; do
 	check "schema: $(basename "$file")" "fits <$file" 0 ""
 done
 check "schema: the plan fits" "virtrk plan --json $examples/dhall.json | fits" 0 ""
+check "times by colours: the plan fits the schema" "fits <$tmp/t.json" 0 ""
 check "schema: the plan of memory fits" "jq '.vms[0].memory.cache_colors = 8' $examples/colored-memory.json | virtrk plan --json - | fits" 0 ""
 # Both the schema and the reader refuse these, or take them.
 # both WHAT CHANGE EXIT REGEX: EXIT is that of analyze, REGEX (empty = none) what the schema complains of
@@ -71,7 +82,8 @@ both() {
 }
 task='.vms[0].vcpus[0].tasks[0]'
 both "an unknown key" "$task.wcte = 1" 2 'tasks\[0\]\.wcte: unknown$'
-both "no wcet" "del($task.wcet)" 2 'tasks\[0\]\.wcet: missing$'
+both "no wcet" "del($task.wcet)" 2 'tasks\[0\]: fits not just one of oneOf$'
+both "wcet twice over" "$task.wcet_by_colors = [\"4ms\"]" 2 'tasks\[0\]: fits not just one of oneOf$'
 both "a fraction of a ns" "$task.wcet = 1.5" 2 'tasks\[0\]\.wcet: fits nothing'
 both "below zero" "$task.jitter = -1" 2 'tasks\[0\]\.jitter: fits nothing'
 both "no unit" "$task.wcet = \"4\"" 2 'tasks\[0\]\.wcet: fits nothing'

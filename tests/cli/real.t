@@ -97,6 +97,10 @@ check "memory: who has what" "virtrk memory" 0 "^b  +16MiB  +[0-9?A-Za-z]+  0-3 
 check "memory --json" "virtrk memory --json | jq -c '[.n_colors, .free_colors, .pools[0].domain]'" 0 '^\[16,"4-15","b"\]$'
 check "memory check: it fits" "virtrk memory check rt --size 64MiB --colors 4" 0 "^it fits: size=67108864,colors=4-7,profile="
 check "memory check: a list" "virtrk memory check rt --size 1MiB --colors 3-4 --banks 1,3" 0 "colors=3-4,banks=1:3,"
+check "memory check: the guest's addresses choose" "virtrk memory check rt --size 1MiB --colors 2 --layout preserve" 0 "colors=4-5,layout=preserve,"
+check "memory check: of three they cannot" "one_line virtrk memory check rt --size 1MiB --colors 3 --layout=preserve" 1 "layout preserve: .*a power of two"
+check "memory check: a layout" "one_line virtrk memory check rt --size 1MiB --layout=yes" 2 "--layout yes: preserve or any"
+check "memory --json: the layout" "virtrk memory --json | jq -c '.pools[0].preserve'" 0 '^false$'
 check "memory check: refused" "one_line virtrk memory check rt --size 65MiB --colors 4" 3 "65MiB wanted, 64MiB there; 1 more colour would do; 1MiB less would fit"
 check "memory check: too many colours" "one_line virtrk memory check rt --size 1MiB --colors 13" 3 "12 are left of 16; 1 fewer would fit"
 check "memory check: alone" "one_line virtrk memory check rt --size 1MiB --colors 0-1 --exclusive" 3 "colour 0 is in use by b"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # JSON Schema, as much of it as ours use. Input: a document; $schema: [the schema]. Output: one line per complaint.
-def known: ["$comment", "$schema", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf", "required",
+def known: ["$comment", "$schema", "$defs", "$ref", "title", "description", "default", "type", "enum", "anyOf", "oneOf", "required",
 	"additionalProperties", "dependentRequired", "properties", "items", "minItems", "maxItems", "minLength", "pattern", "minimum", "maximum"];
 def typed($name):
 	if $name == "integer" then type == "number" and floor == . else type == $name end;
@@ -11,6 +11,7 @@ def complain($s; $at):
 	(if $s.type and (typed($s.type) | not) then "\($at): no \($s.type)" else empty end),
 	(if $s.enum and all($s.enum[]; . != $doc) then "\($at): none of \($s.enum)" else empty end),
 	(if $s.anyOf and all($s.anyOf[]; . as $one | [$doc | complain($one; $at)] | length > 0) then "\($at): fits nothing of anyOf" else empty end),
+	(if $s.oneOf and ([$s.oneOf[] as $one | select([$doc | complain($one; $at)] | length == 0)] | length) != 1 then "\($at): fits not just one of oneOf" else empty end),
 	(if type == "object" then
 		(($s.required // []) - keys | .[] | "\($at).\(.): missing"),
 		(if $s.additionalProperties == false then keys - ($s.properties | keys) | .[] | "\($at).\(.): unknown" else empty end),

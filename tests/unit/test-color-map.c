@@ -186,8 +186,152 @@ static void test_edges(void)
 	EXPECT(!color_map_equal(&map, &(struct color_map){ .n = { 1, 0 } }));
 }
 
+/* ---- layouts: what a guest sees whose memory is a file of such a mount ---- */
+
+#define LAYOUT_FRAMES 256
+
+static u64 layout_of[LAYOUT_FRAMES][COLOR_KINDS];	/* colour and bank of each frame, by brute force */
+static bool layout_pair[8][4];				/* some frame has them */
+
+static void layout_brute(const struct color_map *map)
+{
+	memset(layout_pair, 0, sizeof(layout_pair));
+	for (u64 pfn = 0; pfn < LAYOUT_FRAMES; pfn++) {
+		for (u32 kind = 0; kind < COLOR_KINDS; kind++)
+			layout_of[pfn][kind] = brute_color(map, kind, pfn);
+		layout_pair[layout_of[pfn][COLOR_CACHE]][layout_of[pfn][COLOR_BANK]] = true;
+	}
+}
+
+/* Every frame of the choice is of one class, which says its colour and its bank; and a guest's page of another colour has another one. */
+static void layout_agrees(const struct color_map *map, const struct color_set set[COLOR_KINDS], const bool all[COLOR_KINDS])
+{
+	u64 of_class[32][COLOR_KINDS], frames[32] = { 0 };
+	struct color_layout layout;
+	struct color_map guest;
+	u32 n, kind;
+	u64 pfn, page;
+
+	if (!EXPECT_INT(color_layout_make(&layout, map, set, all), COLOR_OK))
+		return;
+	n = color_layout_classes(&layout);
+	if (!EXPECT(n <= ARRAY_SIZE(frames)))
+		return;
+	for (pfn = 0; pfn < LAYOUT_FRAMES; pfn++) {
+		const u64 *of = layout_of[pfn];
+		u32 class;
+
+		if (!color_set_has(&set[COLOR_CACHE], of[COLOR_CACHE]) || (!all[COLOR_BANK] && !color_set_has(&set[COLOR_BANK], of[COLOR_BANK])))
+			continue;
+		class = color_layout_class(&layout, map, set, pfn);
+		if (class >= n || (frames[class]++ > 0 && (of_class[class][COLOR_CACHE] != of[COLOR_CACHE] ||
+							   (!all[COLOR_BANK] && of_class[class][COLOR_BANK] != of[COLOR_BANK])))) {
+			EXPECT(!"a class of frames of several colours");
+			return;
+		}
+		of_class[class][COLOR_CACHE] = of[COLOR_CACHE];
+		of_class[class][COLOR_BANK] = of[COLOR_BANK];
+	}
+	for (u32 class = 0; class < n; class++)
+		if (!EXPECT(frames[class] > 0))
+			return;
+	color_layout_profile(&layout, &guest);
+	EXPECT_INT(color_count(&guest, COLOR_CACHE), set[COLOR_CACHE].count);
+	EXPECT_INT(color_count(&guest, COLOR_BANK), all[COLOR_BANK] ? 1 : set[COLOR_BANK].count);
+	for (page = 0; page < 2 * (u64)n; page++)
+		for (kind = 0; kind < COLOR_KINDS; kind++) {
+			u64 rank = color_of(&guest, kind, page);
+
+			if (kind == COLOR_BANK && all[kind])
+				continue;
+			if (color_set_rank(&set[kind], of_class[page % n][kind]) != rank) {
+				EXPECT(!"a page whose frame has not the colour that the guest was told");
+				return;
+			}
+		}
+}
+
+static void set_of_bits(struct color_set *set, u64 limit, u64 bits)
+{
+	memset(set, 0, sizeof(*set));
+	set->limit = (u32)limit;
+	set->count = (u32)__builtin_popcountll(bits);
+	set->word[0] = bits;
+}
+
+/* Each choice of colours, and of banks, of maps with 8 and 4 of them. */
+static void test_layouts(void)
+{
+	static const struct {
+		const char *name, *profile;
+	} maps[] = {
+		{ "layout: linear", "virtrk-profile 1 cache=12,13,14 bank=15,16" },
+		{ "layout: colours are XORs", "virtrk-profile 1 cache=12^17,13^18,14^12 bank=15^19,16" },
+		{ "layout: banks share bits with colours", "virtrk-profile 1 cache=12,13,14 bank=14^17,13^12^18" },
+		{ "layout: half of the pairs have no frame", "virtrk-profile 1 cache=12,13,14 bank=13^14,17" },
+	};
+	static const bool any[COLOR_KINDS] = { false, true }, both[COLOR_KINDS] = { false, false };
+	struct color_set set[COLOR_KINDS];
+	struct color_layout layout;
+	struct color_map map;
+	size_t at;
+
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		CASE(maps[i].name);
+		if (!EXPECT_INT(color_map_parse(&map, maps[i].profile, strlen(maps[i].profile), &at), COLOR_OK))
+			continue;
+		layout_brute(&map);
+		for (u64 colors = 0; colors < 256; colors++) {
+			set_of_bits(&set[COLOR_CACHE], 8, colors);
+			set_of_bits(&set[COLOR_BANK], 4, 15);
+			if (set[COLOR_CACHE].count == 0 || (set[COLOR_CACHE].count & (set[COLOR_CACHE].count - 1)) != 0) {
+				EXPECT_INT(color_layout_make(&layout, &map, set, any), COLOR_LAYOUT_COUNT);
+				continue;
+			}
+			layout_agrees(&map, set, any);
+			for (u64 banks = 1; banks < 16; banks++) {
+				bool pairs = true;
+
+				set_of_bits(&set[COLOR_BANK], 4, banks);
+				for (u64 pair = 0; pair < 32; pair++)
+					pairs = pairs && (!(colors >> pair % 8 & 1) || !(banks >> pair / 8 & 1) ||
+							  layout_pair[pair % 8][pair / 8]);
+				if ((banks & (banks - 1)) != 0 && banks != 15 && set[COLOR_BANK].count == 3)
+					EXPECT_INT(color_layout_make(&layout, &map, set, both), COLOR_LAYOUT_COUNT);
+				else if (!pairs)
+					EXPECT_INT(color_layout_make(&layout, &map, set, both), COLOR_LAYOUT_PAIR);
+				else
+					layout_agrees(&map, set, both);
+			}
+		}
+	}
+	CASE("layout: no colours at all are one class");
+	map = (struct color_map){ .n = { 0, 0 } };
+	EXPECT_INT(color_set_fill(&set[COLOR_CACHE], 1), COLOR_OK);
+	if (EXPECT_INT(color_layout_make(&layout, &map, set, any), COLOR_OK))
+		EXPECT_INT(color_layout_classes(&layout), 1);
+	CASE("layout: 4096 colours, and a bank too many");
+	map.n[COLOR_CACHE] = 12;
+	map.n[COLOR_BANK] = 1;
+	for (u32 i = 0; i < 13; i++)
+		map.mask[i / 12][i % 12] = 1ULL << i;
+	EXPECT_INT(color_set_fill(&set[COLOR_CACHE], 4096), COLOR_OK);
+	EXPECT_INT(color_set_fill(&set[COLOR_BANK], 2), COLOR_OK);
+	if (EXPECT_INT(color_layout_make(&layout, &map, set, any), COLOR_OK))
+		EXPECT_INT(color_layout_class(&layout, &map, set, 0x1abcd), 0xbcd);
+	EXPECT_INT(color_layout_make(&layout, &map, set, both), COLOR_LIST_LIMIT);
+	CASE("ranks");
+	EXPECT_INT(color_set_rank(&set[COLOR_CACHE], 4095), 4095);
+	EXPECT_INT(color_set_rank(&set[COLOR_CACHE], 4096), 4096);
+	set_of_bits(&set[COLOR_CACHE], 64, 0x8000000000000001ULL);
+	EXPECT_INT(color_set_rank(&set[COLOR_CACHE], 0), 0);
+	EXPECT_INT(color_set_rank(&set[COLOR_CACHE], 1), 1);
+	EXPECT_INT(color_set_rank(&set[COLOR_CACHE], 63), 1);
+}
+
 int main(void)
 {
+	test_layouts();
 	test_exhaustive();
 	test_random();
 	test_real();

@@ -60,6 +60,8 @@ static const struct {
 	{ "colours: empty",	 MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"\""), "memory.cache_colors: expected a number of them or a list" },
 	{ "banks: true",	 MEMORY("\"size\":\"1GiB\",\"banks\":true"), "memory.banks: expected a number of them or a list" },
 	{ "exclusive: which?",	 MEMORY("\"size\":\"1GiB\",\"exclusive\":true"), "cache_colors is missing" },
+	{ "layout",		 MEMORY("\"size\":\"1GiB\",\"layout\":\"preserve\""), NULL },
+	{ "layout: no",		 MEMORY("\"size\":\"1GiB\",\"layout\":\"no\""), "memory.layout: expected \"preserve\" or \"any\"" },
 	{ "exclusive: 1",	 MEMORY("\"size\":\"1GiB\",\"cache_colors\":1,\"exclusive\":1"), "memory.exclusive: expected true or false" },
 	{ "too many ways",	 MEMORY("\"cache_ways\":65"), "memory.cache_ways: expected a number from 1 to 64" },
 	{ "ways as text",	 MEMORY("\"cache_ways\":\"4\""), "memory.cache_ways: expected a number" },

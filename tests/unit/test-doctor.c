@@ -15,7 +15,7 @@ static struct regime healthy(void)
 		.fair_budget_ns = 50 * NSEC_PER_MSEC, .fair_period_ns = NSEC_PER_SEC, .fair_known = YES,
 		.hrtick_dl = YES, .jiffy_ns = 4 * NSEC_PER_MSEC, .tick_ns = 10 * NSEC_PER_USEC,
 		.period_min_ns = 100 * NSEC_PER_USEC, .period_max_ns = 4194304 * NSEC_PER_USEC,
-		.deadline = YES, .preempt_rt = YES, .governor = "performance", .root_user = true,
+		.deadline = YES, .preempt_rt = YES, .preemption = "full", .irq_time = YES, .governor = "performance", .root_user = true,
 		.process_connector = YES, .perf_switch = YES, .lost_known = YES,
 	};
 	unsigned int cpu;
@@ -53,6 +53,11 @@ HOST(scaling, g->frequency_scaling = YES; snprintf(g->governor, 32, "powersave")
 HOST(no_governor, g->governor[0] = '\0')
 HOST(no_rt, g->preempt_rt = NO)
 HOST(rt_unknown, g->preempt_rt = UNKNOWN)
+HOST(preempts, g->preempt_rt = NO)
+HOST(voluntary, g->preempt_rt = NO; snprintf(g->preemption, 16, "voluntary"))
+HOST(preemption_unknown, g->preempt_rt = NO; g->preemption[0] = '\0')
+HOST(irq_charged, g->irq_time = NO)
+HOST(irq_unknown, g->irq_time = UNKNOWN)
 HOST(rt_group, g->rt_group_sched = YES)
 HOST(rt_group_unknown, g->rt_group_sched = UNKNOWN)
 HOST(cgroup_v1, g->cgroup = CGROUP_V1; g->partitions = g->remote_partitions = NO)
@@ -105,6 +110,13 @@ static const struct {
 	{ nothing, "preempt-rt", FINDING_OK, "PREEMPT_RT", NULL },
 	{ no_rt, "preempt-rt", FINDING_NOTE, "no PREEMPT_RT", "linux-image-rt" },
 	{ rt_unknown, "preempt-rt", FINDING_NOTE, "cannot be read", "linux-image-rt" },
+	{ nothing, "preemption", FINDING_OK, "(PREEMPT_RT)", NULL },
+	{ preempts, "preemption", FINDING_OK, "preemption model \"full\"", NULL },
+	{ voluntary, "preemption", FINDING_NOTE, "preemption model \"voluntary\": a reserved thread that wakes may wait", "echo full > " },
+	{ preemption_unknown, "preemption", FINDING_NOTE, "cannot be read", "mount -t debugfs" },
+	{ nothing, "interrupt-time", FINDING_OK, "to no thread's budget", NULL },
+	{ irq_charged, "interrupt-time", FINDING_NOTE, "to the thread that they interrupt", "irqaffinity=" },
+	{ irq_unknown, "interrupt-time", FINDING_NOTE, "cannot be read", "irqaffinity=" },
 	{ nothing, "rt-group", FINDING_OK, "not limited per group", NULL },
 	{ rt_group, "rt-group", FINDING_NOTE, "cpu.rt_runtime_us", NULL },
 	{ rt_group_unknown, "rt-group", FINDING_NOTE, "cannot be read", NULL },
@@ -163,7 +175,7 @@ static void test_healthy(void)
 
 	CASE("a healthy host");
 	EXPECT_INT(doctor_findings(&regime, &findings, &n), 0);
-	EXPECT_INT(n, 17);
+	EXPECT_INT(n, 19);
 	for (i = 0; i < n; i++) {
 		EXPECT(findings[i].level == FINDING_OK && !findings[i].mend);
 		for (j = 0; j < i; j++)

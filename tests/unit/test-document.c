@@ -37,6 +37,9 @@ static const struct {
 	{ "colours: empty",		MEMORY("\"size\":\"1GiB\",\"cache_colors\":\"\""), "memory.cache_colors: \"\": a number of them" },
 	{ "banks: true",		MEMORY("\"size\":\"1GiB\",\"banks\":true"), "memory.banks: must be a number of them or a list" },
 	{ "exclusive: which?",		MEMORY("\"size\":\"1GiB\",\"exclusive\":true"), "cache_colors is missing" },
+	{ "layout",			MEMORY("\"size\":\"1GiB\",\"cache_colors\":4,\"layout\":\"preserve\""), NULL },
+	{ "layout: none",		MEMORY("\"size\":\"1GiB\",\"layout\":\"none\""), "memory.layout: \"none\": preserve or any" },
+	{ "layout: true",		MEMORY("\"size\":\"1GiB\",\"layout\":true"), "memory.layout" },
 	{ "exclusive: 1",		MEMORY("\"size\":\"1GiB\",\"cache_colors\":1,\"exclusive\":1"), "memory.exclusive: must be true or false" },
 	{ "too many ways",		MEMORY("\"cache_ways\":65"),	"memory.cache_ways: must be from 1 to 64" },
 	{ "ways: text",			MEMORY("\"cache_ways\":\"4\""),	"memory.cache_ways: must be a number, not string" },
@@ -140,14 +143,15 @@ static void test_content(void)
 
 static void test_memory(void)
 {
-	static const char text[] = MEMORY("\"size\": \"1GiB\", \"cache_colors\": 4, \"banks\": \"0-1,3\", \"exclusive\": true, \"cache_ways\": 2");
+	static const char text[] = MEMORY("\"size\": \"1GiB\", \"cache_colors\": 4, \"banks\": \"0-1,3\", \"exclusive\": true, "
+					   "\"layout\": \"preserve\", \"cache_ways\": 2");
 	static const char ways[] = MEMORY("\"cache_ways\": 3");
 	_cleanup_(document_done) struct document document = { 0 }, other = { 0 };
 
 	CASE("memory");
 	if (!EXPECT(document_parse(text, strlen(text), &document, NULL) == 0))
 		return;
-	EXPECT(document.memory.wanted && document.memory.exclusive);
+	EXPECT(document.memory.wanted && document.memory.exclusive && document.memory.preserve);
 	EXPECT_INT(document.memory.bytes, 1LL << 30);
 	EXPECT_STR(document.memory.colors, "4");
 	EXPECT_STR(document.memory.banks, "0-1,3");

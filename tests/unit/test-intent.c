@@ -30,14 +30,27 @@ static const struct {
 	{ "all attributes", T("name='vcpu3' budget='1.5ms' period='10ms' deadline='8ms' soft='yes' cpus='2-3,5'"), 0, false, NULL },
 	{ "hard, said", T("name='iothread1' budget='1us' period='1s' soft='no'"), 0, false, NULL },
 	{ "an unknown word on refusal", "<rk:reservation " NS " on-refusal='maybe'>" GOOD "</rk:reservation>", -EBADMSG, false, "on-refusal" },
-	{ "malformed, and to be reported", "<rk:reservation " NS " on-refusal='report'/>", -EBADMSG, true, "names neither" },
-	{ "empty", RK(""), -EBADMSG, false, "names neither a thread nor memory" },
+	{ "malformed, and to be reported", "<rk:reservation " NS " on-refusal='report'/>", -EBADMSG, true, "names no thread" },
+	{ "empty", RK(""), -EBADMSG, false, "names no thread, no memory and no cache" },
 	{ "text", RK(GOOD "4ms"), -EBADMSG, false, "text has no place" },
 	{ "text in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'>x</rk:thread>"), -EBADMSG, false, "text has no place" },
 	{ "an element in a thread", RK("<rk:thread name='vcpu0' budget='4ms' period='10ms'><rk:x/></rk:thread>"), -EBADMSG, false, "no place" },
-	{ "an unknown element", RK(GOOD "<rk:cache/>"), -EBADMSG, false, "unknown element cache (known: thread, memory)" },
+	{ "an unknown element", RK(GOOD "<rk:disk/>"), -EBADMSG, false, "unknown element disk (known: thread, memory, cache)" },
+	{ "ways of the cache", RK(GOOD "<rk:cache ways='4'/>"), 0, false, NULL },
+	{ "ways of the cache alone", RK("<rk:cache ways='64'/>"), 0, false, NULL },
+	{ "ways of the cache, and memory", RK("<rk:memory/><rk:cache ways='1'/>"), 0, false, NULL },
+	{ "cache twice", RK("<rk:cache ways='4'/><rk:cache ways='4'/>"), -EBADMSG, false, "cache stands twice" },
+	{ "cache without ways", RK("<rk:cache/>"), -EBADMSG, false, "cache: ways is missing" },
+	{ "no ways", RK("<rk:cache ways='0'/>"), -EBADMSG, false, "cache: ways: expected a number from 1 to 64, not \"0\"" },
+	{ "too many ways", RK("<rk:cache ways='65'/>"), -EBADMSG, false, "cache: ways: expected" },
+	{ "ways, and more", RK("<rk:cache ways='4,5'/>"), -EBADMSG, false, "cache: ways: expected" },
+	{ "ways with a sign", RK("<rk:cache ways='+4'/>"), -EBADMSG, false, "cache: ways: expected" },
+	{ "an unknown attribute of cache", RK("<rk:cache ways='4' level='2'/>"), -EBADMSG, false, "cache: unknown attribute level" },
+	{ "text in cache", RK("<rk:cache ways='4'>4</rk:cache>"), -EBADMSG, false, "cache: text has no place" },
 	{ "memory", RK("<rk:memory/>"), 0, false, NULL },
 	{ "memory, all attributes", RK("<rk:memory size='1GiB' colors='4' banks='0-3,7' exclusive='yes'/>" GOOD), 0, false, NULL },
+	{ "memory, its layout", RK("<rk:memory colors='4' layout='preserve'/>" GOOD), 0, false, NULL },
+	{ "a layout that there is not", RK("<rk:memory colors='4' layout='yes'/>"), -EBADMSG, false, "memory: layout: expected preserve or any, not \"yes\"" },
 	{ "memory behind a thread", RK(GOOD "<rk:memory colors='0-3' exclusive='no'/>"), 0, false, NULL },
 	{ "memory twice", RK("<rk:memory/><rk:memory/>"), -EBADMSG, false, "memory stands twice" },
 	{ "no colours", RK("<rk:memory colors='0'/>"), -EBADMSG, false, "memory: colors: expected a number" },
@@ -206,6 +219,44 @@ static void test_values(void)
 	expect_round(&intent);
 }
 
+static void test_slice(void)
+{
+	static const struct {
+		const char *name, *partition;
+		bool machined;
+		const char *slice;	/* NULL: none of ours */
+	} slices[] = {
+		{ "ours", "/virtrk", true, "virtrk.slice" },
+		{ "below ours", "/virtrk/a/b", true, "virtrk.slice" },
+		{ "one more of ours", "/virtrk2", true, "virtrk2.slice" },
+		{ "with a dash, which would be a level to systemd", "/virtrk-a", true, "virtrk\\x2da.slice" },
+		{ "with a dot", "/virtrk.slice", true, "virtrk.slice.slice" },
+		{ "with a space", "/virtrk a", true, "virtrk\\x20a.slice" },
+		{ "libvirt's own", "/machine", true, NULL },
+		{ "ours below libvirt's", "/machine/virtrk", true, NULL },
+		{ "none", "", true, NULL },
+		{ "the root", "/", true, NULL },
+		{ "no path", "virtrk", true, NULL },
+		{ "without machined it is no slice", "/virtrk", false, NULL },
+		{ "without machined, called like one", "/virtrk.slice", false, "virtrk.slice" },
+		{ "the same with a dash", "/virtrk-a.slice/b", false, "virtrk-a.slice" },
+		{ "without machined, another ending", "/virtrk.partition", false, NULL },
+		{ "without machined, no name for a directory of ours", "/virtrk\n.slice", false, NULL },
+		{ "as long as can be", "/virtrk-------------------------------------------------------", true,
+		  "virtrk\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d"
+		  "\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d\\x2d.slice" },
+		{ "longer", "/virtrk--------------------------------------------------------", true, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(slices); i++) {
+		char slice[INTENT_PARTITION_MAX];
+
+		CASE(slices[i].name);
+		if (EXPECT_INT(intent_slice(slices[i].partition, slices[i].machined, slice), slices[i].slice != NULL) && slices[i].slice)
+			EXPECT_STR(slice, slices[i].slice);
+	}
+}
+
 static void test_domain(void)
 {
 	static const struct {
@@ -223,6 +274,9 @@ static void test_domain(void)
 		{ "a unit that nobody knows", "<domain><memory unit='pages'>5</memory></domain>", { -1, 0, false } },
 		{ "no number", "<domain><memory>lots</memory></domain>", { -1, 0, false } },
 		{ "too large a number", "<domain><memory>99999999999999999</memory></domain>", { -1, 0, false } },
+		{ "a partition", "<domain><resource><partition>/virtrk/a</partition></resource></domain>", { -1, 0, false, "/virtrk/a" } },
+		{ "a resource without", "<domain><resource><fibrechannel/></resource></domain>", { -1, 0, false } },
+		{ "a partition elsewhere", "<domain><partition>/virtrk</partition></domain>", { -1, 0, false } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(domains); i++) {
@@ -234,6 +288,7 @@ static void test_domain(void)
 		EXPECT_INT(got.id, domains[i].want.id);
 		EXPECT_INT(got.bytes, domains[i].want.bytes);
 		EXPECT_INT(got.file_backed, domains[i].want.file_backed);
+		EXPECT_STR(got.partition, domains[i].want.partition);
 	}
 	CASE("no domain");
 	EXPECT_INT(intent_read_domain("<network/>", 10, &(struct intent_domain){ 0 }, NULL), -EBADMSG);
@@ -257,5 +312,6 @@ int main(int argc, char **argv)
 	test_values();
 	xmlRelaxNGFree(schema);
 	test_domain();
+	test_slice();
 	return expect_result();
 }

@@ -123,6 +123,114 @@ static void test_threads(struct manager *m)
 	EXPECT_INT(manager_cache_release(m, "nobody", NULL), -ENXIO);
 }
 
+static void lines_expect(const struct manager *m, const char *group, const char *expected)
+{
+	_cleanup_(freep) char *text = NULL;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), FS "/%s/schemata", group);
+	EXPECT_INT(sysroot_read(m->root, path, &text), 0);
+	EXPECT(text && strcmp(text, expected) == 0);
+}
+
+/* What the kernel makes of a new directory. */
+static int model_mkdir(const struct sysroot *root, const char *path)
+{
+	group_make(strrchr(path, '/') + 1, "");
+	return 0;
+}
+
+/* All other tasks have ways 0-3 of 12. */
+static void test_reserve(struct manager *m)
+{
+	_cleanup_(vr_error_freep) struct vr_error *full = NULL, *many = NULL;
+	_cleanup_(freep) char *lines = NULL, *other = NULL, *tasks = NULL;
+
+	tree_must(sysroot_rmdir(m->root, FS "/qemu-1-other") == 0, "rmdir");
+	CASE("would they fit?");
+	EXPECT_INT(manager_cache_check(m, "rt", 8, NULL), 0);
+	EXPECT(!is_there(m, "virtrk-rt"));
+	EXPECT_INT(manager_cache_check(m, "one that does not run", 8, NULL), 0);
+	EXPECT_INT(manager_cache_check(m, "rt", 9, &full), -EDQUOT);
+	EXPECT(full && strstr(full->text, "the most that nobody has is 8"));
+	EXPECT_INT(manager_cache_check(m, "rt", 13, &many), -EINVAL);
+	EXPECT(many && many->reason == VR_UNSUPPORTED);
+	CASE("taken: the lowest that are free, and all threads are there");
+	EXPECT_INT(manager_cache_reserve(m, "rt", 4, 0, &lines, NULL), 0);
+	lines_expect(m, "virtrk-rt", "L3:0=f0");
+	EXPECT_INT(sysroot_read(m->root, FS "/virtrk-rt/tasks", &tasks), 0);
+	EXPECT(tasks && strstr(tasks, "100") && strstr(tasks, "101"));
+	CASE("what another has is not free");
+	EXPECT_INT(manager_cache_reserve(m, "half", 5, 0, &other, NULL), -EDQUOT);
+	EXPECT(!is_there(m, "virtrk-half"));
+	EXPECT_INT(manager_cache_reserve(m, "half", 4, 0, &other, NULL), 0);
+	lines_expect(m, "virtrk-half", "L3:0=f00");
+	CASE("given back");
+	EXPECT_INT(manager_cache_release(m, "half", NULL), 0);
+	EXPECT_INT(manager_cache_release(m, "rt", NULL), 0);
+}
+
+/* A write of schemata that the hardware does not take; a thread that does not come into the group. */
+static const char *failing;
+
+static int model_write_fails(const struct sysroot *root, const char *path, const char *text)
+{
+	return strcmp(strrchr(path, '/'), failing) == 0 ? -EIO : model_write(root, path, text);
+}
+
+static void test_undo(struct manager *m, struct sysroot_ops *ops)
+{
+	static const char *const files[] = { "/schemata", "/tasks" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		_cleanup_(freep) char *lines = NULL;
+
+		CASE("refused by the kernel: nothing stays");
+		failing = files[i];
+		ops->write = model_write_fails;
+		EXPECT(manager_cache_reserve(m, "rt", 4, 0, &lines, &err) < 0);
+		EXPECT(err && err->text);
+		EXPECT(!is_there(m, "virtrk-rt"));
+		ops->write = model_write;
+	}
+}
+
+/* What a domain's metadata ask for. */
+static void test_follow(struct manager *m)
+{
+	_cleanup_(vr_error_freep) struct vr_error *full = NULL;
+
+	CASE("a daemon that writes nothing");
+	m->options.dry_run = true;
+	EXPECT_INT(manager_cache_follow(m, "rt", true, 0, 4, NULL), 0);
+	EXPECT(!is_there(m, "virtrk-rt"));
+	m->options.dry_run = false;
+	CASE("it starts");
+	EXPECT_INT(manager_cache_follow(m, "rt", true, 0, 4, NULL), 0);
+	lines_expect(m, "virtrk-rt", "L3:0=f0");
+	CASE("told again");
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 4, 4, NULL), 0);
+	lines_expect(m, "virtrk-rt", "L3:0=f0");
+	CASE("a daemon that is started anew leaves what there is");
+	EXPECT_INT(manager_cache_follow(m, "rt", true, 0, 2, NULL), 0);
+	lines_expect(m, "virtrk-rt", "L3:0=f0");
+	CASE("changed");
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 4, 2, NULL), 0);
+	lines_expect(m, "virtrk-rt", "L3:0=30");
+	CASE("changed to what there is not: as before");
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 2, 9, &full), -EDQUOT);
+	EXPECT(full && strstr(full->text, "the most that nobody has is 8"));
+	lines_expect(m, "virtrk-rt", "L3:0=30");
+	CASE("no longer asked for, but somebody has given it others since");
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 4, 0, NULL), 0);
+	EXPECT(is_there(m, "virtrk-rt"));
+	CASE("no longer asked for");
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 2, 0, NULL), 0);
+	EXPECT(!is_there(m, "virtrk-rt"));
+	EXPECT_INT(manager_cache_follow(m, "rt", false, 0, 0, NULL), 0);
+}
+
 int main(void)
 {
 	_cleanup_(tree_freep) char *made = tree_new();
@@ -135,10 +243,14 @@ int main(void)
 	ops = *root->ops;
 	ops.rmdir = model_rmdir;
 	ops.write = model_write;
+	ops.mkdir = model_mkdir;
 	root->ops = &ops;
 	m->root = root;
 	test_sweep(m);
 	test_threads(m);
+	test_reserve(m);
+	test_undo(m, &ops);
+	test_follow(m);
 	vm_table_done(&m->vms);
 	return expect_result();
 }

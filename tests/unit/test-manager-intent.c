@@ -222,6 +222,39 @@ static void test_not_again(struct manager *m)
 	EXPECT(!has(m, "third"));
 }
 
+static void want_ways(struct manager *m, pid_t pid, uint32_t ways)
+{
+	_cleanup_(intent_freep) struct intent *intent = calloc(1, sizeof(*intent));
+
+	tree_must(intent != NULL, "calloc");
+	intent->memory.ways = ways;
+	manager_intent_told(m, pid, &intent, NULL);
+}
+
+/* On a host whose cache cannot be divided. */
+static void test_ways(struct manager *m)
+{
+	CASE("ways of the cache, and no threads: refused, told once");
+	told_refused = 0;
+	want_ways(m, FIRST, 2);
+	settle(m);
+	EXPECT_INT(told_refused, 1);
+	EXPECT(strstr(manager_intent_refusal(m, FIRST), "caches cannot be divided"));
+	want_ways(m, FIRST, 2);
+	EXPECT_INT(told_refused, 1);
+	CASE("threads after that: theirs is another answer");
+	want(m, FIRST, 1 * MS);
+	settle(m);
+	EXPECT(has(m, "first"));
+	EXPECT_STR(manager_intent_refusal(m, FIRST), "");
+	CASE("nothing any more");
+	want_ways(m, FIRST, 0);
+	settle(m);
+	EXPECT(!has(m, "first"));
+	EXPECT_STR(manager_intent_refusal(m, FIRST), "");
+	EXPECT_INT(told_refused, 1);
+}
+
 int main(void)
 {
 	_cleanup_(tree_freep) char *tree = tree_new();
@@ -232,6 +265,7 @@ int main(void)
 	m = manager_make(tree, event);
 	test_room(m);
 	test_not_again(m);
+	test_ways(m);
 	manager_free(m);
 	sd_event_unref(event);
 	return expect_result();

@@ -121,6 +121,39 @@ static void test_choose(void)
 	choose(&host, &alone, WANT(.bytes = MIB), -EDQUOT, "in use by greedy");
 }
 
+/* As many frames of each colour. */
+static void test_layout(void)
+{
+	_cleanup_(memory_host_done) struct memory_host host = { 0 };
+	_cleanup_(pools_done) struct pools none = { 0 }, half = { 0 }, shares = { 0 }, shares2 = { 0 };
+
+	EXPECT_INT(memory_host_make(PROFILE, &all, 1, &host, NULL), 0);
+	CASE("its addresses choose");
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 4, .preserve = true), 0, "size=1048576,colors=0-3,layout=preserve" KNOWN);
+	choose(&host, &none, WANT(.bytes = 256 * MIB, .preserve = true), 0, "size=268435456,layout=preserve" KNOWN);
+	CASE("that needs a power of two, as much of each, and no more");
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 3, .preserve = true), -EINVAL, "a power of two");
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 2, .banks = "0-2", .preserve = true), -EINVAL, "a power of two");
+	choose(&host, &none, WANT(.bytes = MIB + 4096, .n_colors = 4, .preserve = true), -EINVAL, "a multiple of 16384");
+	choose(&host, &none, WANT(.bytes = MIB + 16384, .n_colors = 4, .n_banks = 2, .preserve = true), -EINVAL, "a multiple of 32768");
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 4, .exclusive = true, .preserve = true), -EINVAL, "one of both");
+	choose(&host, &none, WANT(.bytes = 80 * MIB, .n_colors = 4, .preserve = true), -EDQUOT, "80MiB wanted, 64MiB there");
+
+	pool_add(&half, "h", "size=8m,colors=3");
+	CASE("less is left of one of its colours");
+	choose(&host, &half, WANT(.bytes = 48 * MIB, .colors = "0-3"), 0, "size=50331648,colors=0-3" KNOWN);
+	choose(&host, &half, WANT(.bytes = 48 * MIB, .colors = "0-3", .preserve = true), -EDQUOT,
+	       "as many frames of each colour: of some 20MiB are wanted, with what others have, and 16MiB are there");
+	choose(&host, &half, WANT(.bytes = 32 * MIB, .colors = "0-3", .preserve = true), 0, "size=33554432,colors=0-3,layout=preserve" KNOWN);
+	CASE("what is mounted so has its shares, too");
+	pool_add(&shares, "p", "size=8m,colors=0-1,banks=0-1,layout=preserve");
+	choose(&host, &shares, WANT(.bytes = 2 * MIB, .colors = "0", .banks = "0"), 0, "size=2097152,colors=0,banks=0" KNOWN);
+	choose(&host, &shares, WANT(.bytes = 2 * MIB + 4096, .colors = "0", .banks = "0"), -EDQUOT, "of some 4100KiB are wanted");
+	pool_add(&shares2, "p", "size=16m,colors=0-1,layout=preserve");
+	choose(&host, &shares2, WANT(.bytes = 8 * MIB, .colors = "0"), 0, "size=8388608,colors=0" KNOWN);
+	choose(&host, &shares2, WANT(.bytes = 8 * MIB + 4096, .colors = "0"), -EDQUOT, "of some 16388KiB are wanted");
+}
+
 static void test_refused(void)
 {
 	static const struct {
@@ -287,6 +320,8 @@ static const struct {
 	{ "no such colour",	{ .domain = "rt", .bytes = MIB, .colors = "0-16" }, "this host has 0-15" },
 	{ "other banks",	{ .domain = "rt", .bytes = MIB, .banks = "1" }, "has the banks 0:2, not 1" },
 	{ "any is no colours",	{ .domain = "any", .bytes = MIB, .n_colors = 16 }, "has the colours of any, wanted are 16" },
+	{ "its addresses choose",	{ .domain = "b2", .bytes = MIB, .n_colors = 2, .preserve = true }, NULL },
+	{ "theirs do not",	{ .domain = "rt", .bytes = MIB, .preserve = true }, "the memory of rt is not of layout preserve" },
 	{ "not for itself",	{ .domain = "any", .bytes = MIB, .exclusive = true }, "the memory of any is not exclusive" },
 };
 
@@ -303,6 +338,7 @@ static void test_serves(void)
 	free(pools.items[1].path);
 	pools.items[1].path = NULL;
 	pool_add(&pools, "rt", "size=1024k,exclusive,colors=0-3,banks=0:2" KNOWN);
+	pool_add(&pools, "b2", "size=1024k,colors=4-5,layout=preserve" KNOWN);
 	for (size_t i = 0; i < ARRAY_SIZE(serves); i++) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		size_t at = 99;
@@ -320,6 +356,7 @@ int main(void)
 {
 	test_serves();
 	test_choose();
+	test_layout();
 	test_refused();
 	test_hosts();
 	test_lines();

@@ -446,54 +446,64 @@ static void test_kept(void)
 	EXPECT_INT(partition.kept, PARTITION_KEPT_LEVEL(3) | PARTITION_KEPT_CONTROL);
 }
 
-/* libvirt's vcpupin writes the group's list: what was promised is added, and nothing else changes. */
-static void test_return_pinned(void)
+/* libvirt's vcpupin writes the group's list: what was promised is added there. */
+static void test_home(void)
 {
 	static const struct {
 		const char *name, *group;
 		enum partition_kind kind;
 		const char *list;	/* of cpuset.cpus; NULL: no such file */
+		const char *path;	/* NULL: nothing to do */
 		const char *after;
-	} returns[] = {
-		{ "pinned elsewhere", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "1\n", "1,3" },
-		{ "pinned there", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "2-4\n", "2-4" },
-		{ "not pinned", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "\n", "" },
-		{ "without cpuset", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, NULL, NULL },
-		{ "an emulator's", "0::/machine/qemu-1-rt.libvirt-qemu/emulator\n", PARTITION_PINNED, "0\n", "0,3" },
-		{ "a group of somebody else", "0::/system.slice/x.service\n", PARTITION_PINNED, "1\n", "1" },
-		{ "in a slice, pinned to one of its CPUs", "0::/virtrk.slice/m.scope/libvirt/vcpu0\n", PARTITION_SHARED, "2\n", "2-3" },
-		{ "no group of version 2", "3:cpuset:/m\n", PARTITION_PINNED, NULL, NULL },
+	} homes[] = {
+		{ "pinned elsewhere", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "1\n",
+		  "/sys/fs/cgroup/machine.slice/m.scope/libvirt/vcpu0", "1,3" },
+		{ "pinned there", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "2-4\n", NULL, NULL },
+		{ "not pinned", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, "\n", NULL, NULL },
+		{ "without cpuset", "0::/machine.slice/m.scope/libvirt/vcpu0\n", PARTITION_PINNED, NULL, NULL, NULL },
+		{ "an emulator's", "0::/machine/qemu-1-rt.libvirt-qemu/emulator\n", PARTITION_PINNED, "0\n",
+		  "/sys/fs/cgroup/machine/qemu-1-rt.libvirt-qemu/emulator", "0,3" },
+		{ "a group of somebody else", "0::/system.slice/x.service\n", PARTITION_PINNED, "1\n", NULL, NULL },
+		{ "in a slice, pinned to one of its CPUs", "0::/virtrk.slice/m.scope/libvirt/vcpu0\n", PARTITION_SHARED, "2\n",
+		  "/sys/fs/cgroup/virtrk.slice/m.scope/libvirt/vcpu0", "2-3" },
+		{ "no group of version 2", "3:cpuset:/m\n", PARTITION_PINNED, NULL, NULL, NULL },
 	};
 	const struct regime regime = { .cgroup_path = "/sys/fs/cgroup" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(returns); i++) {
-		struct partition partition = { .kind = returns[i].kind, .tid = 11, .start_ticks = 5, .cpu = 3 };
+	for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+		struct partition partition = { .kind = homes[i].kind, .tid = 11, .start_ticks = 5, .cpu = 3 };
 		_cleanup_(tree_freep) char *tree = tree_new();
 		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
-		_cleanup_(freep) char *after = NULL;
+		_cleanup_(freep) char *before = NULL, *after = NULL;
+		struct step step = { 0 };
 		char path[256];
 
-		CASE(returns[i].name);
+		CASE(homes[i].name);
 		EXPECT_INT(cpulist_parse("2-3", &partition.cpus), 0);
-		snprintf(path, sizeof(path), "sys/fs/cgroup%.*s/cpuset.cpus", (int)strcspn(returns[i].group + 3, "\n"), returns[i].group + 3);
-		tree_file(tree, "proc/11/cgroup", returns[i].group);
-		if (returns[i].list)
-			tree_file(tree, path, returns[i].list);
+		snprintf(path, sizeof(path), "sys/fs/cgroup%.*s/cpuset.cpus", (int)strcspn(homes[i].group + 3, "\n"), homes[i].group + 3);
+		tree_file(tree, "proc/11/cgroup", homes[i].group);
+		if (homes[i].list)
+			tree_file(tree, path, homes[i].list);
 		tree_must(sysroot_new(&root, tree) == 0, tree);
-		EXPECT_INT(partition_thread_return(root, &regime, &partition), 0);
-		if (!returns[i].list)
+		EXPECT_INT(partition_look_home(root, &regime, &partition, &step), homes[i].path != NULL);
+		EXPECT_STR(step.cgroup, homes[i].path);
+		if (!homes[i].path)
 			continue;
-		EXPECT_INT(sysroot_readf(root, &after, "/%s", path), 0);
-		EXPECT_STR(after, returns[i].after);
+		EXPECT(step.kind == STEP_GROUP && step.make && step.tid == 11 && step.start_ticks == 5);
+		EXPECT(cpulist_format(&step.before, &before) == 0 && cpulist_format(&step.cpus, &after) == 0);
+		EXPECT(before && strncmp(before, homes[i].list, strlen(before)) == 0);
+		EXPECT_STR(after, homes[i].after);
+		free(step.cgroup);
 	}
 	CASE("a thread that has ended");
 	{
 		const struct partition partition = { .kind = PARTITION_PINNED, .tid = 11, .cpu = 3 };
 		_cleanup_(tree_freep) char *tree = tree_new();
 		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
+		struct step step;
 
 		tree_must(sysroot_new(&root, tree) == 0, tree);
-		EXPECT_INT(partition_thread_return(root, &regime, &partition), -ESRCH);
+		EXPECT_INT(partition_look_home(root, &regime, &partition, &step), -ESRCH);
 	}
 }
 
@@ -539,27 +549,26 @@ static void test_host_pinned(void)
 {
 	static const struct {
 		const char *name;
-		const char *limit;
+		int64_t limit_us;
 		bool cgroup;
 		int r;
 		int housekeeping;
 	} hosts[] = {
-		{ "no control groups", "-1\n", false, 0, 4 },
-		{ "a partition of others", "-1\n", true, 0, 3 },
-		{ "somebody has set the limit", "950000\n", true, -EOPNOTSUPP, 0 },
+		{ "no control groups", -1, false, 0, 4 },
+		{ "a partition of others", -1, true, 0, 3 },
+		{ "somebody has set the limit", 950000, true, -EOPNOTSUPP, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 		_cleanup_(tree_freep) char *tree = tree_new();
 		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
-		struct regime regime = { .kind = REGIME_PINNED };
+		struct regime regime = { .kind = REGIME_PINNED, .rt_runtime_us = hosts[i].limit_us };
 		struct partition_host host = { 0 };
 
 		CASE(hosts[i].name);
 		tree_file(tree, "sys/devices/system/cpu/online", "0-3\n");
 		tree_file(tree, "sys/fs/cgroup/cpuset.cpus.effective", "0-1,3\n");
-		tree_file(tree, "proc/sys/kernel/sched_rt_runtime_us", hosts[i].limit);
 		tree_must(sysroot_new(&root, tree) == 0, tree);
 		if (hosts[i].cgroup)
 			strcpy(regime.cgroup_path, "/sys/fs/cgroup");
@@ -644,7 +653,7 @@ int main(void)
 	test_assign_shared();
 	test_look_slice();
 	test_look();
-	test_return_pinned();
+	test_home();
 	test_kept();
 	test_host();
 	return expect_result();

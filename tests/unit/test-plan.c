@@ -182,6 +182,51 @@ static void test_pinned(void)
 	EXPECT(plan.steps[2].make && plan.steps[2].tid == 2 && plan.steps[2].cpu == 2 && CPU_ISSET(4, &plan.steps[2].before));
 }
 
+/* What was added to the own group of a thread goes behind its affinity, or its slice, and not before its partition goes. */
+static void test_home(void)
+{
+	static const struct {
+		const char *name;
+		enum partition_kind kind;
+		bool stays;		/* the partition does */
+		const char *home;
+		size_t n;
+	} homes[] = {
+		{ "pinned", PARTITION_PINNED, false, "/g/a", 2 },
+		{ "in a slice", PARTITION_SHARED, false, "/g/a", 2 },
+		{ "nothing was added", PARTITION_PINNED, false, NULL, 1 },
+		{ "exclusive: where it goes back to", PARTITION_EXCLUSIVE, false, "/g/a", 1 },
+		{ "rests", PARTITION_PINNED, true, "/g/a", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(homes); i++) {
+		struct partition partition = {
+			.kind = homes[i].kind, .label = (char *)"vcpu0 of a", .tid = 1, .start_ticks = 7, .cpu = 2, .home = (char *)homes[i].home,
+			.cgroup = homes[i].kind == PARTITION_PINNED ? NULL : (char *)"/g",
+		};
+		_cleanup_(ledger_done) struct ledger have = { 0 }, want = { 0 };
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		const struct step *last;
+
+		CASE(homes[i].name);
+		CPU_SET(2, &partition.cpus);
+		CPU_SET(3, &partition.home_before);
+		CPU_SET(2, &partition.home_cpus);
+		CPU_SET(3, &partition.home_cpus);
+		EXPECT_INT(ledger_add_partition(&have, &partition), 0);
+		if (homes[i].stays)
+			EXPECT_INT(ledger_add_partition(&want, &partition), 0);
+		EXPECT_INT(plan_diff(&have, &want, &plan), 0);
+		if (!EXPECT_INT(plan.n, homes[i].n) || plan.n < 2)
+			continue;
+		last = &plan.steps[plan.n - 1];
+		EXPECT(plan.steps[0].kind != STEP_GROUP && !plan.steps[0].home);
+		EXPECT(last->kind == STEP_GROUP && !last->make && last->tid == 1 && last->start_ticks == 7);
+		EXPECT_STR(last->cgroup, "/g/a");
+		EXPECT(CPU_EQUAL(&last->before, &partition.home_before) && CPU_EQUAL(&last->cpus, &partition.home_cpus));
+	}
+}
+
 /* "2+w 3+" : the steps for partitions, by thread, made or removed, and whether for the partition itself. */
 static void shares_text(const struct plan *plan, char *text, size_t size)
 {
@@ -309,6 +354,7 @@ int main(void)
 	test_step();
 	test_partitions();
 	test_pinned();
+	test_home();
 	test_shares();
 	test_random();
 	return expect_result();

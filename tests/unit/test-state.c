@@ -29,7 +29,7 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	struct step step = {
 		.kind = STEP_SCHED, .tid = 301, .start_ticks = 302, .label = (char *)"vcpu0 of b",
 		.old = { SCHED_DEADLINE, 3, 0, 0, 2000000, 7000000, 8000000 },
-		.new = { .policy = SCHED_RR, .priority = 1 },
+		.new = { .policy = SCHED_RR, .priority = 1 }, .freezer = (char *)"/f/vcpu0",
 	};
 
 	struct promise full = {		/* a whole CPU is no error of the file */
@@ -55,6 +55,13 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	struct step slice = { .kind = STEP_SLICE, .tid = 811, .start_ticks = 812, .label = (char *)"y", .make = true, .whole = true,
 			      .cgroup = (char *)"/w.slice" };
 
+	struct step group = { .kind = STEP_GROUP, .tid = 821, .start_ticks = 822, .label = (char *)"z", .cgroup = (char *)"/u" };
+
+	CPU_SET(13, &group.cpus);
+	CPU_SET(14, &group.before);
+	shared.home = (char *)"/v.slice/vcpu2";
+	CPU_SET(15, &shared.home_before);
+	CPU_SET(16, &shared.home_cpus);
 	CPU_SET(8, &shared.cpus);
 	CPU_SET(9, &shared.cpus);
 	CPU_SET(11, &slice.cpus);
@@ -75,6 +82,7 @@ static void sample_make(struct ledger *ledger, struct plan *plan)
 	EXPECT_INT(plan_add(plan, &apart), 0);
 	EXPECT_INT(plan_add(plan, &pin), 0);
 	EXPECT_INT(plan_add(plan, &slice), 0);
+	EXPECT_INT(plan_add(plan, &group), 0);
 }
 
 static bool states_same(const struct sched_state *a, const struct sched_state *b)
@@ -115,6 +123,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 			EXPECT(x->kind == y->kind && CPU_EQUAL(&x->before, &y->before) && CPU_EQUAL(&x->cpus, &y->cpus));
 			EXPECT_STR(x->cgroup, y->cgroup);
 			EXPECT_STR(x->home, y->home);
+			EXPECT(CPU_EQUAL(&x->home_before, &y->home_before) && CPU_EQUAL(&x->home_cpus, &y->home_cpus));
 		}
 	for (i = 0; i < p->n; i++) {
 		const struct step *x = &p->steps[i], *y = &q->steps[i];
@@ -126,6 +135,7 @@ static void expect_same(const struct ledger *a, const struct ledger *b, const st
 		EXPECT(x->whole == y->whole && CPU_EQUAL(&x->cpus, &y->cpus));
 		EXPECT_STR(x->cgroup, y->cgroup);
 		EXPECT_STR(x->home, y->home);
+		EXPECT_STR(x->freezer, y->freezer);
 	}
 }
 
@@ -202,6 +212,7 @@ static const struct {
 	{ "\"cgroup\":\"/g\"", "\"cgroup\":\"/g/\"",	"plan[1].cgroup: no path of a directory" },
 	{ "\"home\":\"/h\"", "\"home\":\"/h/.\"",	"plan[1].home: no path of a directory" },
 	{ "\"home\":\"/h\"", "\"home\":null",		"plan[1].home: no path of a directory" },
+	{ "\"freezer\":\"/f/vcpu0\"", "\"freezer\":\"f\"", "plan[0].freezer: no path of a directory" },
 	{ "\"make\":true",	"\"make\":1",		"plan[1].make: expected true or false" },
 	{ "\"kind\":\"partition\"", "\"kind\":\"sched\"", "plan[1].make: unknown key" },
 	{ "\"partitions\":[",	"\"partitions\":[{\"label\":\"x\",\"cgroup\":\"/x\",\"tid\":1,\"start_ticks\":1,\"cpu\":1023,"
@@ -214,6 +225,12 @@ static const struct {
 	{ "\"cpu\":8,",		"\"cpu\":7,",		"partitions[2].cpu: not one of its cpus" },
 	{ "\"cpus\":\"8-9\"", "\"cpus\":\"\"",	"partitions[2].cpus: no list of CPUs" },
 	{ "\"cpus\":\"8-9\"", "\"cpus\":\"3,8-9\"", "partitions[2]: this thread, or this CPU, stands here before" },
+	{ "\"home\":\"/v.slice/vcpu2\",", "",	"partitions[2].home: goes with home_before and home_cpus" },
+	{ "\"home_before\":\"15\",", "",	"partitions[2].home: goes with home_before and home_cpus" },
+	{ ",\"home_cpus\":\"16\"", "",	"partitions[2].home: goes with home_before and home_cpus" },
+	{ "\"home_cpus\":\"16\"", "\"home_cpus\":\"\"", "partitions[2].home_cpus: no list of CPUs" },
+	{ "\"kind\":\"group\"", "\"kind\":\"groups\"", "plan[4].kind: no kind of step" },
+	{ "\"before\":\"14\"", "\"before\":\"\"",	"plan[4].before: no list of CPUs" },
 	{ "\"whole\":false",	"\"whole\":0",		"plan[1].whole: expected true or false" },
 	{ "\"whole\":true",	"\"whole\":1",		"plan[3].whole: expected true or false" },
 	{ "\"old\":{",		"\"old\":7,\"older\":{", "plan[0].older: unknown key" },
@@ -312,7 +329,7 @@ static void test_text(void)
 	ledger_done(&again);
 	plan_done(&again_plan);
 	EXPECT_INT(state_parse(none, strlen(none), BOOT, &again, &again_plan, NULL), 0);
-	EXPECT(again_plan.n == 4 && again_plan.steps[1].kind == STEP_PARTITION && again_plan.steps[1].whole);
+	EXPECT(again_plan.n == 5 && again_plan.steps[1].kind == STEP_PARTITION && again_plan.steps[1].whole);
 	test_damage(good);
 	test_syntax(good);
 }

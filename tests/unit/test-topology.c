@@ -39,6 +39,7 @@ static const struct file debian13[] = {
 	{ "sys/devices/system/cpu/isolated", "\n" },
 	{ "sys/devices/system/cpu/smt/active", "0\n" },
 	{ "sys/kernel/debug/sched/features", "GENTLE_FAIR_SLEEPERS NO_HRTICK NO_HRTICK_DL NONTASK_CAPACITY\n" },
+	{ "sys/kernel/debug/sched/preempt", "none (voluntary) full\n" },
 	{ "sys/kernel/debug/sched/fair_server/cpu0/runtime", "50000000\n" },
 	{ "sys/kernel/debug/sched/fair_server/cpu0/period", "1000000000\n" },
 	{ "sys/kernel/debug/sched/fair_server/cpu1/runtime", "50000000\n" },
@@ -62,13 +63,13 @@ static char *regime_text(const struct regime *g)
 			   "kind=%s\nrelease=%s\nonline=%s\nisolated=%s\ncpus=%u\nsmt=%d\ncgroup=%s\npartitions=%d\n"
 			   "remote=%d\nrt=%" PRId64 "/%" PRIu64 "\nfair=%" PRIu64 "/%" PRIu64 "\nfair-known=%d\n"
 			   "hrtick=%d\njiffy=%" PRIu64 "\ntick=%" PRIu64 "\nperiod=%" PRIu64 "-%" PRIu64 "\ndeadline=%d\n"
-			   "rt-kernel=%d\nrt-group=%d\nfrequency=%d\ngovernor=%s\nconnector=%d\nperf=%d\n",
+			   "rt-kernel=%d\nrt-group=%d\nfrequency=%d\ngovernor=%s\nconnector=%d\nperf=%d\npreemption=%s\nirq-time=%d\n",
 			   regime_kind_name(g->kind), g->release, online, isolated, g->n_cpus, g->smt,
 			   cgroups[g->cgroup], g->partitions, g->remote_partitions, g->rt_runtime_us,
 			   g->rt_period_us, g->fair_budget_ns, g->fair_period_ns, g->fair_known, g->hrtick_dl,
 			   g->jiffy_ns, g->tick_ns, g->period_min_ns, g->period_max_ns, g->deadline, g->preempt_rt,
 			   g->rt_group_sched, g->frequency_scaling, g->governor, g->process_connector,
-			   g->perf_switch) > 0, "asprintf");
+			   g->perf_switch, g->preemption, g->irq_time) > 0, "asprintf");
 	return text;
 }
 
@@ -95,7 +96,13 @@ static const struct {
 	  { "kind=root-domain\nrelease=6.12.107+deb13-amd64\nonline=0-3\nisolated=\ncpus=4\nsmt=0\ncgroup=v2\n"
 	    "partitions=1\nremote=1\nrt=950000/1000000\nfair=50000000/1000000000\nfair-known=1\nhrtick=0\n"
 	    "jiffy=4000000\ntick=4000000\nperiod=100000-4194304000\ndeadline=1\nrt-kernel=0\nrt-group=0\n"
-	    "frequency=0\ngovernor=\nconnector=1\nperf=1\n" } },
+	    "frequency=0\ngovernor=\nconnector=1\nperf=1\npreemption=voluntary\nirq-time=0\n" } },
+	{ "preemption set at boot", { { "sys/kernel/debug/sched/preempt", "none voluntary (full)\n" } }, { "preemption=full\n" } },
+	{ "preemption unreadable", { { "sys/kernel/debug/sched/preempt", NULL } }, { "preemption=\n" } },
+	{ "preemption without a word that is so", { { "sys/kernel/debug/sched/preempt", "none (voluntary\n" } }, { "preemption=\n" } },
+	{ "preemption by a word too long", { { "sys/kernel/debug/sched/preempt", "(sixteen-letters-)\n" } }, { "preemption=\n" } },
+	{ "interrupts counted by themselves", { { "boot/config-6.12.107+deb13-amd64", "CONFIG_HZ=250\nCONFIG_IRQ_TIME_ACCOUNTING=y\n" } },
+	  { "irq-time=1" } },
 	{ "no limit of the kernel", { { "proc/sys/kernel/sched_rt_runtime_us", "-1\n" } },
 	  { "kind=pinned", "rt=-1/1000000" } },
 	{ "limit unreadable", { { "proc/sys/kernel/sched_rt_runtime_us", "lots\n" } },
@@ -116,7 +123,7 @@ static const struct {
 	{ "features unreadable", { { "sys/kernel/debug/sched/features", NULL } },
 	  { "hrtick=-1\njiffy=4000000\ntick=4000000\n" } },
 	{ "tick unknown", { { "boot/config-6.12.107+deb13-amd64", NULL } },
-	  { "jiffy=10000000\ntick=10000000\n", "rt-group=-1" } },
+	  { "jiffy=10000000\ntick=10000000\n", "rt-group=-1", "irq-time=-1" } },
 	{ "tick of 300 Hz is rounded up", { { "boot/config-6.12.107+deb13-amd64", "CONFIG_HZ=300\n" } },
 	  { "jiffy=3333334\n" } },
 	{ "tick garbled", { { "boot/config-6.12.107+deb13-amd64", "CONFIG_HZ=\nCONFIG_HZ=250\n" } },
@@ -197,7 +204,7 @@ static void test_cases(void)
 		CASE(cases[i].name);
 		tree_apply(tree, debian13, ARRAY_SIZE(debian13));
 		tree_apply(tree, cases[i].files, ARRAY_SIZE(cases[i].files));
-		if (!EXPECT_INT(sysroot_new(&root, tree), 0) || !EXPECT_INT(regime_read(root, &regime), 0))
+		if (!EXPECT_INT(sysroot_new(&root, tree), 0) || !EXPECT_INT(regime_read(root, NULL, &regime), 0))
 			continue;
 		text = regime_text(&regime);
 		for (j = 0; j < ARRAY_SIZE(cases[i].want) && cases[i].want[j]; j++)
@@ -224,7 +231,7 @@ static void test_without_cpus(void)
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		CASE(lists[i].text ?: "no list of CPUs");
 		tree_apply(tree, &lists[i], 1);
-		EXPECT_INT(regime_read(root, &regime), errors[i]);
+		EXPECT_INT(regime_read(root, NULL, &regime), errors[i]);
 		EXPECT_INT(regime.n_cpus, 77);
 	}
 }
@@ -243,14 +250,14 @@ static void test_old_kernel(void)
 	CASE("a bare tree of an old kernel");
 	tree_apply(tree, files, ARRAY_SIZE(files));
 	EXPECT_INT(sysroot_new(&root, tree), 0);
-	EXPECT_INT(regime_read(root, &regime), 0);
+	EXPECT_INT(regime_read(root, NULL, &regime), 0);
 	EXPECT(regime.fair_budget_ns == 0 && regime.fair_known == YES);
 	EXPECT(regime.hrtick_dl == UNKNOWN && regime.tick_ns == 10 * NSEC_PER_MSEC);
 	EXPECT(regime.smt == UNKNOWN && regime.deadline == UNKNOWN && regime.preempt_rt == UNKNOWN);
 	EXPECT(regime.process_connector == NO && regime.perf_switch == NO);
 	CASE("a bare tree of a new kernel");
 	tree_file(tree, "proc/sys/kernel/osrelease", "6.12.0\n");
-	EXPECT_INT(regime_read(root, &regime), 0);
+	EXPECT_INT(regime_read(root, NULL, &regime), 0);
 	EXPECT(regime.fair_budget_ns == 50 * NSEC_PER_MSEC && regime.fair_period_ns == NSEC_PER_SEC);
 	EXPECT_INT(regime.fair_known, NO);
 }
@@ -263,7 +270,7 @@ static void test_host(void)
 
 	CASE("this host");
 	EXPECT_INT(sysroot_new(&root, NULL), 0);
-	if (!EXPECT_INT(regime_read(root, &regime), 0))
+	if (!EXPECT_INT(regime_read(root, NULL, &regime), 0))
 		return;
 	EXPECT_INT(CPU_COUNT(&regime.online), sysconf(_SC_NPROCESSORS_ONLN));
 	EXPECT_INT(clock_getres(CLOCK_MONOTONIC_COARSE, &tick), 0);

@@ -116,6 +116,29 @@ taskset -pc 1 "${spin[a]}" >/dev/null
 check_soon "moved by somebody else, it is brought back" 20 runs_on a 3
 check_json "and it is no drift any more" '.threads[] | select(.name == "emulator") | .reservation.drift == "" and .reservation.cpus == "3"' virtrk show a --json
 
+# --- moved as libvirt moves, by its control group --------------------------------------------------------------------------------
+
+own=/sys/fs/cgroup/machine.slice/m.scope/libvirt/emulator
+mkdir -p "$own"
+for group in /sys/fs/cgroup /sys/fs/cgroup/machine.slice{,/m.scope,/m.scope/libvirt}; do echo +cpuset >"$group/cgroup.subtree_control"; done
+echo "${spin[a]}" >"$own/cgroup.procs"
+group_has() { [ "$(cat "$own/cpuset.cpus")" = "$1" ]; }
+echo 1 >"$own/cpuset.cpus"
+check_soon "denied its CPU by its group, it is brought back" 20 runs_on a 3
+check_equal "the CPU was added there" "$(cat "$own/cpuset.cpus")" 1,3
+echo 2 >"$own/cpuset.cpus"
+check_soon "and again" 20 runs_on a 3
+check_equal "to what is there now" "$(cat "$own/cpuset.cpus")" 2-3
+daemon_kill
+daemon_up
+check "released by the next virtrkd" 0 '' virtrk release a
+check_soon "its group has what somebody else wrote" 20 group_has 2
+check_equal "and it runs there" "$(cpus_of "${spin[a]}") $(parameters "${spin[a]}")" "2 SCHED_OTHER"
+echo "${spin[a]}" >/sys/fs/cgroup/cgroup.procs
+taskset -pc 0-3 "${spin[a]}" >/dev/null
+for group in "$own" "${own%/*}" "${own%/*/*}"; do rmdir "$group"; done
+check "30 of 100 ms again" 0 'CPU 3' virtrk reserve a --emulator --budget 30ms --period 100ms --cpu 3
+
 # --- kill -9 anywhere ------------------------------------------------------------------------------------------------------------
 
 consistent() {	# who is reserved is pinned, who is not may run everywhere

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: C
 # only: long
-# limit: 600
+# limit: 900
 #
 # CPUs for several real libvirt domains: two that share them in virtrk.slice, where libvirt itself puts them; two that are pinned, where the
 # administrator has switched the kernel's limit off. What libvirt does meanwhile (pins, is started again, starts a domain anew) harms nothing,
@@ -24,6 +24,8 @@ has() {	# DOMAIN VCPU PARAMETERS CPUS
 reserved() { virtrk_says "length == $1" top; }
 back() { [ "$(housekeeping)" = 0-3 ] && [ -z "$(cat "$cgroups"/{machine,virtrk}.slice/cpuset.cpus.exclusive 2>/dev/null)" ]; }
 twenty="SCHED_DEADLINE 20000000/100000000"
+group_of() { cat "$cgroups$(sed -n 's/^0:://p' "/proc/$(tid_of "$1" "$2")/cgroup")/cpuset.cpus"; }	# as libvirt pins, and virtrkd adds to
+group_is() { [ "$(group_of "$1" "$2")" = "$3" ]; }
 most="SCHED_DEADLINE 75000000/100000000"	# what fits beside 20 by the tests for global EDF; a guest with much less does not boot in time here
 # shares "what" TID FRACTION
 shares() {
@@ -36,6 +38,7 @@ shares() {
 daemon_start
 domain_define one 2
 domain_define two 1
+domain_define three 1
 # --- shared: libvirt puts both into virtrk.slice ---------------------------------------------------------------------------
 
 check "one, in a slice with CPUs 2-3, from its start on" 0 'defined' virtrk define one --vcpu 0 --budget 20ms --period 100ms --cpu 2-3 --partition /virtrk
@@ -46,16 +49,21 @@ check_equal "the slice is a partition" "$(cat "$cgroups/virtrk.slice/cpuset.cpus
 check "the other one starts" 0 '' domain_start two
 check_soon "and shares the CPUs" 40 has two 0 "$most" 2,3
 check_json "the regime has its name" 'length == 2 and .[1].regime == "shared, virtrk.slice, global EDF" and .[1].reservations == 2' virtrk capacity --json
+check "a third one, for which others than these have room" 0 'defined' virtrk define three --vcpu 0 --budget 60ms --period 100ms --partition /virtrk
+check "is judged on these, by the hook" 1 'three is not started: .*(due|fit|refuse)' vsh start three
 check "its guest obeys" 0 '' domain_wait two
 guest_tell two burn 300s
 sleep 1
 shares "it has its share" "$(tid_of two 0)" 0.75
 vsh vcpupin one 0 2 >/dev/null 2>&1
 check_soon "pinned to one of the CPUs by libvirt, it is brought back to both" 20 has one 0 "$twenty" 2,3
+check_equal "for that both stand in its group" "$(group_of one 0)" 2-3
 check "another slice's CPU for one" 1 'virtrk.slice has CPU 2-3 already' virtrk reserve one --vcpu 1 --budget 5ms --period 100ms --cpu 3
 systemctl restart libvirtd
 wait_for 30 vsh list
 check_soon "libvirtd started again: as before" 10 has one 0 "$twenty" 2,3
+check "released" 0 '' virtrk release one
+check_soon "it is where libvirt pinned it" 20 group_is one 0 2
 check "the domain is destroyed" 0 '' vsh destroy one
 check_soon "the other one keeps the CPUs" 20 virtrk_says 'length == 1 and .[0].domain == "two"' top
 check_equal "in the slice" "$(cat "$cgroups/virtrk.slice/cpuset.cpus.partition")" root
@@ -93,6 +101,14 @@ shares "it has its share" "$(tid_of two 0)" 0.2
 vsh destroy two
 check_soon "one is destroyed: its share is free" 20 reserved 1
 check "and can be had" 0 'pinned, CPU 3' virtrk reserve one --vcpu 1 --budget 30ms --period 100ms --cpu 3
+vsh vcpupin one 0 0-1 >/dev/null 2>&1
+check_soon "pinned elsewhere by libvirt, the other one is brought back, too" 20 has one 0 "SCHED_DEADLINE 40000000/100000000" 3
+check_equal "its CPU was added to its group" "$(group_of one 0)" 0-1,3
+systemctl restart virtrkd
+check_soon "virtrkd started again: it knows" 30 reserved 2
+check "released" 0 '' virtrk release one
+check_soon "its group has what libvirt wrote" 20 group_is one 0 0-1
+check_equal "and the thread runs there" "$(cpus_of "$(tid_of one 0)")" 0,1
 vsh destroy one
 check_soon "both are destroyed: nothing is reserved" 20 reserved 0
 echo "$limit" >/proc/sys/kernel/sched_rt_runtime_us

@@ -5,8 +5,8 @@
 # limit: 400
 #
 # A libvirt host that lacks something: without machined libvirt lays its control groups otherwise, and a vCPU gets a CPU of its own there,
-# too; who may not is refused by polkit, and nothing is changed; who may by the administrator's rule is served. And what of
-# AppArmor is in force, under which libvirtd starts the hook.
+# too; who may not is refused by polkit, and nothing is changed; who may by the administrator's rule is served. And
+# libvirt's profiles of AppArmor are in force: libvirtd starts the hook under its own, and QEMU is confined to what its domain needs.
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -40,6 +40,7 @@ wait_for 30 vsh list >/dev/null
 
 daemon_start
 domain_define rt
+domain_define other
 check "intent is written" 0 '' virtrk define rt --vcpu 0 --budget 20ms --period 100ms --cpu 2
 check "the domain starts, and the hook lets it" 0 '' domain_start rt
 tid=$(thread_find "${guest_pid[rt]}" 'CPU 0/KVM')
@@ -93,22 +94,33 @@ rm "$rule"
 
 # --- AppArmor -------------------------------------------------------------------------------------------------------------------
 
-confined() { cat "/proc/$(pidof -s libvirtd)/attr/current" 2>/dev/null; }
-echo "AppArmor: enabled in the kernel: $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null || echo no); libvirtd: $(confined || echo "no answer")"
-if command -v apparmor_parser >/dev/null && [ "$(cat /sys/module/apparmor/parameters/enabled)" = Y ]; then
-	check "libvirt's profile is loaded" 0 '' apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd
-	systemctl restart libvirtd
-	wait_for 30 vsh list >/dev/null
-	check "libvirtd is confined" 0 'libvirtd.*enforce' confined
-	vsh destroy rt
-	check_soon "the domain ends" 20 none_reserved
-	check "and starts again: the hook answers under AppArmor" 0 '' domain_start rt
-	tid=$(thread_find "${guest_pid[rt]}" 'CPU 0/KVM')
-	check_soon "with its reservation" 40 has "SCHED_DEADLINE 20000000/100000000 2"
-	vsh destroy rt
-	check "what cannot be is refused by the hook" 0 '' virtrk define rt --vcpu 0 --budget 20ms --period 100ms --cpu 77
-	check "so the hook is really asked" 1 'rt is not started: vcpu0: none of its CPUs' vsh start rt
-fi
+confined() { cat "/proc/$1/attr/current"; }
+check_equal "AppArmor is in force" "$(cat /sys/module/apparmor/parameters/enabled)" Y
+check "libvirt's profiles are loaded" 0 '' apparmor_parser -r /etc/apparmor.d/usr.sbin.libvirtd /etc/apparmor.d/usr.lib.libvirt.virt-aa-helper
+systemctl restart libvirtd
+wait_for 30 vsh list >/dev/null
+check "libvirtd is confined" 0 'libvirtd.*enforce' confined "$(pidof -s libvirtd)"
+vsh destroy rt
+check_soon "the domain ends" 20 none_reserved
+check "and starts again: the hook answers under AppArmor" 0 '' domain_start rt
+tid=$(thread_find "${guest_pid[rt]}" 'CPU 0/KVM')
+check "its QEMU is confined, too" 0 'libvirt-.*enforce' confined "${guest_pid[rt]}"
+check_soon "with its reservation" 40 has "SCHED_DEADLINE 20000000/100000000 2"
+vsh destroy rt
+check "what cannot be is refused by the hook" 0 '' virtrk define rt --vcpu 0 --budget 20ms --period 100ms --cpu 77
+check "so the hook is really asked" 1 'rt is not started: vcpu0: none of its CPUs' vsh start rt
+
+# Memory of certain colours: the hook mounts it, and QEMU opens its file there.
+check "the module is loaded" 0 '' insmod "/product/colorfs/$(uname -r)/colorfs.ko"
+echo 'virtrk-profile 1 cache=12,13,14,15 bank=13^17,14^18' >/etc/virtrk/memory-profile
+check "a domain with memory of its own" 0 '' virtrk define other --colors 4
+check "starts under AppArmor" 0 '' domain_start other
+check "its QEMU is confined" 0 'libvirt-.*enforce' confined "${guest_pid[other]}"
+check "and has this memory" 0 'other .* 0-3 +all +no +/var/lib/libvirt' virtrk memory
+check "and uses it" 0 ':/var/lib/libvirt/qemu/ram/' sed 's/.* \//:\//' "/proc/${guest_pid[other]}/maps"
+vsh destroy other >/dev/null
+check_soon "which goes with it" 30 virtrk_says '.pools == []' memory
+check "the module, too" 0 '' rmmod colorfs
 vsh destroy rt >/dev/null 2>&1
 check_soon "all is given back" 20 back
 at_end_machined

@@ -43,7 +43,8 @@ declare -A errnos=(
 	[newfstatat]="EACCES ENOENT" [fstat]="EIO" [statx]="EACCES" [getdents64]="EIO ENOENT" [lseek]="EINVAL" [fcntl]="EINVAL"
 	[readlinkat]="EACCES ENOENT" [readlink]="EACCES ENOENT" [ptrace]="EPERM ESRCH" [wait4]="ECHILD" [dup]="EMFILE" [pidfd_open]="EMFILE ESRCH"
 	[timerfd_settime]="EINVAL" [epoll_ctl]="ENOMEM" [setsockopt]="ENOMEM" [ftruncate]="ENOSPC" [timerfd_create]="EMFILE" [access]="EACCES"
-	[faccessat2]="EACCES" [accept4]="EMFILE ECONNABORTED" [getrandom]="EAGAIN" [flock]="EINTR" [sched_getscheduler]="ESRCH" [writev]="EIO"
+	[faccessat2]="EACCES" [accept4]="EMFILE ECONNABORTED" [getrandom]="EAGAIN" [clock_nanosleep]="EINTR" [flock]="EINTR" [sched_getscheduler]="ESRCH" [writev]="EIO"
+	[inotify_init1]="EMFILE" [inotify_add_watch]="ENOSPC ENOENT" [inotify_rm_watch]="EINVAL"
 )
 # Not judged: where the loop itself waits, and talks to who has asked; closing, which cannot be refused.
 not_judged=" epoll_wait epoll_pwait epoll_pwait2 ppoll poll recvmsg sendmsg sendto recvfrom getpeername getsockname getsockopt close restart_syscall exit_group rt_sigprocmask futex getpid gettid clock_gettime "

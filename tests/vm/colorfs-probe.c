@@ -3,7 +3,8 @@
  * Tries out a mounted colorfs from user space: what shell commands cannot do. Called by TEST-40-colorfs.sh in the host under
  * test, as root: "colorfs-probe CHECK DIRECTORY" makes files in the directory, removes them, and prints each thing that is
  * not as it should be; "colorfs-probe frames PROFILE FILE" maps a file, touches every page and prints "COLOUR BANK PAGES"
- * from the frame numbers in /proc/self/pagemap, by the arithmetic that the module uses; "colorfs-probe process
+ * from the frame numbers in /proc/self/pagemap, by the arithmetic that the module uses; "colorfs-probe layout PROFILE FILE COLOUR:BANK..."
+ * looks whether each page has those that it is to have; "colorfs-probe process
  * PROFILE PID DIRECTORY" does so for what another process has mapped below a directory, without touching it; "colorfs-probe cycles N
  * PROFILE DIRECTORY" mounts, uses and unmounts N times.
  */
@@ -429,6 +430,34 @@ static int frames(const char *profile, const char *file)
 	return EXIT_SUCCESS;
 }
 
+/* Page i has to have the colour and bank that @class says, "3:1" or "3:any", the i-th of @n and then again from the first. */
+static int layout(const char *profile, const char *file, char **class, int n)
+{
+	int fd = open(file, O_RDWR | O_CLOEXEC), pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	off_t size = lseek(fd, 0, SEEK_END);
+	struct color_map map;
+	unsigned char *p;
+	size_t at, i;
+
+	if (color_map_parse(&map, profile, strlen(profile), &at) != COLOR_OK || fd < 0 || size <= 0 || pagemap < 0)
+		return EXIT_FAILURE;
+	p = map_pages(fd, (size_t)size / PAGE);
+	for (i = 0; i < (size_t)size / PAGE; i++) {
+		const char *want = class[i % (size_t)n], *bank = strchr(want, ':');
+		u64 pfn;
+
+		p[i * PAGE] = 1;
+		pfn = frame_of(pagemap, p + i * PAGE);
+		if (pfn == 0 || !bank || color_of(&map, COLOR_CACHE, pfn) != strtoull(want, NULL, 10) ||
+		    (strcmp(bank, ":any") != 0 && color_of(&map, COLOR_BANK, pfn) != strtoull(bank + 1, NULL, 10))) {
+			fprintf(stderr, "page %zu is to be %s, and its frame is %" PRIx64 "\n", i, want, (uint64_t)pfn);
+			return EXIT_FAILURE;
+		}
+	}
+	printf("%zu pages\n", i);
+	return EXIT_SUCCESS;
+}
+
 /* What another process has mapped of files below a directory: "COLOUR BANK PAGES" of those that are there. */
 static int process_frames(const char *profile, const char *pid, const char *dir)
 {
@@ -483,6 +512,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "frames") == 0)
 		return frames(argv[2], argv[3]);
+	if (argc >= 5 && strcmp(argv[1], "layout") == 0)
+		return layout(argv[2], argv[3], argv + 4, argc - 4);
 	if (argc == 5 && strcmp(argv[1], "process") == 0)
 		return process_frames(argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "cycles") == 0)
@@ -493,6 +524,6 @@ int main(int argc, char **argv)
 			return expect_result();
 		}
 	}
-	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | process PROFILE PID DIRECTORY | cycles N PROFILE DIRECTORY\n");
+	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | layout PROFILE FILE COLOUR:BANK... | process PROFILE PID DIRECTORY | cycles N PROFILE DIRECTORY\n");
 	return 2;
 }

@@ -8,6 +8,7 @@ cgroups=/sys/fs/cgroup
 slice=$cgroups/machine.slice
 declare -A vcpu	# tid by name
 daemon=
+server_bw=0	# what the kernel books for its own server on each CPU
 
 machines_begin() {
 	export VIRTRK_BUS=$e2e_dir/bus
@@ -21,6 +22,7 @@ machines_begin() {
 	mkdir -p "$slice"
 	echo '+cpuset +cpu' >"$slice/cgroup.subtree_control"
 	books_open
+	server_bw=$(($(booked | cut -d ' ' -f 1) / $(nproc)))
 }
 
 # The kernel books its own servers on a CPU when the CPU changes its root domain, and forgets them when it makes its domains anew, as it
@@ -32,12 +34,10 @@ books_open() {
 	rmdir "$cgroups/other"
 }
 
-# Nothing is booked but the kernel's own servers, if it has not forgotten them.
+# Nothing is booked but the kernel's own servers. Where it has forgotten them it is made to count anew: them, and whoever is SCHED_DEADLINE still.
 books_empty() {
-	local empty=$1 now
-
-	now=$(booked)
-	[ "$now" = "$empty" ] || [ "$now" = "0 0 0 0" ]
+	[[ ! $(booked) =~ ^0( 0)*$ ]] || books_open
+	[ "$(booked)" = "$1" ]
 }
 
 scope_of() {
@@ -101,14 +101,15 @@ housekeeping() {
 	cat "$cgroups/cpuset.cpus.effective"
 }
 
-# All that virtrkd may change: policies, CPUs, control groups, booked bandwidth (look.c).
+# All that virtrkd may change: policies, CPUs, control groups, booked bandwidth (look.c). Of that what is left when the kernel's own servers are
+# taken out, however many of them it has forgotten: a reservation is no multiple of one.
 kernel_state() {
 	local name threads=()
 
 	for name in "${!vcpu[@]}"; do
 		threads+=("$name=${vcpu[$name]}")
 	done
-	"$e2e_dir/look" "${threads[@]}" | sort
+	"$e2e_dir/look" "${threads[@]}" | awk -v server="$server_bw" '$1 == "booked" && server > 0 { $2 %= server } 1' | sort
 }
 
 # The same of both as "reserved NAME BUDGET/PERIOD" and "apart CPUS" lines: which threads have what, and which CPUs are set apart.
