@@ -26,7 +26,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
-#define copy_splice_read generic_file_splice_read	/* a frame in the pipe is pinned then, not copied */
+/*
+ * The other way puts the frame itself into the pipe, which then wants to know from the page cache whether it is up to date, and may
+ * take it out of there: splice() and sendfile() are refused (EINVAL) and their callers read instead.
+ */
+#define copy_splice_read NULL
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
