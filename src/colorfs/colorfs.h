@@ -147,6 +147,7 @@ void colorfs_frames_punch(struct inode *inode, loff_t start, loff_t end);
 
 /* file.c, inode.c, super.c */
 extern const struct file_operations colorfs_file_operations;
+extern const struct address_space_operations colorfs_address_space_operations;
 extern const struct inode_operations colorfs_file_inode_operations;
 struct inode *colorfs_inode_new(struct super_block *sb, struct inode *dir, umode_t mode);
 struct inode *colorfs_inode_alloc(struct super_block *sb);

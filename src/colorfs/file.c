@@ -242,6 +242,11 @@ out:
 	return r;
 }
 
+/* What is dirty stays so, and is written nowhere. Whoever has a page marks it without asking whether there is such a function. */
+const struct address_space_operations colorfs_address_space_operations = {
+	.dirty_folio	= noop_dirty_folio,
+};
+
 const struct file_operations colorfs_file_operations = {
 	.mmap		= colorfs_mmap,
 	.read_iter	= colorfs_read_iter,

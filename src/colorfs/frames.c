@@ -4,7 +4,9 @@
  *
  * A flat array and no tree: the whole file is promised anyway, so 8 bytes for each page are 0.2 % of what they describe, a
  * page fault needs no memory of the machine, and adding a frame is one compare-and-swap. The page cache is not used:
- * its pages would be charged, written back and migrated, and released when somebody else is done with them.
+ * its pages would be charged, written back and migrated, and released when somebody else is done with them. A frame still
+ * bears its file's mapping and index while it is in the file, as pages of the page cache do: futexes that processes share
+ * are known by these. They are set before anybody can find the frame, and forgotten (pool.c) when it leaves.
  *
  * The invalidate_lock of the mapping is held shared while frames are looked up and added, exclusive while the array
  * is resized or frames leave. Frames leave only when no page table refers to them any more. Called by file.c and inode.c.
@@ -127,6 +129,8 @@ struct page *colorfs_frames_get(struct inode *inode, pgoff_t index)
 	page = colorfs_pool_take(pool, index);
 	if (!page)
 		return NULL;
+	page_folio(page)->index = index;
+	page_folio(page)->mapping = inode->i_mapping;
 	other = cmpxchg(&info->frame[index], NULL, page);
 	if (other) {
 		colorfs_pool_give_unused(pool, page);

@@ -130,6 +130,7 @@ void colorfs_release(struct list_head *frames)
 	list_for_each_entry_safe(page, next, frames, lru) {
 		list_del(&page->lru);
 		set_page_private(page, 0);
+		WARN_ON_ONCE(page_folio(page)->mapping);	/* its next owner would take it for a file's */
 		__free_page(page);
 		if (++n % 1024 == 0)
 			cond_resched();

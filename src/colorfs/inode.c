@@ -87,6 +87,7 @@ struct inode *colorfs_inode_new(struct super_block *sb, struct inode *dir, umode
 	} else {
 		inode->i_op = &colorfs_file_inode_operations;
 		inode->i_fop = &colorfs_file_operations;
+		inode->i_mapping->a_ops = &colorfs_address_space_operations;
 	}
 	mapping_set_unevictable(inode->i_mapping);
 	return inode;

@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/highmem.h>
+#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include "colorfs.h"
@@ -29,6 +30,14 @@ static struct colorfs_class *class_of_index(const struct colorfs_pool *pool, uns
 static struct colorfs_class *class_of_page(const struct colorfs_pool *pool, const struct page *page)
 {
 	return &pool->class[colorfs_choice_class(&pool->choice, page_to_pfn(page))];
+}
+
+/* The file that it was in, and what was left by those who had it mapped: the next owner shall not inherit them. */
+static void frame_forget(struct page *page)
+{
+	page_folio(page)->mapping = NULL;
+	folio_clear_dirty(page_folio(page));
+	folio_clear_referenced(page_folio(page));
 }
 
 /* The caller holds the lock and owns the frame, which nobody else refers to. */
@@ -61,6 +70,7 @@ static void limbo_look(struct colorfs_pool *pool)
 		class = class_of_page(pool, page);
 		class->n_limbo--;
 		pool->n_limbo--;
+		frame_forget(page);	/* who had it pinned may have marked it */
 		free_add(class, page, false);
 	}
 	list_splice_tail(&pinned, &pool->limbo);
@@ -437,27 +447,26 @@ struct page *colorfs_pool_take(struct colorfs_pool *pool, unsigned long index)
 	return page;
 }
 
-/* Back, zeroed as it is: somebody else was faster. */
+/* Back, zeroed as it is: somebody else was faster, and nobody has seen it. */
 void colorfs_pool_give_unused(struct colorfs_pool *pool, struct page *page)
 {
+	frame_forget(page);
 	spin_lock(&pool->lock);
 	free_add(class_of_page(pool, page), page, true);
 	spin_unlock(&pool->lock);
 }
 
-/* Left by those who had it mapped; they mean nothing here, and the next owner shall not inherit them. */
-static void frame_forget(struct page *page)
-{
-	folio_clear_dirty(page_folio(page));
-	folio_clear_referenced(page_folio(page));
-}
-
-/* Back from a file for good: it is promised to nobody any more. No page table refers to it, but it may be pinned. */
+/*
+ * Back from a file for good: it is promised to nobody any more. No page table refers to it, but it may be pinned. Who marks a
+ * pinned page dirty holds its lock and looks at the mapping, so that must not go, and the inode with it, meanwhile.
+ */
 void colorfs_pool_give(struct colorfs_pool *pool, struct page *page)
 {
 	struct colorfs_class *class;
 
+	lock_page(page);
 	frame_forget(page);
+	unlock_page(page);
 	spin_lock(&pool->lock);
 	class = class_of_page(pool, page);
 	class->promised--;

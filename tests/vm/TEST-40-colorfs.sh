@@ -81,6 +81,7 @@ check_equal "statfs names it" "$(stat -f -c %t "$dir")" 636f6c66
 for what in promise zero mapping pin data; do
 	check "$what" 0 '' "$probe" "$what" "$dir"
 done
+check "processes wait for each other in it" 0 '' /product/colorfs/colorfs-futex "$dir"
 check "netlink says the same, tells of a refusal, and takes no harm from garbage" 0 '' /product/colorfs/colorfs-netlink "$dir"
 truncate -s 32M "$dir/all"
 check "every page has its colour and bank" 0 '' "$probe" frames "$profile" "$dir/all"
