@@ -4,17 +4,12 @@
  * take the place of libc's.
  *
  * A stack can be used again when its thread is gone: after it was joined, or, if nobody may, when the kernel knows it no more. Threads that libc
- * makes for itself (timers that notify by threads) it is refused memory for.
- *
- * libc waits for a thread's end by a futex that other processes could share, in the thread's stack. The kernel knows such a futex by its page in
- * the page cache, where these are not. So who joins waits here, for the end of the thread's work and then, for as long as that takes, until the
- * kernel has forgotten it; libc then finds nothing to wait for.
+ * makes for itself (timers that notify by threads) it is refused memory for. libc waits for a thread's end by a futex in its stack that processes
+ * could share: the kernel knows it by the file that the memory is, as it does in any file.
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -24,8 +19,6 @@
 #include "own.h"
 
 #define STACKS_MAX 1024
-#define EXIT_NS    50000	/* a thread that has nothing to do any more is gone in about that time */
-#define POLL_NS    1000000
 
 #define NEXT(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
@@ -37,7 +30,6 @@ struct stack {
 	size_t bytes;
 	pthread_t thread;
 	pid_t tid;		/* 0: it has not begun */
-	uint32_t done;		/* its work is; a futex of this process */
 	void *(*run)(void *);
 	void *argument;
 };
@@ -96,25 +88,12 @@ static struct stack *stack_find(pthread_t thread)
 	return NULL;
 }
 
-/* Also by pthread_exit(), or cancelled. */
-static void thread_end(void *argument)
-{
-	struct stack *stack = argument;
-
-	__atomic_store_n(&stack->done, 1, __ATOMIC_RELEASE);
-	(void)syscall(SYS_futex, &stack->done, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-}
-
 static void *thread_begin(void *argument)
 {
 	struct stack *stack = argument;
-	void *ret;
 
 	__atomic_store_n(&stack->tid, gettid(), __ATOMIC_RELEASE);
-	pthread_cleanup_push(thread_end, stack);
-	ret = stack->run(stack->argument);
-	pthread_cleanup_pop(1);
-	return ret;
+	return stack->run(stack->argument);
 }
 
 /* *ret_own: the caller has brought a stack, which is in its memory already. */
@@ -192,15 +171,9 @@ static struct stack *stack_joined(pthread_t thread)
 	return stack;
 }
 
-/* It is gone, or nearly so: libc does not wait. */
-static int join_now(struct stack *stack, pthread_t thread, void **ret)
+/* @r: of libc. It has not touched the stack since the kernel has forgotten the thread. */
+static int joined(struct stack *stack, int r)
 {
-	const struct timespec moment = { .tv_nsec = EXIT_NS };
-	int r;
-
-	while (stack && !thread_gone(stack))
-		(void)nanosleep(&moment, NULL);
-	r = NEXT(pthread_join)(thread, ret);
 	if (r != 0 || !stack)
 		return r;
 	pthread_mutex_lock(&lock);
@@ -209,50 +182,24 @@ static int join_now(struct stack *stack, pthread_t thread, void **ret)
 	return 0;
 }
 
-static bool work_done(const struct stack *stack)
-{
-	return __atomic_load_n(&stack->done, __ATOMIC_ACQUIRE) != 0;
-}
-
 int pthread_join(pthread_t thread, void **ret)
 {
-	struct stack *stack = stack_joined(thread);
-
-	while (stack && !work_done(stack))
-		(void)syscall(SYS_futex, &stack->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-	return join_now(stack, thread, ret);
+	return joined(stack_joined(thread), NEXT(pthread_join)(thread, ret));
 }
 
 int pthread_tryjoin_np(pthread_t thread, void **ret)
 {
-	struct stack *stack = stack_joined(thread);
-
-	if (!stack)
-		return NEXT(pthread_tryjoin_np)(thread, ret);
-	return work_done(stack) ? join_now(stack, thread, ret) : EBUSY;
+	return joined(stack_joined(thread), NEXT(pthread_tryjoin_np)(thread, ret));
 }
 
 int pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t clock, const struct timespec *until)
 {
-	const struct timespec moment = { .tv_nsec = POLL_NS };
-	struct stack *stack = stack_joined(thread);
-	struct timespec now;
-
-	if (!stack)
-		return NEXT(pthread_clockjoin_np)(thread, ret, clock, until);
-	while (!work_done(stack)) {
-		if (clock_gettime(clock, &now) < 0)
-			return EINVAL;
-		if (now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec))
-			return ETIMEDOUT;
-		(void)nanosleep(&moment, NULL);
-	}
-	return join_now(stack, thread, ret);
+	return joined(stack_joined(thread), NEXT(pthread_clockjoin_np)(thread, ret, clock, until));
 }
 
 int pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until)
 {
-	return pthread_clockjoin_np(thread, ret, CLOCK_REALTIME, until);
+	return joined(stack_joined(thread), NEXT(pthread_timedjoin_np)(thread, ret, until));
 }
 
 int pthread_detach(pthread_t thread)
