@@ -189,8 +189,12 @@ int state_save(struct state *state, const struct ledger *ledger, const struct pl
 	}
 	if (renameat(state->dir, TEMP_NAME, state->dir, FILE_NAME) < 0)
 		return fault(state, reterr, -errno, "replace", FILE_NAME);
-	if (fsync(state->dir) < 0)
-		return fault(state, reterr, -errno, "flush", "");
+	if (fsync(state->dir) < 0) {
+		r = fault(state, reterr, -errno, "flush", "");
+		if (plan)	/* it is not going to be carried out: nobody shall find it and undo what others did later */
+			(void)state_save(state, ledger, NULL, NULL);
+		return r;
+	}
 	return 0;
 }
 

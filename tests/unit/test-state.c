@@ -6,10 +6,24 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "expect.h"
 #include "state-json.h"
 #include "state.h"
+
+/* In the place of libc's: the n-th call from now on fails; 0 = none. */
+static unsigned int fsync_fails;
+
+int fsync(int fd)
+{
+	if (fsync_fails > 0 && --fsync_fails == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
 
 #define BOOT "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -471,8 +485,17 @@ static void test_damaged_file(const char *tree)
 	EXPECT_INT(state_load(state, &ledger, &plan, NULL), -EBADMSG);
 }
 
+/* For the next one. */
+static void state_read_done(struct ledger *ledger, struct plan *plan)
+{
+	ledger_done(ledger);
+	plan_done(plan);
+	*ledger = (struct ledger){ 0 };
+}
+
 static void test_save_fails(const char *tree)
 {
+	const struct plan nothing = { 0 };
 	_cleanup_(ledger_done) struct ledger ledger = { 0 }, read = { 0 };
 	_cleanup_(plan_done) struct plan plan = { 0 }, read_plan = { 0 };
 	_cleanup_(state_closep) struct state *state = NULL;
@@ -494,6 +517,19 @@ static void test_save_fails(const char *tree)
 	EXPECT_INT(tree_count(run, "state.json"), 1);
 	EXPECT_INT(state_load(state, &read, &read_plan, NULL), 0);
 	expect_same(&read, &ledger, &read_plan, &plan);
+
+	CASE("a plan that could not be flushed is not found");
+	state_read_done(&read, &read_plan);
+	fsync_fails = 2;	/* the file, then the directory */
+	EXPECT_INT(state_save(state, &ledger, &plan, NULL), -EIO);
+	EXPECT_INT(fsync_fails, 0);
+	EXPECT_INT(state_load(state, &read, &read_plan, NULL), 0);
+	expect_same(&read, &ledger, &read_plan, &nothing);
+	state_read_done(&read, &read_plan);
+	fsync_fails = 1;
+	EXPECT_INT(state_save(state, &ledger, &plan, NULL), -EIO);
+	EXPECT_INT(state_load(state, &read, &read_plan, NULL), 0);
+	expect_same(&read, &ledger, &read_plan, &nothing);
 
 	CASE("a temporary file that a dead daemon left");
 	tree_file(run, "state.json.tmp", "half");
