@@ -101,14 +101,16 @@ static bool is_parked(const struct sched_state *state)
 	return is_deadline(state) && state->runtime_ns == PARK_BUDGET_NS;
 }
 
-/* Of one who has ended: no. */
-static bool thread_sleeps(const struct sysroot *root, pid_t tid)
+/* 1: yes, 0: no, -ESRCH: it has ended. */
+static int thread_sleeps(const struct sysroot *root, pid_t tid)
 {
 	_cleanup_(freep) char *stat = NULL;
 	const char *state;
+	int r;
 
-	if (sysroot_readf(root, &stat, "/proc/%d/stat", tid) < 0)
-		return false;
+	r = sysroot_readf(root, &stat, "/proc/%d/stat", tid);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
 	state = strrchr(stat, ')');
 	return state && state[1] == ' ' && state[2] != 'R';
 }
@@ -150,18 +152,21 @@ static int thread_used(const struct sysroot *root, pid_t tid, nsec_t *ret)
 	return r;
 }
 
-/* No harm done when it fails: then the bandwidth comes back later, or is lost. */
-static void thread_park(struct sysroot *root, const struct step *step, const struct sched_state *now)
+/* -EINVAL is no fault: a host may have limits in which nobody can be parked; then bandwidth comes back later, or is lost. */
+static int thread_park(struct sysroot *root, const struct step *step, const struct sched_state *now)
 {
 	struct sched_state parked = *now;
+	int r;
 
 	parked.runtime_ns = PARK_BUDGET_NS;
 	parked.deadline_ns = parked.period_ns = PARK_PERIOD_NS;
-	if (root->ops->sched_set(root, step->tid, &parked) != -EINVAL)
-		return;
-	parked.deadline_ns = now->deadline_ns;	/* this host has a lower limit on periods: at least most of it */
-	parked.period_ns = now->period_ns;
-	(void)root->ops->sched_set(root, step->tid, &parked);
+	r = root->ops->sched_set(root, step->tid, &parked);
+	if (r == -EINVAL) {
+		parked.deadline_ns = now->deadline_ns;	/* this host has a lower limit on periods: at least most of it */
+		parked.period_ns = now->period_ns;
+		r = root->ops->sched_set(root, step->tid, &parked);
+	}
+	return r == -EINVAL ? 0 : r;
 }
 
 /*
@@ -173,22 +178,25 @@ static int state_leave(struct sysroot *root, const struct step *step, const stru
 {
 	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
 	nsec_t used_before, used_after;
-	bool sleeps, known;
-	int r;
+	bool known;
+	int sleeps, r;
 
 	known = thread_used(root, step->tid, &used_before) >= 0;
 	sleeps = thread_sleeps(root, step->tid);
+	if (sleeps < 0)		/* it may, and then its bandwidth would be lost */
+		return sleeps;
 	known = known && sleeps && !in_debt(root, step->tid);
 	/*
 	 * Every sleeper, also one that may be throttled, having gone to sleep late: its debt cannot be told from that of a former
 	 * life, and bandwidth that is lost is lost for good, while a thread that is lost is seen and freed by the watch.
 	 */
-	if (sleeps)
-		thread_park(root, step, now);
+	r = sleeps ? thread_park(root, step, now) : 0;
+	if (r < 0)
+		return r;
 	r = root->ops->sched_set(root, step->tid, state);
 	if (r < 0 && (is_parked(now) || root->ops->sched_set(root, step->tid, now) < 0))
 		(void)root->ops->sched_set(root, step->tid, &plain);
-	known = known && thread_used(root, step->tid, &used_after) >= 0 && thread_sleeps(root, step->tid);
+	known = known && thread_used(root, step->tid, &used_after) >= 0 && thread_sleeps(root, step->tid) > 0;
 	*ret_rests = !known || used_after != used_before;
 	return r;
 }
@@ -322,7 +330,7 @@ static int thread_rescue(struct sysroot *root, const struct step *step, const st
 	int r;
 
 	if (rest > RESCUE_MAX_NS || thread_budget(root, step->tid, &budget) < 0 || budget >= 0 ||
-	    thread_sleeps(root, step->tid))
+	    thread_sleeps(root, step->tid) > 0)
 		return 0;
 	r = root->ops->sched_set(root, step->tid, &plain);
 	if (r < 0)

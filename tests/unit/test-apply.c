@@ -21,6 +21,7 @@ static struct {
 	unsigned int busy;		/* so many sched_set() to SCHED_DEADLINE answer -EBUSY */
 	bool no_nice;			/* sched_set() with a nice value answers -EPERM */
 	bool no_budget;			/* sched_set() with more than the least budget answers -EBUSY */
+	const char *hidden;		/* after the next sched_get() a directory is where this file is */
 } model;
 
 static bool model_fails(void)
@@ -34,6 +35,9 @@ static int model_get(const struct sysroot *root, pid_t tid, struct sched_state *
 	if (model_fails() && !model.fail_takes)
 		return model.fail_with;
 	*ret = model.now[tid];
+	if (model.hidden)
+		tree_must(unlink(model.hidden) == 0 && mkdir(model.hidden, 0755) == 0, model.hidden);
+	model.hidden = NULL;
 	return 0;
 }
 
@@ -43,7 +47,7 @@ static int model_set(const struct sysroot *root, pid_t tid, const struct sched_s
 
 	if (fails && !model.fail_takes)
 		return model.fail_with;
-	if (state->policy == SCHED_DEADLINE && model.busy > 0) {
+	if (state->policy == SCHED_DEADLINE && state->runtime_ns > 1024 && model.busy > 0) {	/* who is parked needs no room */
 		model.busy--;
 		return -EBUSY;
 	}
@@ -194,9 +198,9 @@ static void test_fail_once(struct sysroot *root)
 			EXPECT(model.fail_takes ? r == -EIO && err->reason == VR_READ_BACK : r == errors[e]);
 		}
 	}
-	/* each of 20 calls with 7 errors, but not the two that park, except that -EINVAL there is tried otherwise */
+	/* each of 20 calls with 7 errors, but -EINVAL of the two that park, which is tried otherwise; and what takes half */
 	CASE("how many were refused");
-	EXPECT_INT(refused, 18 * ARRAY_SIZE(errors) + 6);
+	EXPECT_INT(refused, 20 * ARRAY_SIZE(errors) - 2 + 6);
 }
 
 /* One call says that there is no such thread, but there is: nobody's reservation is forgotten by that. */
@@ -223,7 +227,7 @@ static void test_gone_once(struct sysroot *root)
 		refused += r < 0;
 	}
 	CASE("how many were refused");
-	EXPECT_INT(refused, 6);		/* each write but those that park: of the looks there are two */
+	EXPECT_INT(refused, 8);		/* each write: of the looks there are two */
 }
 
 /* From one call on everything fails, or takes half: the message names every thread that is not as before. */
@@ -491,6 +495,45 @@ static void test_rests(struct sysroot *root, const char *tree)
 	}
 }
 
+/* One that perhaps sleeps does not leave unparked: its bandwidth would be lost. */
+static void test_leaves_parked(struct sysroot *root, const char *tree)
+{
+	const struct sched_state small = { SCHED_DEADLINE, 1, 0, 0, 100000, MS, MS };
+	_cleanup_(freep) char *stat = tree_path(tree, "proc/1/stat");
+	struct step step = step_make(1, &small, &other);
+	struct plan plan = { &step, 1 };
+	static const struct {
+		const char *name;
+		int fails;	/* the call that parks */
+		int answer;
+	} cases[] = {
+		{ "it cannot be parked",			 -EBUSY,  -EBUSY },
+		{ "it cannot be parked, it may not",		 -EPERM,  -EPERM },
+		{ "it has ended, says the kernel",		 -ESRCH,  -EIO },
+		{ "the host has other limits, it leaves anyhow", -EINVAL, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		CASE(cases[i].name);
+		memset(&model, 0, sizeof(model));
+		model.now[1] = small;
+		model.fail_at = 2;	/* behind the look */
+		model.fail_with = cases[i].fails;
+		EXPECT_INT(apply_plan(root, &plan, NULL), cases[i].answer);
+		EXPECT(sched_state_equal(&model.now[1], cases[i].answer < 0 ? &small : &other));
+	}
+
+	CASE("nobody can tell whether it sleeps");
+	memset(&model, 0, sizeof(model));
+	model.now[1] = small;
+	model.hidden = stat;
+	EXPECT_INT(apply_plan(root, &plan, NULL), -EISDIR);
+	EXPECT(sched_state_equal(&model.now[1], &small));
+	tree_must(rmdir(stat) == 0, stat);
+	tree_file(tree, "proc/1/stat", "1 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n");
+}
+
 static void test_undo_fails(struct sysroot *root)
 {
 	struct sched_state before[THREADS + 1], after[THREADS + 1];
@@ -544,5 +587,6 @@ int main(void)
 	test_undo(root);
 	test_undo_fails(root);
 	test_rests(root, tree);
+	test_leaves_parked(root, tree);
 	return expect_result();
 }
