@@ -190,8 +190,11 @@ void bus_reserve_reply(int r, const struct verdict *verdict, const struct vr_err
 			r = bus_append_verdict(reply, verdict);
 		if (r >= 0)
 			r = sd_bus_send(NULL, reply, NULL);
-		if (r < 0)
-			(void)sd_bus_reply_method_errno(msg, r, NULL);
+		if (r < 0) {	/* an error alone would say that there is none */
+			(void)sd_bus_error_setf(&error, VIRTRK_ERROR_FAILED, "the reservation is in force, but the verdict cannot be told: %s",
+						strerror(-r));
+			(void)sd_bus_reply_method_error(msg, &error);
+		}
 	}
 	sd_bus_error_free(&error);
 	sd_bus_message_unref(reply);
@@ -233,7 +236,8 @@ int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 	free(threads);
 	if (r < 0)
 		return bus_fail(reterr, r, err);
-	return sd_bus_reply_method_return(msg, NULL);
+	r = sd_bus_reply_method_return(msg, NULL);
+	return r < 0 ? sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "%s is released, but that cannot be told: %s", domain, strerror(-r)) : r;
 }
 
 static int method_reserve(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)

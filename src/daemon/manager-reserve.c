@@ -301,9 +301,9 @@ static int want_make(struct manager *m, const struct vm *vm, const struct reques
 		memcpy(p.thread, thread->name, sizeof(p.thread));
 		r = m->root->ops->sched_get(m->root, thread->tid, &p.before);
 		if (r < 0)
-			return vr_error_set(reterr, r, r == -ESRCH ? VR_THREAD_GONE : VR_FAILED,
-					    "%s of %s (thread %d): %s", p.thread, vm->name, p.tid,
-					    r == -ESRCH ? "it has ended" : strerror(-r));
+			return r == -ESRCH ? vr_error_set(reterr, r, VR_THREAD_GONE, "%s of %s (thread %d) has ended", p.thread, vm->name, p.tid) :
+					     vr_error_set(reterr, r, VR_FAILED, "cannot read the scheduling of %s of %s (thread %d): %s",
+							  p.thread, vm->name, p.tid, strerror(-r));
 		r = ledger_add(ret, &p);
 	}
 	return r < 0 ? r : manager_want_partitions(m, vm, items, n, ret, reterr);
