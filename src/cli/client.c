@@ -609,6 +609,7 @@ static const struct signal_def {
 	{ "Drift", "ssssss", { "domain", "thread", "what", "old", "new", "action" } },
 	{ "Missed", "sst", { "domain", "thread", "count" } },
 	{ "Refused", "ss", { "domain", "reason" } },
+	{ "MemoryExhausted", "sstt", { "domain", "path", "wanted_bytes", "left_bytes" } },
 };
 
 struct watch {

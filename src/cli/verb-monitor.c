@@ -65,6 +65,10 @@ static int event_text(char **ret, struct json_object *event)
 				answer_text(event, "thread"), answer_u64(event, "count"));
 	if (event_is(event, "Refused"))
 		return asprintf(ret, "%s: refused what its metadata ask for: %s", answer_text(event, "domain"), answer_text(event, "reason"));
+	if (event_is(event, "MemoryExhausted"))
+		return asprintf(ret, "%s: memory at %s is used up: %" PRIu64 " KiB more were refused, %" PRIu64 " KiB are left",
+				answer_text(event, "domain"), answer_text(event, "path"), answer_u64(event, "wanted_bytes") / 1024,
+				answer_u64(event, "left_bytes") / 1024);
 	return asprintf(ret, "%s", answer_text(event, "event"));
 }
 

@@ -623,5 +623,6 @@ const sd_bus_vtable bus_manager_vtable[] = {
 	SD_BUS_SIGNAL_WITH_ARGS("Drift", SD_BUS_ARGS("s", domain, "s", thread, "s", what, "s", old, "s", new, "s", action), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("Missed", SD_BUS_ARGS("s", domain, "s", thread, "t", count), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("Refused", SD_BUS_ARGS("s", domain, "s", reason), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("MemoryExhausted", SD_BUS_ARGS("s", domain, "s", path, "t", wanted_bytes, "t", left_bytes), 0),
 	SD_BUS_VTABLE_END
 };

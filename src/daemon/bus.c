@@ -136,6 +136,11 @@ static int fill_refused(sd_bus_message *msg, const struct manager_event *e)
 	return sd_bus_message_append(msg, "ss", e->domain, e->what);
 }
 
+static int fill_exhausted(sd_bus_message *msg, const struct manager_event *e)
+{
+	return sd_bus_message_append(msg, "sstt", e->domain, e->what, e->count, e->left);
+}
+
 static const struct {
 	const char *name;
 	signal_fill fill;
@@ -149,6 +154,7 @@ static const struct {
 	[MANAGER_DRIFT] = { "Drift", fill_drift },
 	[MANAGER_MISSED] = { "Missed", fill_missed },
 	[MANAGER_REFUSED] = { "Refused", fill_refused },
+	[MANAGER_EXHAUSTED] = { "MemoryExhausted", fill_exhausted },
 };
 
 /* The properties that an event changes, so that a client that caches them is told. */

@@ -18,6 +18,7 @@
 #define MSG_RECOVERED	   "e0a4b1c1f6de4c0b8e9f0a5d1b7c2f15"
 #define MSG_STATE_DAMAGED  "e0a4b1c1f6de4c0b8e9f0a5d1b7c2f16"
 #define MSG_DOMAIN_VANISHED "e0a4b1c1f6de4c0b8e9f0a5d1b7c2f17"
+#define MSG_EXHAUSTED	   "e0a4b1c1f6de4c0b8e9f0a5d1b7c2f18"
 
 /* What a line is about; NULL members are left out. */
 struct log_about {

@@ -8,6 +8,7 @@
 #include "limit-watch.h"
 #include "manager.h"
 #include "missed.h"
+#include "source-colorfs.h"
 #include "source.h"
 #include "state.h"
 #include "sysroot.h"
@@ -74,6 +75,8 @@ struct manager {
 	uint64_t intent_requests;	/* counted */
 	sd_event_source *intent_room;	/* asks again, in the next turn of the loop */
 	struct memory_hold *memory_holds;
+	struct source_colorfs *source_colorfs;	/* NULL: not heard */
+	struct exhausted *exhausted;
 	struct watched *watched;
 	size_t n_watched;
 	sd_event_source *watch_timer;
@@ -177,6 +180,11 @@ void manager_refused(struct manager *m, const char *domain, const char *words);
 /* manager-memory.c */
 void manager_memory_free(struct manager *m);
 void manager_memory_check(struct manager *m);	/* says in the log when the profile is another machine's */
+
+/* manager-exhausted.c: memory that mounts refuse is told */
+void manager_exhausted_listen(struct manager *m);
+void manager_exhausted(const struct colorfs_refusal *refusal, void *userdata);
+void manager_exhausted_free(struct manager *m);
 
 /* manager-cache.c */
 /* What metadata ask for: @before and now; @first: nothing was known of this process. With words where it is refused. */

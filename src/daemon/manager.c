@@ -393,6 +393,7 @@ int manager_start(struct manager *m, struct vr_error **reterr)
 		return r;
 	manager_cache_sweep(m, true);
 	manager_memory_check(m);
+	manager_exhausted_listen(m);
 	return manager_watch_update(m);
 }
 
@@ -424,6 +425,7 @@ struct manager *manager_free(struct manager *m)
 	manager_prepared_free(m);
 	manager_intents_free(m);
 	manager_memory_free(m);
+	manager_exhausted_free(m);
 	if (m->state && m->options.release_on_exit && (m->ledger.n > 0 || m->ledger.n_partitions > 0))
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);

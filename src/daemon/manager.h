@@ -156,6 +156,7 @@ enum manager_event_kind {
 	MANAGER_DRIFT,		/* what, old, new, action */
 	MANAGER_MISSED,		/* count */
 	MANAGER_REFUSED,	/* what: why the domain does not get what its metadata ask for */
+	MANAGER_EXHAUSTED,	/* what: the path; count: how many bytes of memory were refused, left: how many there are; "" where it is not known */
 };
 
 struct manager_event {
@@ -169,6 +170,7 @@ struct manager_event {
 	const char *new_value;
 	const char *action;
 	uint64_t count;
+	uint64_t left;
 };
 
 typedef void (*manager_listener)(const struct manager_event *event, void *userdata);

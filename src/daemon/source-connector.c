@@ -27,10 +27,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "handed-over.h"
 #include "source-connector.h"
 
 #define RECEIVE_BYTES	(1 << 20)	/* some thousand events, before the kernel drops any */
@@ -266,21 +266,10 @@ static int nl_errno(int r)
 	return r >= 0 ? 0 : errno ? -errno : -EIO;
 }
 
-/* The socket that systemd has for us, else a negative number. Asked for once: a second connector opens its own. */
-static int socket_handed_over(void)
-{
-	int fd, n = sd_listen_fds(true);
-
-	for (fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++)
-		if (sd_is_socket(fd, AF_NETLINK, 0, -1) > 0)
-			return fd;
-	return -ENOENT;
-}
-
 /* A member of the group that hears only the answer to our request. */
 static int socket_join(struct connector *connector)
 {
-	int r, fd = socket_handed_over();
+	int r, fd = handed_over(NETLINK_CONNECTOR);
 
 	errno = 0;
 	if (fd >= 0)

@@ -42,7 +42,9 @@ src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.
 src/daemon/source-libvirt-load.*    | source.h source-libvirt.h intent.h vm.h sysroot.h                                         | event
 src/daemon/source-libvirt.*         | source-libvirt.h intent.h vm.h                                                            | libvirt
 src/daemon/source-cmdline.*         | source-cmdline.h vm.h                                                            |
-src/daemon/source-connector.*       | source-connector.h                                                               | event nl notify
+src/daemon/handed-over.*            | handed-over.h                                                                    | notify
+src/daemon/source-colorfs.*         | source-colorfs.h handed-over.h virtrk/colorfs.h                                  | event nl
+src/daemon/source-connector.*       | source-connector.h handed-over.h                                                 | event nl
 src/daemon/source-proc-judge.*      | source-proc-judge.h source-proc-scan.h source-cmdline.h source-qmp.h vm.h        |
 src/daemon/source-proc-scan.*       | source-proc-scan.h source-cmdline.h vm.h sysroot.h                               |
 src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h                                                      | event json

@@ -91,6 +91,11 @@ check "it is there" 0 'plain +16MiB +0B +4-5 ' virtrk memory
 check "a file on it" 0 '' fallocate -l 1MiB /run/virtrk/mem/plain/ram
 check "is counted" 0 'plain +16MiB +1MiB +4-5 ' virtrk memory
 check "more than the mount holds" 1 'No space left' fallocate -l 17MiB /run/virtrk/mem/plain/more
+service_told() {
+	journalctl -q -u virtrkd MESSAGE_ID=e0a4b1c1f6de4c0b8e9f0a5d1b7c2f18 VIRTRK_DOMAIN=plain -o cat |
+		grep -q 'the memory of plain at /run/virtrk/mem/plain is used up: 17408 KiB more were asked for and refused, 15360 KiB are left'
+}
+check_soon "which virtrkd tells the journal, though it has no network to hear it in" 20 service_told
 check "a second time" 1 'plain has memory already' virtrk memory mount plain --size 16MiB
 exec 9>/run/virtrk/mem/plain/held
 check "in use it stays" 1 'is in use: the domain has to end first' virtrk memory umount plain

@@ -6,7 +6,7 @@
 #
 # A reservation document with memory: virtrk memory mounts what it says before the domain is there; check and reserve look whether the domain
 # has that, and what it lacks is said with nothing reserved; virtrkd does the same with the domain's file, as soon as the domain
-# appears. Ways of the cache, which this host does not have, are refused with nothing reserved.
+# appears. Ways of the cache, which this host does not have, are refused with nothing reserved. What a mount has to refuse, virtrkd tells.
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -67,6 +67,8 @@ check "given back" 0 '' virtrk memory umount rt
 document a '"size": "8MiB", "cache_colors": 2' 2ms >"$e2e_dir/config/domains.d/a.json"
 document b '"size": "8MiB", "cache_colors": 2' 2ms >"$e2e_dir/config/domains.d/b.json"
 check "memory for one" 0 '' virtrk memory mount --file "$e2e_dir/config/domains.d/a.json" --at "$dir"
+child_start "$e2e_dir/monitor" virtrk monitor --json
+monitor=$child
 domain_begin a
 a=$child
 check_soon "it is reserved for when it appears" 10 reserved "$a"
@@ -77,6 +79,25 @@ check_soon "the other one lacks its memory: that is told" 10 \
 check "and it gets nothing" 1 '' reserved "$b"
 child_end "$a" KILL
 child_end "$b" KILL
+
+# --- more than there is --------------------------------------------------------------------------------------------------
+
+check "a file that is larger than the mount" 1 'No space left' truncate -s 9M "$dir/more"
+check_soon "is told: whose memory, and how much" 10 \
+	grep -q "the memory of a at $dir is used up: 9216 KiB more were asked for and refused, 8192 KiB are left" "$e2e_dir/virtrkd"
+told() { jq -es --arg domain "$1" 'any(.[]; .event == "MemoryExhausted" and .domain == $domain and .wanted_bytes == 9437184 and .left_bytes == 8388608)' \
+	"$e2e_dir/monitor"; }
+check_soon "on the bus, too" 10 told a
+rm "$dir/more"
 check "given back" 0 '' virtrk memory umount a
+check "the module goes, though it is listened to" 0 '' rmmod colorfs
+check "and comes again" 0 '' insmod "/product/colorfs/$(uname -r)/colorfs.ko"
+check "memory for the other one" 0 '' virtrk memory mount --file "$e2e_dir/config/domains.d/b.json" --at "$dir"
+check "a file that is larger than the mount" 1 'No space left' truncate -s 9M "$dir/more"
+check_soon "is told as before" 10 told b
+check_soon "in the log, too" 10 grep -q "the memory of b at $dir is used up: 9216 KiB" "$e2e_dir/virtrkd"
+child_end "$monitor"
+rm "$dir/more"
+check "given back" 0 '' virtrk memory umount b
 check "the module goes" 0 '' rmmod colorfs
 vm_done
