@@ -111,6 +111,13 @@ guest_read() {
 	return 1
 }
 
+# spin_make FILE: firmware for a guest that does nothing but spin, from its first instruction on: the reset vector is a jump to itself. Of
+# several CPUs the others sleep.
+spin_make() {
+	head -c 65536 /dev/zero >"$1"
+	printf '\xeb\xfe' | dd of="$1" bs=1 seek=65520 conv=notrunc status=none
+}
+
 # guest_wait NAME SECONDS: until it says that it is ready
 guest_wait() {
 	guest_read "$1" "$2" && [[ $line == ready* ]]

@@ -12,11 +12,9 @@ server_bw=0	# what the kernel books for its own server on each CPU
 
 machines_begin() {
 	export VIRTRK_BUS=$e2e_dir/bus
-	cc -D_GNU_SOURCE -o "$e2e_dir/look" /src/tests/vm/look.c || { fail "look.c cannot be built"; vm_done; }
+	cc -D_GNU_SOURCE -o "$e2e_dir/look" /src/tests/e2e/look.c || { fail "look.c cannot be built"; vm_done; }
 	mount -t debugfs none /sys/kernel/debug 2>/dev/null
-	# the reset vector is a jump to itself
-	head -c 65536 /dev/zero >"$e2e_dir/spin.bin"
-	printf '\xeb\xfe' | dd of="$e2e_dir/spin.bin" bs=1 seek=65520 conv=notrunc status=none
+	spin_make "$e2e_dir/spin.bin"
 	echo 950000 >/proc/sys/kernel/sched_rt_runtime_us	# whatever the test before this one needed
 	echo '+cpuset +cpu' >"$cgroups/cgroup.subtree_control"
 	mkdir -p "$slice"
@@ -109,7 +107,8 @@ kernel_state() {
 	for name in "${!vcpu[@]}"; do
 		threads+=("$name=${vcpu[$name]}")
 	done
-	"$e2e_dir/look" "${threads[@]}" | awk -v server="$server_bw" '$1 == "booked" && server > 0 { $2 %= server } 1' | sort
+	"$e2e_dir/look" /sys/kernel/debug "${threads[@]}" |
+		awk -v server="$server_bw" '$1 == "held" { next } $1 == "booked" && server > 0 { $2 %= server } 1' | sort
 }
 
 # The same of both as "reserved NAME BUDGET/PERIOD" and "apart CPUS" lines: which threads have what, and which CPUs are set apart.

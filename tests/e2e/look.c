@@ -3,11 +3,14 @@
  * What the kernel holds of that which virtrkd may change, in one process: policies, CPUs, control groups, booked bandwidth. The same by
  * chrt, find and grep takes fifty, and an emulated host needs seconds for these, hundreds of times in one test.
  *
- *   look NAME=TID... : "thread NAME POLICY CPUS", "reserved NAME BUDGET/PERIOD" for those that are SCHED_DEADLINE, "apart CPUS" for each
- *                      partition of ours, "file PATH: LINE" for the control groups below machine.slice, "booked BANDWIDTH..."
+ *   look DEBUGFS NAME=TID... : "thread NAME POLICY CPUS", "reserved NAME BUDGET/PERIOD" for those that are SCHED_DEADLINE, "apart CPUS"
+ *                              for each partition of ours, "file PATH: LINE" for the control groups below machine.slice, "booked
+ *                              BANDWIDTH" for each CPU, and "held BANDWIDTH", what the SCHED_DEADLINE threads of this machine have
  *
- * Built and run by machines.sh in the host under test. A thread or a group that has ended meanwhile is left out.
+ * Run by errno.t, and by tests/vm/machines.sh, which builds it in the host under test. A thread or a group that has ended meanwhile is
+ * left out.
  */
+#include <dirent.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -29,6 +32,9 @@ struct attributes {
 	uint64_t runtime, deadline, period;
 };
 
+#define POLICY_DEADLINE 6
+#define RESET_ON_FORK 1		/* of the flags */
+
 static void thread_print(const char *name, pid_t tid)
 {
 	static const char *const policies[] = { "other", "fifo", "rr", "batch", "4", "idle", "deadline", "ext" };
@@ -37,12 +43,13 @@ static void thread_print(const char *name, pid_t tid)
 
 	if (syscall(SYS_sched_getattr, tid, &a, sizeof(a), 0) < 0 || sched_getaffinity(tid, sizeof(cpus), &cpus) < 0)
 		return;
-	printf("thread %s %s", name, a.policy < sizeof(policies) / sizeof(policies[0]) ? policies[a.policy] : "?");
+	printf("thread %s %s%s", name, a.policy < sizeof(policies) / sizeof(policies[0]) ? policies[a.policy] : "?",
+	       a.flags & RESET_ON_FORK ? ",reset-on-fork" : "");
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &cpus))
 			printf(" %d", cpu);
 	printf("\n");
-	if (a.policy == 6)
+	if (a.policy == POLICY_DEADLINE)
 		printf("reserved %s %" PRIu64 "/%" PRIu64 "\n", name, a.runtime, a.period);
 }
 
@@ -81,9 +88,49 @@ static int entry_print(const char *path, const struct stat *st, int type, struct
 	return 0;
 }
 
+/* As the kernel counts it: 2^20 is one CPU, rounded down for each thread. */
+static uint64_t process_held(const char *pid)
+{
+	char path[300];
+	uint64_t held = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		struct attributes a = { .size = sizeof(a) };
+		pid_t tid = atoi(entry->d_name);
+
+		if (tid > 0 && syscall(SYS_sched_getattr, tid, &a, sizeof(a), 0) >= 0 && a.policy == POLICY_DEADLINE && a.period > 0)
+			held += (a.runtime << 20) / a.period;
+	}
+	if (dir)
+		closedir(dir);
+	return held;
+}
+
+static void held_print(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	uint64_t held = 0;
+
+	while (dir && (entry = readdir(dir)))
+		if (atoi(entry->d_name) > 0)
+			held += process_held(entry->d_name);
+	if (dir)
+		closedir(dir);
+	printf("held %" PRIu64 "\n", held);
+}
+
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
+	char path[4200];
+
+	if (argc < 2)
+		return EXIT_FAILURE;
+	for (int i = 2; i < argc; i++) {
 		char *tid = strchr(argv[i], '=');
 
 		if (!tid)
@@ -92,6 +139,8 @@ int main(int argc, char **argv)
 		thread_print(argv[i], atoi(tid));
 	}
 	nftw(SLICE, entry_print, 16, FTW_PHYS);
-	file_print("/sys/kernel/debug/sched/debug", "booked ", ".dl_bw->total_bw");
+	snprintf(path, sizeof(path), "%s/sched/debug", argv[1]);
+	file_print(path, "booked ", ".dl_bw->total_bw");
+	held_print();
 	return EXIT_SUCCESS;
 }
