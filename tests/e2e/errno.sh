@@ -10,6 +10,7 @@
 #   errno_from, errno_to   by deed: the names of these states
 #   errno_ask DEED         asks for it; a client's exit code
 #   errno_bring STATE      with nothing failing
+#   errno_later DEED       waits, starting no process, until virtrkd has done what it does by itself after it has answered
 #   errno_also             anything else that must be true whenever all is said and done; prints what is not
 #   kernel_state           all that virtrkd may change, "reserved NAME BUDGET/PERIOD" lines among it
 #   ledger_lines, kernel_lines   what the ledger says, and what of it the kernel has
@@ -193,6 +194,7 @@ errno_fail() {
 	trace_start -o "$e2e_dir/trace" -e trace="$2" -e "inject=$2:error=$4:when=$3"
 	errno_deed "$1"
 	status=$?
+	[ "$status" -ne 0 ] || errno_later "$1"
 	trace_stop
 	if [[ $(<"$e2e_dir/trace") != *INJECTED* ]]; then
 		unmet=$((unmet + 1))
@@ -254,7 +256,7 @@ errno_count() {
 		wait_for 30 errno_bring "${errno_from[$1]}"
 		wait_for 30 errno_is "${errno_from[$1]}"
 		trace_start -c -U calls,name -o "$e2e_dir/count$i"
-		errno_deed "$1"
+		errno_deed "$1" && errno_later "$1"
 		trace_stop
 		check_soon "$1: as asked for, while nothing fails ($i)" 30 errno_is "${errno_to[$1]}"
 	done

@@ -43,6 +43,15 @@ errno_bring() {
 	apart) errno_ask reserve-cpu ;;
 	esac
 }
+# The partition goes when its thread has rested. Should that fail, it is tried again later, and the trace need not see it.
+errno_later() {
+	local rk end=$((SECONDS + 5))
+
+	rk=$(scope_of a)/libvirt/vcpu0/rk
+	while [ "$1" = release-cpu ] && [ -d "$rk" ] && [ "$SECONDS" -lt "$end" ]; do
+		errno_nap
+	done
+}
 errno_also() {
 	:
 }
