@@ -132,10 +132,8 @@ int apply_affinity(struct sysroot *root, const struct step *step, struct step_do
 	return step->make ? affinity_make(root, step, ret, reterr) : affinity_remove(root, step, reterr);
 }
 
-int apply_affinity_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			   struct vr_error **reterr)
+int apply_affinity_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr)
 {
-	*ret_rests = false;
 	return step->make ? affinity_remove(root, step, reterr) : 0;
 }
 

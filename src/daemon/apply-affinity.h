@@ -11,8 +11,7 @@
 int apply_affinity(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
 
 /* Takes back what a step has made. What a step has removed stays removed: it is removed again later, which does nothing. */
-int apply_affinity_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			   struct vr_error **reterr);
+int apply_affinity_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr);
 
 /* A step that makes: is the thread where it was, on its CPU, or elsewhere? One that removes: always STEP_OLD. */
 int apply_affinity_look(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);

@@ -485,10 +485,8 @@ int apply_cpuset(struct sysroot *root, const struct step *step, struct step_done
 	return step->make ? partition_make(root, step, ret, reterr) : partition_remove(root, step, reterr);
 }
 
-int apply_cpuset_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			 struct vr_error **reterr)
+int apply_cpuset_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr)
 {
-	*ret_rests = false;
 	return step->make ? partition_remove(root, step, reterr) : 0;
 }
 

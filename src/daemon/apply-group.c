@@ -101,10 +101,8 @@ int apply_group(struct sysroot *root, const struct step *step, struct step_done 
 	return step->make ? group_make(root, step, ret, reterr) : group_remove(root, step, reterr);
 }
 
-int apply_group_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			struct vr_error **reterr)
+int apply_group_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr)
 {
-	*ret_rests = false;
 	return step->make ? group_remove(root, step, reterr) : 0;
 }
 

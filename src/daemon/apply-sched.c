@@ -24,6 +24,11 @@
  * all the while. The kernel tells the budget in /proc/TID/sched; throttled means that it is used up. A change from one
  * reservation to another is safe at any time: the timer of the throttling goes on.
  *
+ * A rest counts with timers that are late by a tick or two. Where a CPU stands still for longer (of a host that is a guest itself;
+ * firmware that takes its time), or somebody else took the thread out of SCHED_DEADLINE, the debt may be larger than that. So one that becomes
+ * SCHED_DEADLINE is looked at: a new reservation begins with a whole budget, and who is ready and in debt at once is lost. It leaves
+ * again, with the debt known now and paid at the rate of the new reservation, and -EBUSY lets the caller try again after that.
+ *
  * Called by apply.c through its table of step kinds. Decides nothing about what is promised.
  */
 #include <errno.h>
@@ -36,12 +41,27 @@
 
 #define PERIOD_MAX_NS ((1ULL << 22) * NSEC_PER_USEC)	/* the kernel's default upper limit */
 #define WAIT_MIN_NS   (NSEC_PER_MSEC / 4)
-#define TICK_MAX_NS   (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
+#define WAKE_MAX_NS   (25 * NSEC_PER_MSEC)
+#define WAKE_IN_DEBT_MAX_NS (1 * NSEC_PER_SEC)
 #define RESCUE_MAX_NS (5 * NSEC_PER_SEC)
 
 /* 1024 ns is the kernel's least budget; in anything above 2^30 ns it is a bandwidth of 0 (floor of 2^20ths). */
 #define PARK_BUDGET_NS 1024
 #define PARK_PERIOD_NS (2 * NSEC_PER_SEC)
+
+static void wait_ns(nsec_t ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
+		;
+}
+
+static void rests_not(struct step_done *done)
+{
+	done->rests = false;
+	done->debt_ns = 0;
+}
 
 static int thread_gone(const struct step *step, struct vr_error **reterr)
 {
@@ -115,6 +135,29 @@ static int thread_sleeps(const struct sysroot *root, pid_t tid)
 	return state && state[1] == ' ' && state[2] != 'R';
 }
 
+/*
+ * "R" is also said of one that is being woken, and not on a queue yet: who takes that out of SCHED_DEADLINE loses its bandwidth, as that of a
+ * sleeper. But only one that is on a queue is "running" here. Where the file may not be read, "R" has to do.
+ */
+static bool thread_is_queued(const struct sysroot *root, pid_t tid)
+{
+	_cleanup_(freep) char *text = NULL;
+
+	if (thread_sleeps(root, tid) != 0)
+		return false;
+	return sysroot_readf(root, &text, "/proc/%d/syscall", tid) < 0 || strncmp(text, "running", 7) == 0;
+}
+
+/* Waking takes microseconds, where CPUs do not stand still. */
+static void thread_await_queue(const struct sysroot *root, pid_t tid, nsec_t max)
+{
+	for (nsec_t waited = 0; waited < max; waited += WAIT_MIN_NS) {
+		if (thread_sleeps(root, tid) != 0 || thread_is_queued(root, tid))
+			return;
+		wait_ns(WAIT_MIN_NS);
+	}
+}
+
 /* The budget that is left, as the kernel has it: of a thread that does not run just now exact. */
 static int thread_budget(const struct sysroot *root, pid_t tid, int64_t *ret)
 {
@@ -133,12 +176,16 @@ static int thread_budget(const struct sysroot *root, pid_t tid, int64_t *ret)
 	return 0;
 }
 
-/* 0 is no debt, but the budget of one that has never run as SCHED_DEADLINE. Where it cannot be read: yes. */
-static bool in_debt(const struct sysroot *root, pid_t tid)
+/* 0 is no debt, but the budget of one that has never run as SCHED_DEADLINE. False: it cannot be read. */
+static bool thread_debt(const struct sysroot *root, pid_t tid, nsec_t *ret)
 {
 	int64_t budget;
 
-	return thread_budget(root, tid, &budget) < 0 || budget < 0;
+	*ret = 0;
+	if (thread_budget(root, tid, &budget) < 0)
+		return false;
+	*ret = budget < 0 ? -(nsec_t)budget : 0;
+	return true;
 }
 
 static int thread_used(const struct sysroot *root, pid_t tid, nsec_t *ret)
@@ -174,18 +221,19 @@ static int thread_park(struct sysroot *root, const struct step *step, const stru
  * anything but parked, which would stop a guest.
  */
 static int state_leave(struct sysroot *root, const struct step *step, const struct sched_state *now,
-		       const struct sched_state *state, bool *ret_rests)
+		       const struct sched_state *state, struct step_done *done)
 {
 	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
-	nsec_t used_before, used_after;
+	nsec_t used_before, used_after, debt = 0;
 	bool known;
 	int sleeps, r;
 
+	thread_await_queue(root, step->tid, WAKE_MAX_NS);
 	known = thread_used(root, step->tid, &used_before) >= 0;
 	sleeps = thread_sleeps(root, step->tid);
 	if (sleeps < 0)		/* it may, and then its bandwidth would be lost */
 		return sleeps;
-	known = known && sleeps && !in_debt(root, step->tid);
+	known = known && sleeps && thread_debt(root, step->tid, &debt) && debt == 0;
 	/*
 	 * Every sleeper, also one that may be throttled, having gone to sleep late: its debt cannot be told from that of a former
 	 * life, and bandwidth that is lost is lost for good, while a thread that is lost is seen and freed by the watch.
@@ -197,7 +245,8 @@ static int state_leave(struct sysroot *root, const struct step *step, const stru
 	if (r < 0 && (is_parked(now) || root->ops->sched_set(root, step->tid, now) < 0))
 		(void)root->ops->sched_set(root, step->tid, &plain);
 	known = known && thread_used(root, step->tid, &used_after) >= 0 && thread_sleeps(root, step->tid) > 0;
-	*ret_rests = !known || used_after != used_before;
+	done->rests = !known || used_after != used_before;
+	done->debt_ns = debt;	/* of a sleeper: one that is ready shows when it comes back whether it was enough */
 	return r;
 }
 
@@ -215,36 +264,83 @@ int apply_sched_thaw(struct sysroot *root, const struct step *step, struct vr_er
 }
 
 /*
- * A reservation begins: not while the thread runs, where that can be helped. -EIO with words: the freezer has failed, and
- * *ret_held tells whether it holds the thread still.
+ * Just now it was given a reservation, with a whole budget, and it had used @used_before. In debt without having used that much, and
+ * ready: it is throttled from a former life. One that sleeps does not show it. Looked at twice, since nearly all have no debt.
  */
-static int state_begin(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_held,
-		       struct vr_error **reterr)
+static bool thread_is_lost(const struct sysroot *root, const struct step *step, const struct sched_state *state, nsec_t used_before,
+			   nsec_t *ret_debt)
 {
-	int held = 0, r, k;
+	nsec_t used;
 
-	if (step->freezer)
-		held = freezer_hold(root, step->freezer, step->tid);
+	if (!thread_debt(root, step->tid, ret_debt) || *ret_debt == 0)
+		return false;
+	thread_await_queue(root, step->tid, WAKE_IN_DEBT_MAX_NS);
+	return thread_is_queued(root, step->tid) && thread_debt(root, step->tid, ret_debt) && *ret_debt > 0 &&
+	       thread_used(root, step->tid, &used) >= 0 && used - used_before < state->runtime_ns + *ret_debt;
+}
+
+/* The same with what it has used before; -EBUSY: it is lost, and was given @now back. */
+static int state_begin_looked_at(struct sysroot *root, const struct step *step, const struct sched_state *now,
+				 const struct sched_state *state, bool held, struct step_done *done, struct vr_error **reterr)
+{
+	bool known;
+	nsec_t used_before, debt;
+	int r, k;
+
+	known = thread_used(root, step->tid, &used_before) >= 0;
+	r = root->ops->sched_set(root, step->tid, state);
+	if (held) {
+		k = freezer_let_go(root, step->freezer, step->tid);
+		done->held = k < 0;
+		if (k < 0)
+			return cannot_thaw(step, k, reterr);
+	}
+	if (r < 0 || !known || !thread_is_lost(root, step, state, used_before, &debt))
+		return r;
+	done->rests = true;
+	done->debt_ns = debt;
+	done->written = root->ops->sched_set(root, step->tid, now) < 0;
+	return -EBUSY;
+}
+
+/*
+ * A reservation begins: not while the thread runs, where that can be helped. -EIO with words: the freezer has failed, and
+ * done->held tells whether it holds the thread still. -EBUSY without words, and done->rests: it rests.
+ */
+static int state_begin(struct sysroot *root, const struct step *step, const struct sched_state *now, const struct sched_state *state,
+		       struct step_done *done, struct vr_error **reterr)
+{
+	int held = step->freezer ? freezer_hold(root, step->freezer, step->tid) : 0;
+
 	if (held < 0 && held != -EROFS)		/* a file system that is read-only has none for us */
 		return vr_error_set(reterr, -EIO, VR_FAILED, "%s (thread %d) cannot be held still to begin its reservation: %s/cgroup.freeze: %s",
 				    step->label, step->tid, step->freezer, strerror(-held));
-	r = root->ops->sched_set(root, step->tid, state);
-	if (held <= 0)
-		return r;
-	k = freezer_let_go(root, step->freezer, step->tid);
-	*ret_held = k < 0;
-	return k < 0 ? cannot_thaw(step, k, reterr) : r;
+	return state_begin_looked_at(root, step, now, state, held > 0, done, reterr);
 }
 
 /* @now is what the thread is. Without words for what sched_set() may answer; those that have some are in *reterr. */
 static int state_set(struct sysroot *root, const struct step *step, const struct sched_state *now,
-		     const struct sched_state *state, bool *ret_rests, bool *ret_held, struct vr_error **reterr)
+		     const struct sched_state *state, struct step_done *done, struct vr_error **reterr)
 {
+	rests_not(done);
 	if (is_deadline(now) && !is_deadline(state))
-		return state_leave(root, step, now, state, ret_rests);
+		return state_leave(root, step, now, state, done);
 	if (!is_deadline(now) && is_deadline(state))
-		return state_begin(root, step, state, ret_held, reterr);
+		return state_begin(root, step, now, state, done, reterr);
 	return root->ops->sched_set(root, step->tid, state);
+}
+
+/* The words for state_set() having answered @r. */
+static int cannot_set(const struct sysroot *root, const struct step *step, const struct sched_state *state, int r,
+		      const struct step_done *done, struct vr_error **reterr)
+{
+	char debt[VRK_NSEC_STRLEN];
+
+	if (r != -EBUSY || !done->rests)
+		return apply_sched_diagnose(root, step, state, r, reterr);
+	return vr_error_set(reterr, r, VR_KERNEL_BUSY,
+			    "%s (thread %d) has overdrawn a former reservation by %s, for which the kernel holds it still: try again in a moment",
+			    step->label, step->tid, vrk_nsec_format(debt, done->debt_ns));
 }
 
 static int state_read_back(struct sysroot *root, const struct step *step, const struct sched_state *state,
@@ -278,7 +374,7 @@ static int step_carry_out(struct sysroot *root, const struct step *step, struct 
 			return 0;	/* nothing of ours is left to take away */
 	}
 	done->written = is_deadline(&done->found);	/* of several writes the first ones may have taken */
-	r = state_set(root, step, &done->found, &step->new, &done->rests, &done->held, &err);
+	r = state_set(root, step, &done->found, &step->new, done, &err);
 	done->written = done->written || done->held;
 	if (err) {
 		if (reterr)
@@ -290,7 +386,7 @@ static int step_carry_out(struct sysroot *root, const struct step *step, struct 
 				    "%s (thread %d) keeps its reservation: the kernel says that it has ended, but it has not", step->label,
 				    step->tid);
 	if (r < 0)
-		return r == -ESRCH ? r : apply_sched_diagnose(root, step, &step->new, r, reterr);
+		return r == -ESRCH ? r : cannot_set(root, step, &step->new, r, done, reterr);
 	done->written = true;
 	return state_read_back(root, step, &step->new, reterr);
 }
@@ -306,50 +402,36 @@ int apply_sched(struct sysroot *root, const struct step *step, struct step_done 
 	return is_deadline(&step->new) ? thread_gone(step, reterr) : 0;
 }
 
-static void wait_ns(nsec_t ns)
-{
-	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
-		;
-}
-
 /*
- * The thread has just become @state again, which it had left, and nobody knows when and how. Ready with a budget that is used
- * up: it was throttled when it left, and may be lost. So it leaves again, rests and comes back. This waits in here, since the
- * alternative is a guest that stands still; but only where a daemon died, or a plan failed, in the middle of a release. One that
- * rests for longer than a person would wait is left to the watch, which sees whether it runs.
+ * Tried again while somebody's bandwidth is booked still: a whole period and a quarter, since a booking ends within one mostly,
+ * and the timer that ends it may be late. And while the thread rests, which is waited for in here, since the alternative is
+ * a guest without its reservation; but only where a daemon died, or a plan failed, in the middle of a release.
  */
-static int thread_rescue(struct sysroot *root, const struct step *step, const struct sched_state *state, struct vr_error **reterr)
-{
-	const struct vrk_reservation reservation = { state->runtime_ns, state->deadline_ns, state->period_ns };
-	const struct sched_state plain = { .policy = SCHED_OTHER, .flags = state->flags & SCHED_FLAG_RESET_ON_FORK };
-	nsec_t rest = promise_rest_ns(&reservation, TICK_MAX_NS);
-	int64_t budget;
-	bool held;
-	int r;
-
-	if (rest > RESCUE_MAX_NS || thread_budget(root, step->tid, &budget) < 0 || budget >= 0 ||
-	    thread_sleeps(root, step->tid) > 0)
-		return 0;
-	r = root->ops->sched_set(root, step->tid, &plain);
-	if (r < 0)
-		return r;
-	wait_ns(rest);
-	return state_begin(root, step, state, &held, reterr);
-}
-
-int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			struct vr_error **reterr)
+static int state_set_patiently(struct sysroot *root, const struct step *step, const struct sched_state *now,
+			       const struct sched_state *state, struct step_done *done, struct vr_error **reterr)
 {
 	nsec_t period = state->period_ns < PERIOD_MAX_NS ? state->period_ns : PERIOD_MAX_NS;
 	nsec_t wait = period / 8 > WAIT_MIN_NS ? period / 8 : WAIT_MIN_NS;
-	struct sched_state now = { 0 };
-	nsec_t waited = 0;
-	bool held;
+	nsec_t waited;
 	int r;
 
-	*ret_rests = false;
+	for (waited = 0;; waited += wait) {
+		r = state_set(root, step, now, state, done, reterr);
+		if (r != -EBUSY || waited >= (done->rests ? RESCUE_MAX_NS : period + period / 4))
+			return r;
+		wait_ns(wait);
+	}
+}
+
+int apply_sched_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	struct sched_state now = { 0 };
+	struct step_done done = { 0 };
+	int r;
+
+	step->rests = false;
+	step->debt_ns = 0;
 	if (step->held && apply_sched_thaw(root, step, reterr) < 0)
 		return -EIO;
 	r = thread_state(root, step, &now, reterr);
@@ -357,15 +439,16 @@ int apply_sched_restore(struct sysroot *root, const struct step *step, const str
 		return r == -ESRCH ? 0 : r;
 	if (sched_state_equal(&now, state))
 		return 0;
-	/* A whole period and a quarter: a booking ends within one mostly, and the timer that ends it may be late. */
-	while ((r = state_set(root, step, &now, state, ret_rests, &held, reterr)) == -EBUSY && waited < period + period / 4) {
-		wait_ns(wait);
-		waited += wait;
+	r = state_set_patiently(root, step, &now, state, &done, &err);
+	step->rests = done.rests;
+	step->debt_ns = done.debt_ns;
+	if (err) {
+		if (reterr)
+			*reterr = TAKE_PTR(err);
+		return r;
 	}
-	if (r >= 0 && is_deadline(state) && !is_deadline(&now))
-		r = thread_rescue(root, step, state, reterr);
 	if (r < 0 && r != -ESRCH)
-		return apply_sched_diagnose(root, step, state, r, reterr);
+		return cannot_set(root, step, state, r, &done, reterr);
 	if (r >= 0)
 		r = state_read_back(root, step, state, reterr);
 	return r == -ESRCH ? 0 : r;

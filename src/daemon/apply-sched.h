@@ -12,7 +12,8 @@
 /* What one step found and did, so that exactly that can be taken back. Filled also when the step failed. */
 struct step_done {
 	bool written;			/* false: the kernel was not asked to change anything */
-	bool rests;			/* it left SCHED_DEADLINE, and may be throttled still */
+	bool rests;			/* it left SCHED_DEADLINE, and may be throttled still ... */
+	nsec_t debt_ns;			/* ... with a debt that was seen; 0 = none was */
 	bool held;			/* it was frozen meanwhile, and could not be thawed */
 	struct sched_state found;	/* the thread's state just before the write */
 };
@@ -28,10 +29,9 @@ int apply_sched(struct sysroot *root, const struct step *step, struct step_done 
 
 /*
  * Back to @state, read back. Waits a little for bandwidth that is booked still, and for a thread that rests. One that has ended
- * is fine. *ret_rests: it left SCHED_DEADLINE by this, and may be throttled.
+ * is fine. Tells in @step whether it left SCHED_DEADLINE by this, and may be throttled.
  */
-int apply_sched_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			struct vr_error **reterr);
+int apply_sched_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr);
 
 /* Lets the thread go if a dead daemon has held it. */
 int apply_sched_thaw(struct sysroot *root, const struct step *step, struct vr_error **reterr);

@@ -263,10 +263,8 @@ int apply_slice(struct sysroot *root, const struct step *step, struct step_done 
 	return step->make ? slice_make(root, step, ret, reterr) : slice_remove(root, step, reterr);
 }
 
-int apply_slice_restore(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-			struct vr_error **reterr)
+int apply_slice_restore(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr)
 {
-	*ret_rests = false;
 	return step->make ? slice_remove(root, step, reterr) : 0;
 }
 

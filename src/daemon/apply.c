@@ -30,8 +30,7 @@
 
 struct step_ops {
 	int (*apply)(struct sysroot *root, const struct step *step, struct step_done *ret, struct vr_error **reterr);
-	int (*restore)(struct sysroot *root, const struct step *step, const struct sched_state *state, bool *ret_rests,
-		       struct vr_error **reterr);
+	int (*restore)(struct sysroot *root, struct step *step, const struct sched_state *state, struct vr_error **reterr);
 	int (*look)(struct sysroot *root, const struct step *step, enum step_look *ret, struct vr_error **reterr);
 };
 
@@ -110,7 +109,7 @@ static void plan_begin(struct plan *plan)
 	size_t i;
 
 	for (i = 0; i < plan->n; i++)
-		plan->steps[i].stays = plan->steps[i].held = false;
+		plan->steps[i].stays = plan->steps[i].held = plan->steps[i].rests = false;
 }
 
 static int step_restore(struct sysroot *root, const struct plan *plan, struct step *step, const struct step_done *done,
@@ -121,7 +120,7 @@ static int step_restore(struct sysroot *root, const struct plan *plan, struct st
 	step->stays = step_has_served(plan, step, done) || step_is_kept(plan, step);
 	if (step->stays || (done && !done[step - plan->steps].written))
 		return 0;
-	r = step_ops[step->kind].restore(root, step, state, &step->rests, reterr);
+	r = step_ops[step->kind].restore(root, step, state, reterr);
 	step->stays = r < 0 && step->kind != STEP_SCHED && step->make;
 	return r;
 }
@@ -152,6 +151,7 @@ int apply_plan(struct sysroot *root, struct plan *plan, struct vr_error **reterr
 
 		r = step_ops[step->kind].apply(root, step, &done[i], reterr);
 		step->rests = done[i].rests;
+		step->debt_ns = done[i].debt_ns;
 		step->held = done[i].held;
 		if (r < 0) {
 			plan_revert(root, plan, done, i + 1, r, reterr);	/* its write may have taken half */

@@ -200,9 +200,10 @@ void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns)
 	ledger->n_leavers = kept;
 }
 
-nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns)
+nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns, nsec_t debt_ns)
 {
-	unsigned __int128 rest = (unsigned __int128)REST_TICKS * tick_ns * reservation->period_ns;
+	nsec_t overrun = REST_TICKS * tick_ns > debt_ns ? REST_TICKS * tick_ns : debt_ns;
+	unsigned __int128 rest = (unsigned __int128)overrun * reservation->period_ns;
 
 	rest = (rest + reservation->budget_ns - 1) / reservation->budget_ns;
 	rest += reservation->period_ns;

@@ -96,9 +96,10 @@ void ledger_rest_expire(struct ledger *ledger, nsec_t now_ns);
  * promise_rest_ns() - how long a thread rests that leaves this reservation just now, for the timers of a host with ticks
  *
  * To the deadline at most a period, and on from there until its overrun is paid: overrun * P/Q. The kernel notices the end of a
- * budget at a tick; two are counted, and a grace, since ticks and timers may be late. Rounds up; NSEC_MAX at most.
+ * budget at a tick; two are counted, and a grace, since ticks and timers may be late. @debt_ns is an overrun that was seen; where it is
+ * more, it counts. Rounds up; NSEC_MAX at most.
  */
-nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns);
+nsec_t promise_rest_ns(const struct vrk_reservation *reservation, nsec_t tick_ns, nsec_t debt_ns);
 
 /* Copies. -EEXIST: the thread has one, or the CPU is another's, and they do not share it. */
 int ledger_add_partition(struct ledger *ledger, const struct partition *partition);
@@ -142,7 +143,8 @@ struct step {
 	uint64_t kept;
 	cpu_set_t cpus;
 	cpu_set_t before;
-	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled */
+	bool rests;			/* told by apply: it left SCHED_DEADLINE, perhaps throttled ... */
+	nsec_t debt_ns;			/* ... with this debt, as far as it was seen */
 	bool held;			/* told by apply: it is frozen still */
 	bool stays;			/* told by apply: CPUs given are not taken back yet, the ledger has to know them */
 };

@@ -30,6 +30,7 @@ struct waiting {
 	void *userdata;
 	sd_event_source *timer;
 	nsec_t delay_ns;
+	nsec_t since_ns;
 	struct waiting *next;
 };
 

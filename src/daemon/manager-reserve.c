@@ -396,7 +396,7 @@ static int rest_check(struct manager *m, const char *domain, const struct reques
 	if (until - now <= REST_WAIT_MAX_NS)
 		return -EAGAIN;
 	return vr_error_set(reterr, -EBUSY, VR_KERNEL_BUSY,
-			    "a thread of %s has left a reservation with a tiny budget, and the kernel takes it back only in %s: "
+			    "a thread of %s has overdrawn a reservation that it has left, and the kernel takes it back only in %s: "
 			    "try again then", domain, vrk_nsec_format(rest, until - now));
 }
 
@@ -442,7 +442,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r < 0)
 		return r;
 	r = reserve_apply(m, vm, placed, n, &err);
-	if (r == -EBUSY && returning_until(m) > 0)
+	if (r == -EBUSY && (returning_until(m) > 0 || manager_rests_until(m, domain, items, n) > manager_now()))
 		return -EAGAIN;
 	if (r < 0 && reterr)
 		*reterr = TAKE_PTR(err);
@@ -503,6 +503,9 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	int r;
 
 	r = reserve_try(w->manager, w->domain, w->items, w->n, &verdict, &err);
+	if (r == -EAGAIN && manager_now() - w->since_ns > REST_WAIT_MAX_NS)
+		r = vr_error_set(&err, -EBUSY, VR_KERNEL_BUSY,
+				 "the kernel holds what %s or others have given back for longer than this could wait: try again", w->domain);
 	if (r == -EAGAIN) {
 		w->delay_ns = w->delay_ns * 2 < RETRY_MAX_NS ? w->delay_ns * 2 : RETRY_MAX_NS;
 		w->delay_ns = waiting_delay(w);
@@ -529,6 +532,7 @@ static int waiting_new(struct manager *m, const char *domain, const struct reque
 	w->userdata = userdata;
 	w->n = n;
 	w->delay_ns = RETRY_FIRST_NS;
+	w->since_ns = manager_now();
 	w->domain = strdup(domain);
 	w->items = items_copy(items, n);
 	if (w->domain && w->items) {

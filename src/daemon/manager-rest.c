@@ -6,6 +6,7 @@
  *
  *   we took the reservation away    apply says of each thread whether it was surely not throttled; else it rests from now
  *   somebody else took it away      it left at some time since the last look: it rests from the moment at which that was seen
+ *   it came back too early          its debt was larger than counted with (apply-sched.c): it has left again, and rests for that
  *   a plan was undone               the same, from now; and what CPUs it had given to threads of their own stay theirs until then
  *
  * Requests wait (manager-reserve.c), and so does repair (manager-watch.c). Decides no admission, writes nothing.
@@ -22,10 +23,15 @@
 #define PARTITION_REST_MAX_NS (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
 #define LOST_LEAST_BW (BW_UNIT / 1000)	/* less may be a difference of rounding */
 
-nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation)
+static nsec_t rest_ns(const struct manager *m, const struct vrk_reservation *reservation, nsec_t debt_ns)
 {
 	/* HRTICK_DL makes the grain finer, but may be switched off at any time: the tick is what counts */
-	return promise_rest_ns(reservation, m->regime.jiffy_ns > m->regime.tick_ns ? m->regime.jiffy_ns : m->regime.tick_ns);
+	return promise_rest_ns(reservation, m->regime.jiffy_ns > m->regime.tick_ns ? m->regime.jiffy_ns : m->regime.tick_ns, debt_ns);
+}
+
+nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation)
+{
+	return rest_ns(m, reservation, 0);
 }
 
 nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reservation *reservation)
@@ -36,9 +42,9 @@ nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reser
 }
 
 static void rest(struct manager *m, struct ledger *ledger, pid_t tid, uint64_t start_ticks,
-		 const struct vrk_reservation *reservation)
+		 const struct vrk_reservation *reservation, nsec_t debt_ns)
 {
-	nsec_t now = manager_now(), ns = manager_rest_ns(m, reservation);
+	nsec_t now = manager_now(), ns = rest_ns(m, reservation, debt_ns);
 
 	ledger_rest_expire(ledger, now);
 	/* without memory nothing holds it back: the watch sees a thread that is stuck by that, and frees it */
@@ -47,7 +53,7 @@ static void rest(struct manager *m, struct ledger *ledger, pid_t tid, uint64_t s
 
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise)
 {
-	rest(m, ledger, promise->tid, promise->start_ticks, &promise->reservation);
+	rest(m, ledger, promise->tid, promise->start_ticks, &promise->reservation, 0);
 }
 
 /* Of a step whose thread has left, @old or @new is the reservation that it had. */
@@ -59,7 +65,7 @@ void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct pl
 
 		if (step->rests && left->policy == SCHED_DEADLINE)
 			rest(m, ledger, step->tid, step->start_ticks,
-			     &(struct vrk_reservation) { left->runtime_ns, left->deadline_ns, left->period_ns });
+			     &(struct vrk_reservation) { left->runtime_ns, left->deadline_ns, left->period_ns }, step->debt_ns);
 	}
 }
 

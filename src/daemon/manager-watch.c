@@ -196,6 +196,10 @@ static int repair_sched(struct manager *m, const struct promise *p, struct watch
 		w->freed = false;
 		w->looks = 0;
 	}
+	if (r == -EBUSY && ledger_rests_until(&m->ledger, p->tid, p->start_ticks) > manager_now()) {
+		w->back_ns = ledger_rests_until(&m->ledger, p->tid, p->start_ticks);	/* its rest was too short */
+		return 1;
+	}
 	return r;
 }
 

@@ -54,7 +54,23 @@ for ((i = 0; i < 8; i++)); do
 done
 check "of 8 reservations that were changed while in force these never ran" 0 '^0$' echo "$lost"
 
-# ---- somebody else makes it so ----
+# ---- somebody else takes it out of SCHED_DEADLINE, in a debt that nobody knows, just before it is reserved ----
+
+vrk release "$busy" >/dev/null
+lost=0
+for ((i = 0; i < 6; i++)); do
+	chrt -d -R -T 10000000 -D 100000000 -P 100000000 -p 0 "$tid"
+	sleep 0.25
+	chrt -o -p 0 "$tid"
+	vrk reserve "$busy" --vcpu 0 --budget 10ms --period 100ms >/dev/null || fail "round $i: reserve"
+	runs 0.4 || lost=$((lost + 1))
+	vrk release "$busy" >/dev/null
+done
+check "of 6 threads that somebody left throttled these never ran" 0 '^0$' echo "$lost"
+
+# ---- somebody else makes it so, of one that is reserved ----
+
+vrk reserve "$busy" --vcpu 0 --budget 20ms --period 100ms >/dev/null
 
 # By way of the least budget, whose debt is paid in hours: this freezes it nearly every time.
 freeze() {
@@ -78,7 +94,6 @@ told() {
 }
 
 kill -STOP "${guest_pid[$busy]}"
-sleep 3
 kill -CONT "${guest_pid[$busy]}"
 if told '[a-z]*'; then
 	fail "a guest that is stopped was taken to be stuck"

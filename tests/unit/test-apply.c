@@ -22,6 +22,9 @@ static struct {
 	bool no_nice;			/* sched_set() with a nice value answers -EPERM */
 	bool no_budget;			/* sched_set() with more than the least budget answers -EBUSY */
 	const char *hidden;		/* after the next sched_get() a directory is where this file is */
+	const char *tree;		/* sched_set() to SCHED_DEADLINE tells in its /proc ... */
+	unsigned int lost;		/* ... so many times of a debt of 5 ms, which is not its own, ... */
+	bool overruns;			/* ... then that it has its budget, or has overdrawn that by 5 ms */
 } model;
 
 static bool model_fails(void)
@@ -41,6 +44,21 @@ static int model_get(const struct sysroot *root, pid_t tid, struct sched_state *
 	return 0;
 }
 
+static void model_begins(pid_t tid, const struct sched_state *state)
+{
+	bool debt = model.lost > 0 || model.overruns;
+	char name[32], text[64];
+
+	snprintf(name, sizeof(name), "proc/%d/sched", tid);
+	tree_file(model.tree, name, debt ? "dl.runtime : -5000000\n" : "dl.runtime : 70000\n");
+	if (model.lost == 0) {
+		snprintf(name, sizeof(name), "proc/%d/schedstat", tid);
+		snprintf(text, sizeof(text), "%" PRIu64 " 8 9\n", state->runtime_ns + 5000007);
+		tree_file(model.tree, name, text);
+	}
+	model.lost -= model.lost > 0;
+}
+
 static int model_set(const struct sysroot *root, pid_t tid, const struct sched_state *state)
 {
 	bool fails = model_fails();
@@ -56,6 +74,8 @@ static int model_set(const struct sysroot *root, pid_t tid, const struct sched_s
 	if (model.no_budget && state->runtime_ns > 1024)
 		return -EBUSY;
 	model.now[tid] = *state;
+	if (model.tree && state->policy == SCHED_DEADLINE)
+		model_begins(tid, state);
 	if (fails) {
 		model.now[tid].runtime_ns++;
 		model.now[tid].nice++;
@@ -534,6 +554,64 @@ static void test_leaves_parked(struct sysroot *root, const char *tree)
 	tree_file(tree, "proc/1/stat", "1 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n");
 }
 
+/* One that is in debt as soon as it is SCHED_DEADLINE, and has not run for that, would never run: it leaves again, and rests. */
+static void test_lost(struct sysroot *root, const char *tree)
+{
+	const struct sched_state small = { SCHED_DEADLINE, 1, 0, 0, 100000, MS, MS };
+	static const struct {
+		const char *name;
+		char state;
+		unsigned int lost;
+		bool overruns;
+		int r;
+	} cases[] = {
+		{ "runs",				'R', 0, false, 0 },
+		{ "has overrun its budget by now",	'R', 0, true, 0 },
+		{ "is in debt from before",		'R', 1, false, -EBUSY },
+		{ "sleeps: that cannot be told",	'S', 1, false, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		struct step step = step_make(1, &other, &small);
+		struct plan plan = { &step, 1 };
+		char stat[128];
+
+		CASE(cases[i].name);
+		memset(&model, 0, sizeof(model));
+		model.now[1] = other;
+		model.tree = tree;
+		model.lost = cases[i].lost;
+		model.overruns = cases[i].overruns;
+		snprintf(stat, sizeof(stat), "1 (x) S) %c 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n", cases[i].state);
+		tree_file(tree, "proc/1/stat", stat);
+		file_put(tree, "proc/1/schedstat", "7 8 9\n");
+		EXPECT_INT(apply_plan(root, &plan, &err), cases[i].r);
+		EXPECT(sched_state_equal(&model.now[1], cases[i].r < 0 ? &other : &small));
+		EXPECT_INT(step.rests, cases[i].r < 0);
+		EXPECT_INT(step.debt_ns, cases[i].r < 0 ? 5000000 : 0);
+		EXPECT(cases[i].r == 0 || (err && err->reason == VR_KERNEL_BUSY && strstr(err->text, "by 5ms")));
+	}
+
+	CASE("on the way back it is tried until it is not lost");
+	{
+		struct step step = step_make(1, &small, &other);
+		struct plan plan = { &step, 1 };
+
+		memset(&model, 0, sizeof(model));
+		model.now[1] = other;
+		model.tree = tree;
+		model.lost = 3;
+		tree_file(tree, "proc/1/stat", "1 (x) R 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n");
+		file_put(tree, "proc/1/schedstat", "7 8 9\n");
+		EXPECT_INT(apply_undo(root, &plan, NULL, NULL), 0);
+		EXPECT(sched_state_equal(&model.now[1], &small));
+		EXPECT(!step.rests && model.lost == 0);
+	}
+	file_put(tree, "proc/1/sched", NULL);
+	file_put(tree, "proc/1/schedstat", NULL);
+}
+
 static void test_undo_fails(struct sysroot *root)
 {
 	struct sched_state before[THREADS + 1], after[THREADS + 1];
@@ -588,5 +666,6 @@ int main(void)
 	test_undo_fails(root);
 	test_rests(root, tree);
 	test_leaves_parked(root, tree);
+	test_lost(root, tree);
 	return expect_result();
 }

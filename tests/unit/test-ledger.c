@@ -140,7 +140,8 @@ static void test_rest_ns(void)
 		const char *name;
 		struct vrk_reservation reservation;
 		nsec_t tick_ns;
-		nsec_t rest_ns;		/* a period, two ticks of debt at its rate, 50 ms */
+		nsec_t rest_ns;		/* a period, two ticks of debt (or what was seen) at its rate, 50 ms */
+		nsec_t debt_ns;
 	} cases[] = {
 		{ "no tick",		{ 20000000, 100000000, 100000000 },	0,		150000000 },
 		{ "20 of 100 ms",	{ 20000000, 100000000, 100000000 },	4000000,	190000000 },
@@ -148,13 +149,15 @@ static void test_rest_ns(void)
 		{ "a whole CPU",	{ 10000000, 10000000, 10000000 },	4000000,	68000000 },
 		{ "rounds up",		{ 3000000, 10000000, 10000000 },	1,		60000007 },
 		{ "least budget, longest period", { 1024, 4194304000, 4194304000 }, 10000000,	81924244304000 },
+		{ "a debt of less than two ticks", { 20000000, 100000000, 100000000 },	4000000,	190000000,	7999999 },
+		{ "a debt of more",	{ 20000000, 100000000, 100000000 },	4000000,	2650000000,	500000000 },
 		{ "no longer than time",  { 1, 1, NSEC_MAX },			NSEC_MAX,	NSEC_MAX },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		CASE(cases[i].name);
-		EXPECT_INT(promise_rest_ns(&cases[i].reservation, cases[i].tick_ns), cases[i].rest_ns);
+		EXPECT_INT(promise_rest_ns(&cases[i].reservation, cases[i].tick_ns, cases[i].debt_ns), cases[i].rest_ns);
 	}
 }
 
