@@ -43,6 +43,8 @@
 #define WAIT_MIN_NS   (NSEC_PER_MSEC / 4)
 #define WAKE_MAX_NS   (25 * NSEC_PER_MSEC)
 #define WAKE_IN_DEBT_MAX_NS (1 * NSEC_PER_SEC)
+#define TICK_MAX_NS   (10 * NSEC_PER_MSEC)	/* of the slowest kernels, HZ=100 */
+#define STILL_WAIT_NS (20 * NSEC_PER_MSEC)
 #define RESCUE_MAX_NS (5 * NSEC_PER_SEC)
 
 /* 1024 ns is the kernel's least budget; in anything above 2^30 ns it is a bandwidth of 0 (floor of 2^20ths). */
@@ -263,39 +265,80 @@ int apply_sched_thaw(struct sysroot *root, const struct step *step, struct vr_er
 	return r < 0 ? cannot_thaw(step, r, reterr) : 0;
 }
 
-/*
- * Just now it was given a reservation, with a whole budget, and it had used @used_before. In debt without having used that much, and
- * ready: it is throttled from a former life. One that sleeps does not show it. Looked at twice, since nearly all have no debt.
- */
-static bool thread_is_lost(const struct sysroot *root, const struct step *step, const struct sched_state *state, nsec_t used_before,
-			   nsec_t *ret_debt)
+/* What is known of a thread about the moment at which its reservation began. */
+struct beginning {
+	nsec_t used_ns;		/* before that */
+	nsec_t took_ns;		/* from there until it had begun */
+};
+
+/* For as long as it may be throttled by its own doing. */
+static bool thread_stands_still(const struct sysroot *root, const struct step *step, const struct sched_state *state, nsec_t debt,
+				nsec_t used)
 {
-	nsec_t used;
+	const struct vrk_reservation reservation = { state->runtime_ns, state->deadline_ns, state->period_ns };
+	nsec_t rest = promise_rest_ns(&reservation, TICK_MAX_NS, debt);
+	nsec_t waited, debt_now, used_now;
+
+	for (waited = 0; waited < rest; waited += STILL_WAIT_NS) {
+		if (waited >= RESCUE_MAX_NS)
+			return false;		/* the watch will see */
+		wait_ns(STILL_WAIT_NS);
+		if (!thread_debt(root, step->tid, &debt_now) || debt_now != debt || thread_used(root, step->tid, &used_now) < 0 ||
+		    used_now != used || !thread_is_queued(root, step->tid))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Just now it was given a reservation, with a whole budget. In debt without having used that much since, and ready: it is throttled from
+ * a former life. One that sleeps does not show it. When we were held up for so long that it may have used as much before that, it
+ * shows by standing still. Nearly all have no debt.
+ */
+static bool thread_is_lost(const struct sysroot *root, const struct step *step, const struct sched_state *state,
+			   const struct beginning *beginning, nsec_t *ret_debt)
+{
+	nsec_t used, whole;
 
 	if (!thread_debt(root, step->tid, ret_debt) || *ret_debt == 0)
 		return false;
 	thread_await_queue(root, step->tid, WAKE_IN_DEBT_MAX_NS);
-	return thread_is_queued(root, step->tid) && thread_debt(root, step->tid, ret_debt) && *ret_debt > 0 &&
-	       thread_used(root, step->tid, &used) >= 0 && used - used_before < state->runtime_ns + *ret_debt;
+	if (!thread_is_queued(root, step->tid) || !thread_debt(root, step->tid, ret_debt) || *ret_debt == 0 ||
+	    thread_used(root, step->tid, &used) < 0)
+		return false;
+	whole = state->runtime_ns + *ret_debt;
+	if (used - beginning->used_ns < whole)
+		return true;
+	return beginning->took_ns >= whole && thread_stands_still(root, step, state, *ret_debt, used);
+}
+
+static nsec_t clock_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (nsec_t)ts.tv_sec * NSEC_PER_SEC + (nsec_t)ts.tv_nsec;
 }
 
 /* The same with what it has used before; -EBUSY: it is lost, and was given @now back. */
 static int state_begin_looked_at(struct sysroot *root, const struct step *step, const struct sched_state *now,
 				 const struct sched_state *state, bool held, struct step_done *done, struct vr_error **reterr)
 {
+	nsec_t start = clock_ns(), debt;
+	struct beginning beginning;
 	bool known;
-	nsec_t used_before, debt;
 	int r, k;
 
-	known = thread_used(root, step->tid, &used_before) >= 0;
+	known = thread_used(root, step->tid, &beginning.used_ns) >= 0;
 	r = root->ops->sched_set(root, step->tid, state);
+	beginning.took_ns = clock_ns() - start;
 	if (held) {
 		k = freezer_let_go(root, step->freezer, step->tid);
 		done->held = k < 0;
 		if (k < 0)
 			return cannot_thaw(step, k, reterr);
 	}
-	if (r < 0 || !known || !thread_is_lost(root, step, state, used_before, &debt))
+	if (r < 0 || !known || !thread_is_lost(root, step, state, &beginning, &debt))
 		return r;
 	done->rests = true;
 	done->debt_ns = debt;

@@ -25,6 +25,7 @@ static struct {
 	const char *tree;		/* sched_set() to SCHED_DEADLINE tells in its /proc ... */
 	unsigned int lost;		/* ... so many times of a debt of 5 ms, which is not its own, ... */
 	bool overruns;			/* ... then that it has its budget, or has overdrawn that by 5 ms */
+	bool held_up;			/* meanwhile it has run for longer than that as what it was */
 } model;
 
 static bool model_fails(void)
@@ -51,7 +52,9 @@ static void model_begins(pid_t tid, const struct sched_state *state)
 
 	snprintf(name, sizeof(name), "proc/%d/sched", tid);
 	tree_file(model.tree, name, debt ? "dl.runtime : -5000000\n" : "dl.runtime : 70000\n");
-	if (model.lost == 0) {
+	if (model.held_up)
+		EXPECT_INT(usleep(6000), 0);
+	if (model.lost == 0 || model.held_up) {
 		snprintf(name, sizeof(name), "proc/%d/schedstat", tid);
 		snprintf(text, sizeof(text), "%" PRIu64 " 8 9\n", state->runtime_ns + 5000007);
 		tree_file(model.tree, name, text);
@@ -563,12 +566,14 @@ static void test_lost(struct sysroot *root, const char *tree)
 		char state;
 		unsigned int lost;
 		bool overruns;
+		bool held_up;
 		int r;
 	} cases[] = {
-		{ "runs",				'R', 0, false, 0 },
-		{ "has overrun its budget by now",	'R', 0, true, 0 },
-		{ "is in debt from before",		'R', 1, false, -EBUSY },
-		{ "sleeps: that cannot be told",	'S', 1, false, 0 },
+		{ "runs",					'R', 0, false, false, 0 },
+		{ "has overrun its budget by now",		'R', 0, true, false, 0 },
+		{ "is in debt from before",			'R', 1, false, false, -EBUSY },
+		{ "the same, and it has run before it began",	'R', 1, false, true, -EBUSY },
+		{ "sleeps: that cannot be told",		'S', 1, false, false, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -583,6 +588,7 @@ static void test_lost(struct sysroot *root, const char *tree)
 		model.tree = tree;
 		model.lost = cases[i].lost;
 		model.overruns = cases[i].overruns;
+		model.held_up = cases[i].held_up;
 		snprintf(stat, sizeof(stat), "1 (x) S) %c 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n", cases[i].state);
 		tree_file(tree, "proc/1/stat", stat);
 		file_put(tree, "proc/1/schedstat", "7 8 9\n");
