@@ -26,7 +26,4 @@ int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct
  */
 int foreign_booked(const struct sysroot *root, bw_t *ret);
 
-/* The same of the root domain of @cpu. Negative where the kernel has lost count. */
-int foreign_booked_on(const struct sysroot *root, uint32_t cpu, int64_t *ret);
-
 #endif

@@ -115,8 +115,6 @@ void manager_prepared_free(struct manager *m);
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */
 void manager_rest_plan(struct manager *m, struct ledger *ledger, const struct plan *plan);	/* who rests by apply's word */
 nsec_t manager_rest_ns(const struct manager *m, const struct vrk_reservation *reservation);
-/* A partition whose time has come: is more booked on its CPUs than is promised there? Then a timer of the kernel is later than was counted with. */
-bool manager_still_booked(const struct manager *m, const struct partition *partition);
 nsec_t manager_rest_partition_ns(const struct manager *m, const struct vrk_reservation *reservation);
 /*
  * Before a plan that gives CPUs: what the ledger has to know of them should it be undone, without promises. After that: without those

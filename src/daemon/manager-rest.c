@@ -21,7 +21,6 @@
 #include "manager-private.h"
 
 #define PARTITION_REST_MAX_NS (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
-#define BOOKED_LEAST_BW 64		/* less is rounding */
 #define LOST_LEAST_BW (BW_UNIT / 1000)	/* less may be a difference of rounding */
 
 static nsec_t rest_ns(const struct manager *m, const struct vrk_reservation *reservation, nsec_t debt_ns)
@@ -139,32 +138,6 @@ nsec_t manager_rests_until(const struct manager *m, const char *domain, const st
 static bw_t reservation_bw(const struct vrk_reservation *reservation)
 {
 	return vrk_bw(reservation->budget_ns, reservation->period_ns);
-}
-
-/*
- * Of threads that have left the count is the kernel's: the rest counts with timers that are late by a tick or two, and where CPUs stand
- * still for longer the debts are larger. The kernel's servers may be among what is booked or not (it forgets them now and then).
- * False where the books cannot be read.
- */
-bool manager_still_booked(const struct manager *m, const struct partition *partition)
-{
-	bw_t promised = 0;
-	int64_t booked;
-	cpu_set_t cpus;
-
-	partition_cpus(partition, &cpus);
-	if (foreign_booked_on(m->root, partition->cpu, &booked) < 0 || booked <= 0)
-		return false;
-	if (m->regime.fair_budget_ns)
-		promised = (bw_t)CPU_COUNT(&cpus) * vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns);
-	for (size_t i = 0; i < m->ledger.n; i++) {
-		const struct promise *p = &m->ledger.promises[i];
-		const struct partition *own = ledger_partition(&m->ledger, p->tid, p->start_ticks);
-
-		if (own && own->kind == partition->kind && own->cpu == partition->cpu)
-			promised += reservation_bw(&p->reservation);
-	}
-	return (bw_t)booked > promised + BOOKED_LEAST_BW;
 }
 
 /* Rounded up each, so that what is lost is never said to be more than it is. */
