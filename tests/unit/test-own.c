@@ -127,14 +127,20 @@ static void file_put(const char *path, const void *bytes, size_t size)
 
 static void test_program(void)
 {
-	char dir[] = "/tmp/virtrk-test-XXXXXX", path[64], script[64], text[128], command[256], found[PROGRAM_PATH_MAX], why[PROGRAM_WHY_MAX];
+	char dir[] = "/tmp/virtrk-test-XXXXXX", path[64], script[64], text[128], command[PROGRAM_PATH_MAX + 80];
+	char found[PROGRAM_PATH_MAX], why[PROGRAM_WHY_MAX];
+	ssize_t n;
 	static const ElfW(Ehdr) empty = { .e_ident = { 0x7f, 'E', 'L', 'F' } };
 
 	if (!EXPECT(mkdtemp(dir) != NULL))
 		return;
 	snprintf(path, sizeof(path), "%s/program", dir);
 	snprintf(script, sizeof(script), "%s/script", dir);
-	snprintf(command, sizeof(command), "cp /proc/%d/exe %s", (int)getpid(), path);
+	n = readlink("/proc/self/exe", found, sizeof(found) - 1);	/* asked by ourselves: for others it is that of a checker that runs us */
+	if (!EXPECT(n > 0))
+		return;
+	found[n] = '\0';
+	snprintf(command, sizeof(command), "cp '%s' %s", found, path);
 	EXPECT_INT(system(command), 0);
 	CASE("this program");
 	judge(path, 0755, -1, 0, 0, "");
