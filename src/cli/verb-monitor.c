@@ -44,6 +44,14 @@ static int drift_text(char **ret, struct json_object *event)
 			answer_text(event, "new"), answer_text(event, "action"));
 }
 
+/* "": nobody's whom virtrkd knows, and nowhere that it sees. */
+static int exhausted_text(char **ret, const char *domain, const char *path, struct json_object *event)
+{
+	return asprintf(ret, "%s%smemory%s%s is used up: %" PRIu64 " KiB more were refused, %" PRIu64 " KiB are left", domain,
+			*domain ? ": " : "colorfs: ", *path ? " at " : "", path, answer_u64(event, "wanted_bytes") / 1024,
+			answer_u64(event, "left_bytes") / 1024);
+}
+
 static int event_text(char **ret, struct json_object *event)
 {
 	if (event_is(event, "DomainAppeared"))
@@ -66,9 +74,7 @@ static int event_text(char **ret, struct json_object *event)
 	if (event_is(event, "Refused"))
 		return asprintf(ret, "%s: refused what its metadata ask for: %s", answer_text(event, "domain"), answer_text(event, "reason"));
 	if (event_is(event, "MemoryExhausted"))
-		return asprintf(ret, "%s: memory at %s is used up: %" PRIu64 " KiB more were refused, %" PRIu64 " KiB are left",
-				answer_text(event, "domain"), answer_text(event, "path"), answer_u64(event, "wanted_bytes") / 1024,
-				answer_u64(event, "left_bytes") / 1024);
+		return exhausted_text(ret, answer_text(event, "domain"), answer_text(event, "path"), event);
 	return asprintf(ret, "%s", answer_text(event, "event"));
 }
 

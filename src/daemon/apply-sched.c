@@ -141,23 +141,23 @@ static int thread_sleeps(const struct sysroot *root, pid_t tid)
  * "R" is also said of one that is being woken, and not on a queue yet: who takes that out of SCHED_DEADLINE loses its bandwidth, as that of a
  * sleeper. But only one that is on a queue is "running" here. Where the file may not be read, "R" has to do.
  */
-static bool thread_is_queued(const struct sysroot *root, pid_t tid)
+static bool thread_wakes(const struct sysroot *root, pid_t tid)
 {
 	_cleanup_(freep) char *text = NULL;
 
-	if (thread_sleeps(root, tid) != 0)
-		return false;
-	return sysroot_readf(root, &text, "/proc/%d/syscall", tid) < 0 || strncmp(text, "running", 7) == 0;
+	return thread_sleeps(root, tid) == 0 && sysroot_readf(root, &text, "/proc/%d/syscall", tid) >= 0 && strncmp(text, "running", 7) != 0;
 }
 
-/* Waking takes microseconds, where CPUs do not stand still. */
-static void thread_await_queue(const struct sysroot *root, pid_t tid, nsec_t max)
+/* Waking takes microseconds, where CPUs do not stand still. Is it on a queue? */
+static bool thread_await_queue(const struct sysroot *root, pid_t tid, nsec_t max)
 {
-	for (nsec_t waited = 0; waited < max; waited += WAIT_MIN_NS) {
-		if (thread_sleeps(root, tid) != 0 || thread_is_queued(root, tid))
-			return;
+	bool wakes = thread_wakes(root, tid);
+
+	for (nsec_t waited = 0; wakes && waited < max; waited += WAIT_MIN_NS) {
 		wait_ns(WAIT_MIN_NS);
+		wakes = thread_wakes(root, tid);
 	}
+	return !wakes && thread_sleeps(root, tid) == 0;
 }
 
 /* The budget that is left, as the kernel has it: of a thread that does not run just now exact. */
@@ -230,7 +230,7 @@ static int state_leave(struct sysroot *root, const struct step *step, const stru
 	bool known;
 	int sleeps, r;
 
-	thread_await_queue(root, step->tid, WAKE_MAX_NS);
+	(void)thread_await_queue(root, step->tid, WAKE_MAX_NS);
 	known = thread_used(root, step->tid, &used_before) >= 0;
 	sleeps = thread_sleeps(root, step->tid);
 	if (sleeps < 0)		/* it may, and then its bandwidth would be lost */
@@ -284,7 +284,7 @@ static bool thread_stands_still(const struct sysroot *root, const struct step *s
 			return false;		/* the watch will see */
 		wait_ns(STILL_WAIT_NS);
 		if (!thread_debt(root, step->tid, &debt_now) || debt_now != debt || thread_used(root, step->tid, &used_now) < 0 ||
-		    used_now != used || !thread_is_queued(root, step->tid))
+		    used_now != used || thread_sleeps(root, step->tid) != 0)
 			return false;
 	}
 	return true;
@@ -302,8 +302,7 @@ static bool thread_is_lost(const struct sysroot *root, const struct step *step, 
 
 	if (!thread_debt(root, step->tid, ret_debt) || *ret_debt == 0)
 		return false;
-	thread_await_queue(root, step->tid, WAKE_IN_DEBT_MAX_NS);
-	if (!thread_is_queued(root, step->tid) || !thread_debt(root, step->tid, ret_debt) || *ret_debt == 0 ||
+	if (!thread_await_queue(root, step->tid, WAKE_IN_DEBT_MAX_NS) || !thread_debt(root, step->tid, ret_debt) || *ret_debt == 0 ||
 	    thread_used(root, step->tid, &used) < 0)
 		return false;
 	whole = state->runtime_ns + *ret_debt;

@@ -20,7 +20,8 @@
  * reservation any more.
  *
  * Each step's `rests` tells afterwards whether its thread left SCHED_DEADLINE and may be throttled still: who makes it
- * SCHED_DEADLINE again before promise_rest_ns() have passed may freeze it for ever. That is told of a plan that failed, too: what
+ * SCHED_DEADLINE again before promise_rest_ns() have passed (with `debt_ns`, what was seen of it) may freeze it for ever; so -EBUSY is also
+ * the answer to a step that gives to a thread that would come back throttled. That is told of a plan that failed, too: what
  * was given and taken back has left as well. `stays` tells, of a plan that failed, which CPUs are their threads' still: the caller
  * takes them back later, by a step that removes.
  */

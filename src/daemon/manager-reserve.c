@@ -396,7 +396,7 @@ static int rest_check(struct manager *m, const char *domain, const struct reques
 	if (until - now <= REST_WAIT_MAX_NS)
 		return -EAGAIN;
 	return vr_error_set(reterr, -EBUSY, VR_KERNEL_BUSY,
-			    "a thread of %s has overdrawn a reservation that it has left, and the kernel takes it back only in %s: "
+			    "a thread of %s may have overdrawn a reservation that it has left, and the kernel takes it back only in %s: "
 			    "try again then", domain, vrk_nsec_format(rest, until - now));
 }
 

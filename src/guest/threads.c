@@ -184,22 +184,30 @@ static int joined(struct stack *stack, int r)
 
 int pthread_join(pthread_t thread, void **ret)
 {
-	return joined(stack_joined(thread), NEXT(pthread_join)(thread, ret));
+	struct stack *stack = stack_joined(thread);	/* before its name may be another's */
+
+	return joined(stack, NEXT(pthread_join)(thread, ret));
 }
 
 int pthread_tryjoin_np(pthread_t thread, void **ret)
 {
-	return joined(stack_joined(thread), NEXT(pthread_tryjoin_np)(thread, ret));
+	struct stack *stack = stack_joined(thread);	/* before its name may be another's */
+
+	return joined(stack, NEXT(pthread_tryjoin_np)(thread, ret));
 }
 
 int pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t clock, const struct timespec *until)
 {
-	return joined(stack_joined(thread), NEXT(pthread_clockjoin_np)(thread, ret, clock, until));
+	struct stack *stack = stack_joined(thread);	/* before its name may be another's */
+
+	return joined(stack, NEXT(pthread_clockjoin_np)(thread, ret, clock, until));
 }
 
 int pthread_timedjoin_np(pthread_t thread, void **ret, const struct timespec *until)
 {
-	return joined(stack_joined(thread), NEXT(pthread_timedjoin_np)(thread, ret, until));
+	struct stack *stack = stack_joined(thread);	/* before its name may be another's */
+
+	return joined(stack, NEXT(pthread_timedjoin_np)(thread, ret, until));
 }
 
 int pthread_detach(pthread_t thread)

@@ -567,13 +567,16 @@ static void test_lost(struct sysroot *root, const char *tree)
 		unsigned int lost;
 		bool overruns;
 		bool held_up;
+		const char *syscall;	/* NULL: the file is not there */
 		int r;
 	} cases[] = {
-		{ "runs",					'R', 0, false, false, 0 },
-		{ "has overrun its budget by now",		'R', 0, true, false, 0 },
-		{ "is in debt from before",			'R', 1, false, false, -EBUSY },
-		{ "the same, and it has run before it began",	'R', 1, false, true, -EBUSY },
-		{ "sleeps: that cannot be told",		'S', 1, false, false, 0 },
+		{ "runs",					'R', 0, false, false, NULL, 0 },
+		{ "has overrun its budget by now",		'R', 0, true, false, NULL, 0 },
+		{ "is in debt from before",			'R', 1, false, false, NULL, -EBUSY },
+		{ "the same, and it is on a queue",		'R', 1, false, false, "running\n", -EBUSY },
+		{ "the same, and it has run before it began",	'R', 1, false, true, NULL, -EBUSY },
+		{ "is being woken: on no queue it is not taken out of it", 'R', 1, false, false, "202 0x1 0x2\n", 0 },
+		{ "sleeps: that cannot be told",		'S', 1, false, false, NULL, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -592,6 +595,7 @@ static void test_lost(struct sysroot *root, const char *tree)
 		snprintf(stat, sizeof(stat), "1 (x) S) %c 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 5 1 0 1001 0 0\n", cases[i].state);
 		tree_file(tree, "proc/1/stat", stat);
 		file_put(tree, "proc/1/schedstat", "7 8 9\n");
+		file_put(tree, "proc/1/syscall", cases[i].syscall);
 		EXPECT_INT(apply_plan(root, &plan, &err), cases[i].r);
 		EXPECT(sched_state_equal(&model.now[1], cases[i].r < 0 ? &other : &small));
 		EXPECT_INT(step.rests, cases[i].r < 0);

@@ -69,6 +69,8 @@ document b '"size": "8MiB", "cache_colors": 2' 2ms >"$e2e_dir/config/domains.d/b
 check "memory for one" 0 '' virtrk memory mount --file "$e2e_dir/config/domains.d/a.json" --at "$dir"
 child_start "$e2e_dir/monitor" virtrk monitor --json
 monitor=$child
+child_start "$e2e_dir/monitor-words" virtrk monitor
+monitor_words=$child
 domain_begin a
 a=$child
 check_soon "it is reserved for when it appears" 10 reserved "$a"
@@ -88,6 +90,13 @@ check_soon "is told: whose memory, and how much" 10 \
 told() { jq -es --arg domain "$1" 'any(.[]; .event == "MemoryExhausted" and .domain == $domain and .wanted_bytes == 9437184 and .left_bytes == 8388608)' \
 	"$e2e_dir/monitor"; }
 check_soon "on the bus, too" 10 told a
+check_soon "and in words" 10 grep -q "a: memory at $dir is used up: 9216 KiB more were refused, 8192 KiB are left" "$e2e_dir/monitor-words"
+mkdir "$e2e_dir/nobody"
+check "memory that is no domain's" 0 '' mount -i -t colorfs -o 'size=1M,profile=virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18' none "$e2e_dir/nobody"
+check "more than it holds" 1 'No space left' truncate -s 2M "$e2e_dir/nobody/more"
+check_soon "is told as that" 10 grep -q "colorfs: memory at $e2e_dir/nobody is used up: 2048 KiB more were refused, 1024 KiB are left" "$e2e_dir/monitor-words"
+umount "$e2e_dir/nobody"
+child_end "$monitor_words"
 rm "$dir/more"
 check "given back" 0 '' virtrk memory umount a
 check "the module goes, though it is listened to" 0 '' rmmod colorfs
