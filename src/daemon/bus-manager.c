@@ -218,6 +218,18 @@ int bus_reserve(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 	return 1;	/* answered, or answered later */
 }
 
+/* Done, but the answer could not be sent: an error alone would say that nothing was given back, and more than was named is not. */
+static int release_untold(const char *domain, const char *const *threads, size_t n, int r, sd_bus_error *reterr)
+{
+	if (n == 0)
+		return sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "all of %s is released, but that cannot be told: %s", domain, strerror(-r));
+	if (n == 1)
+		return sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "%s of %s is released, but that cannot be told: %s", threads[0], domain,
+					 strerror(-r));
+	return sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "the threads of %s that were named are released, but that cannot be told: %s",
+				 domain, strerror(-r));
+}
+
 int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus_error *reterr)
 {
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
@@ -231,13 +243,17 @@ int bus_release(struct bus *bus, sd_bus_message *msg, const char *domain, sd_bus
 	while (threads && threads[n])
 		n++;
 	r = manager_release(bus_manager(bus), domain, (const char *const *)threads, n, &err);
+	if (r < 0) {
+		r = bus_fail(reterr, r, err);
+	} else {
+		r = sd_bus_reply_method_return(msg, NULL);
+		if (r < 0)
+			r = release_untold(domain, (const char *const *)threads, n, r, reterr);
+	}
 	for (size_t i = 0; i < n; i++)
 		free(threads[i]);
 	free(threads);
-	if (r < 0)
-		return bus_fail(reterr, r, err);
-	r = sd_bus_reply_method_return(msg, NULL);
-	return r < 0 ? sd_bus_error_setf(reterr, VIRTRK_ERROR_FAILED, "%s is released, but that cannot be told: %s", domain, strerror(-r)) : r;
+	return r;
 }
 
 static int method_reserve(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)

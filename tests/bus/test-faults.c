@@ -4,10 +4,12 @@
  *
  *   fail   the call has its own error name, and the two threads that were asked for are both what they were
  *   kill   the next virtrkd in the same directory finds both reserved or none, and says the same as the kernel
+ *   mute   the answer to a release cannot be sent: what is told instead names what was released, and no more
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <virtrk/dbus.h>
 
@@ -89,6 +91,100 @@ static void test_faults(const struct guest *g)
 		EXPECT_INT(daemon_stop(&d, SIGTERM), 0);
 		daemon_remove(&d);
 	}
+}
+
+/* ---- the answer does not come through ---- */
+
+static int tracer_of(pid_t pid)
+{
+	char path[64], line[128];
+	int tracer = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		(void)sscanf(line, "TracerPid: %d", &tracer);
+	if (f)
+		fclose(f);
+	return tracer;
+}
+
+/* From here on the @when-th message of this virtrkd fails. Returns strace's process, which is there and has hold of it; or -1. */
+static pid_t mute(const struct daemon *d, unsigned int when)
+{
+	char inject[64], pid[16];
+	pid_t child;
+
+	snprintf(inject, sizeof(inject), "inject=sendmsg:error=ENOBUFS:when=%u", when);
+	snprintf(pid, sizeof(pid), "%d", d->pid);
+	child = fork();
+	if (child == 0) {
+		execlp("strace", "strace", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg", "-e", inject, "-p", pid, (char *)NULL);
+		_exit(127);
+	}
+	for (int tries = 0; child > 0 && tries < 3000 && tracer_of(d->pid) != child; tries++)
+		usleep(10 * 1000);
+	return EXPECT(child > 0 && tracer_of(d->pid) == child) ? child : -1;
+}
+
+/* Releases @threads with the n-th message failing, for each n, until the one that fails is the answer. */
+static void mute_once(const struct guest *g, struct daemon *d, const char *const *threads, const char *words, unsigned int want_left)
+{
+	static const char *const names[] = { "vcpu0", "vcpu1" };
+	bool said = false;
+
+	for (unsigned int when = 1; expect_failed == 0 && !said && when < 16; when++) {
+		unsigned int left = 0;
+		struct answer a;
+		pid_t tracer;
+
+		call_request(d->bus, NULL, "Reserve", g->name, both, 2, &a);
+		if (!EXPECT_STR(a.error, ""))
+			fprintf(stderr, "    %s\n", a.message);
+		tracer = mute(d, when);
+		call_release(d->bus, NULL, g->name, threads, &a);
+		if (tracer > 0) {
+			kill(tracer, SIGTERM);
+			EXPECT(waitpid(tracer, NULL, 0) == tracer);
+		}
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			_cleanup_(freep) char *now = picture_of_thread(guest_thread(d, g, names[i]));
+
+			left += strncmp(now, "deadline ", 9) == 0;
+		}
+		EXPECT_INT(left, want_left);
+		said = a.error[0] != '\0';
+		if (said)
+			EXPECT_STR(a.error, VIRTRK_ERROR_FAILED);
+		if (said && !EXPECT(strncmp(a.message, words, strlen(words)) == 0))
+			fprintf(stderr, "    %s\n", a.message);
+		if (left > 0)
+			call_release(d->bus, NULL, g->name, (const char *[]) { NULL }, &a);
+	}
+	EXPECT(said);
+}
+
+static void test_mute(const struct guest *g)
+{
+	char one[256], some[256], all[256];
+	struct daemon d;
+	int status;
+
+	snprintf(one, sizeof(one), "vcpu1 of %s is released, but that cannot be told: ", g->name);
+	snprintf(some, sizeof(some), "the threads of %s that were named are released, but that cannot be told: ", g->name);
+	snprintf(all, sizeof(all), "all of %s is released, but that cannot be told: ", g->name);
+	CASE("a release whose answer cannot be sent: of one thread");
+	if (!EXPECT(daemon_start(&d, &(struct daemon_options) { .program = program }, &status)))
+		return;
+	EXPECT(guest_is_known(&d, g, 2));
+	mute_once(g, &d, (const char *[]) { "vcpu1", NULL }, one, 1);
+	CASE("of two that are named");
+	mute_once(g, &d, (const char *[]) { "vcpu1", "vcpu0", NULL }, some, 0);
+	CASE("of all");
+	mute_once(g, &d, (const char *[]) { NULL }, all, 0);
+	EXPECT_INT(daemon_stop(&d, SIGTERM), 0);
+	daemon_remove(&d);
 }
 
 /* ---- killed ---- */
@@ -189,6 +285,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	guest_start(&g, "faults", 2, NULL);
 	test_faults(&g);
+	test_mute(&g);
 	test_kills(&g);
 	guest_stop(&g);
 	return expect_result();

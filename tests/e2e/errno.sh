@@ -36,7 +36,7 @@ declare -A errnos=(
 )
 # Talk with whoever has asked, who may then have no answer: he is told so, and it is done or it is not.
 errno_talk=" sendmsg recvmsg getsockopt getsockname getpeername "
-errno_done='is in force, but|is released, but'	# the answer that can be had is that there is none
+errno_done='is in force, but|(is|are) released, but'	# the answer that can be had is that there is none
 # Not tried: where the loop itself waits; what cannot be refused.
 errno_not=" epoll_wait epoll_pwait epoll_pwait2 ppoll poll close restart_syscall exit_group rt_sigprocmask futex getpid gettid clock_gettime "
 
