@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "memory-shares.h"
 
 #define OPTIONS_MAX 4096	/* a page is all that mount(2) takes */
 
@@ -204,7 +205,7 @@ static void set_translate(const struct axis *axis, const struct memory_host *hos
 			vrk_colors_add(ret, i);
 }
 
-static void request_make(const struct memory_host *host, const struct memory_pool *pool, struct vrk_memory_request *ret)
+void memory_request(const struct memory_host *host, const struct memory_pool *pool, struct vrk_memory_request *ret)
 {
 	*ret = (struct vrk_memory_request){ .bytes = pool->bytes, .exclusive_colors = pool->exclusive };
 	set_translate(&axes[COLOR_CACHE], host, pool, &ret->colors);
@@ -330,8 +331,8 @@ static int fit(const struct memory_host *host, const struct memory_pool *pools, 
 	if (!requests)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		request_make(host, &pools[i], &requests[i]);
-	request_make(host, asks, &requests[n]);
+		memory_request(host, &pools[i], &requests[i]);
+	memory_request(host, asks, &requests[n]);
 	r = vrk_memory_fit(&frames, requests, n + 1, &answer);
 	if (r == -E2BIG)
 		return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD, "more than %d mounts of colorfs", VRK_REQUESTS_MAX - 1);
@@ -346,8 +347,7 @@ static int fit(const struct memory_host *host, const struct memory_pool *pools, 
 
 /* ---- as many frames of each colour ---- */
 
-/* Why there is no such layout: colours, banks and size have to be divisible. */
-static enum color_fault layout_of(const struct memory_host *host, const struct memory_pool *pool, struct color_layout *ret)
+enum color_fault memory_layout(const struct memory_host *host, const struct memory_pool *pool, struct color_layout *ret)
 {
 	const bool all[COLOR_KINDS] = { [COLOR_CACHE] = pool->all_colors, [COLOR_BANK] = pool->all_banks };
 	struct color_set sets[COLOR_KINDS] = { [COLOR_CACHE] = pool->colors, [COLOR_BANK] = pool->banks };
@@ -369,7 +369,7 @@ static int layout_check(const struct memory_host *host, const struct memory_pool
 	if (pool->exclusive)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED,
 				    "layout preserve has as many frames of each colour, exclusive all that there are: one of both");
-	fault = layout_of(host, pool, &layout);
+	fault = memory_layout(host, pool, &layout);
 	if (fault != COLOR_OK)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "layout preserve: %s", color_fault_text(fault));
 	step = color_layout_classes(&layout) * VRK_FRAME_BYTES;
@@ -378,70 +378,6 @@ static int layout_check(const struct memory_host *host, const struct memory_pool
 	return vr_error_set(reterr, -EINVAL, VR_FAILED,
 			    "a size of %" PRIu64 " bytes: with layout preserve a multiple of %" PRIu64 ", a page of each colour and named bank",
 			    pool->bytes, step);
-}
-
-/* @pool as one request for each of its colours and banks; those that do not fit into @size are counted all the same. */
-static size_t classes_make(const struct memory_host *host, const struct memory_pool *pool, struct vrk_memory_request *ret, size_t size)
-{
-	struct vrk_memory_request whole, part;
-	struct color_layout layout;
-	bool by_bank = !pool->all_banks;
-	size_t n = 0;
-
-	request_make(host, pool, &whole);
-	if (!pool->preserve || layout_of(host, pool, &layout) != COLOR_OK) {
-		if (size > 0)
-			*ret = whole;
-		return 1;
-	}
-	for (uint32_t c = 0; c < host->colors; c++)
-		for (uint32_t b = 0; b < (by_bank ? host->banks : 1); b++) {
-			if (!vrk_colors_have(&whole.colors, c) || (by_bank && !vrk_colors_have(&whole.banks, b)))
-				continue;
-			part = (struct vrk_memory_request){ .bytes = pool->bytes / color_layout_classes(&layout) };
-			vrk_colors_add(&part.colors, c);
-			if (by_bank)
-				vrk_colors_add(&part.banks, b);
-			else
-				part.banks = whole.banks;
-			if (n < size)
-				ret[n] = part;
-			n++;
-		}
-	return n;
-}
-
-/* As the whole fits: does each share, too? */
-static int shares_fit(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_pool *asks,
-		      struct vr_error **reterr)
-{
-	const struct vrk_memory_host frames = { host->colors, host->banks, host->frames };
-	_cleanup_(vrk_memory_answer_done) struct vrk_memory_answer answer = { 0 };
-	_cleanup_(freep) struct vrk_memory_request *requests = calloc(VRK_REQUESTS_MAX, sizeof(*requests));
-	char lhs[VRK_BYTES_STRLEN], rhs[VRK_BYTES_STRLEN];
-	bool preserve = asks->preserve;
-	size_t count;
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		preserve |= pools[i].preserve;
-	if (!preserve)
-		return 0;
-	if (!requests)
-		return -ENOMEM;
-	count = classes_make(host, asks, requests, VRK_REQUESTS_MAX);
-	for (size_t i = 0; i < n && count <= VRK_REQUESTS_MAX; i++)
-		count += classes_make(host, &pools[i], requests + count, VRK_REQUESTS_MAX - count);
-	if (count > VRK_REQUESTS_MAX)
-		return 0;
-	r = vrk_memory_fit(&frames, requests, count, &answer);
-	if (r >= 0)
-		r = vrk_memory_check(&frames, requests, count, &answer);
-	if (r < 0 || answer.rule == VRK_MEMORY_FITS)
-		return r;
-	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD,
-			    "layout preserve has as many frames of each colour: of some %s are wanted, with what others have, and %s are there",
-			    vrk_bytes_format(lhs, answer.lhs_frames * VRK_FRAME_BYTES), vrk_bytes_format(rhs, answer.rhs_frames * VRK_FRAME_BYTES));
 }
 
 int memory_choose(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want,
@@ -463,7 +399,7 @@ int memory_choose(const struct memory_host *host, const struct memory_pool *pool
 	if (r >= 0)
 		r = fit(host, pools, n, &pool, want->n_colors > 0, reterr);
 	if (r >= 0)
-		r = shares_fit(host, pools, n, &pool, reterr);
+		r = memory_shares_fit(host, pools, n, &pool, reterr);
 	if (r < 0)
 		return r;
 	pool.domain = strdup(want->domain);

@@ -77,8 +77,7 @@ int memory_host_make(const char *profile, const struct memory_range *ranges, siz
  *
  * A number of colours is a promise of colours that no other pool names: the lowest such. A list may share colours with others that
  * do not want theirs for themselves; so may who names none. Whether all have room then is vrk_memory_fit()'s to say, and its certificate
- * is checked; with preserve, also that each colour has room for its share (unless that makes more than VRK_REQUESTS_MAX requests). Necessary,
- * not sufficient: the frames must also be free, which the mount itself finds out, and fails as a whole otherwise.
+ * is checked; with preserve, also that each colour has room for its share (memory-shares.h). Necessary, not sufficient: the frames must also be free, which the mount itself finds out, and fails as a whole otherwise.
  * Return: 0; with words -EINVAL not possible on this host, -EDQUOT (VR_OVERLOAD) not beside the others: the text names both sides and
  * the smallest change; -ENOMEM.
  */
@@ -92,6 +91,12 @@ int memory_choose(const struct memory_host *host, const struct memory_pool *pool
  */
 int memory_serves(const struct memory_host *host, const struct memory_pool *pools, size_t n, const struct memory_want *want, size_t *ret,
 		  struct vr_error **reterr);
+
+/* A pool as the library is asked about it. One that was mounted by another profile may have any frame. */
+void memory_request(const struct memory_host *host, const struct memory_pool *pool, struct vrk_memory_request *ret);
+
+/* How a pool with preserve lays its pages out; else why there is no such layout: colours and banks have to be divisible. */
+enum color_fault memory_layout(const struct memory_host *host, const struct memory_pool *pool, struct color_layout *ret);
 
 /* Which colours (banks) nobody has named: those of which a number can be had. */
 void memory_unnamed(const struct memory_host *host, const struct memory_pool *pools, size_t n, enum color_kind kind, struct color_set *ret);

@@ -13,7 +13,8 @@ src/intent/intent.*                 | intent.h virtrk/units.h                   
 src/intent/intent-read.*            | intent.h virtrk/units.h                                                          | xml
 src/daemon/vm.*                     | vm.h                                                                             |
 src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
-src/daemon/memory.*                  | memory.h color-map.h virtrk/memory.h virtrk/units.h                              |
+src/daemon/memory-shares.*          | memory.h memory-shares.h virtrk/memory.h virtrk/units.h                          |
+src/daemon/memory.*                 | memory.h memory-shares.h color-map.h virtrk/memory.h virtrk/units.h              |
 src/daemon/memory-look.*            | memory.h color-map.h profile-file.h sysroot.h virtrk/memory.h virtrk/units.h    |
 src/daemon/resctrl.*                | resctrl.h                                                                        |
 src/daemon/resctrl-look.*           | resctrl.h sysroot.h                                                              |
