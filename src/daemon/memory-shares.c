@@ -72,8 +72,8 @@ static int refuse(uint64_t want_frames, uint64_t have_frames, struct vr_error **
 static int too_many(struct vr_error **reterr)
 {
 	return vr_error_set(reterr, -EDQUOT, VR_OVERLOAD,
-			    "layout preserve: too many of its colours have banks for which others compete, more than %d shares and others in one question; "
-			    "with banks named, or fewer colours, it can be judged", VRK_REQUESTS_MAX);
+			    "layout preserve: too many of its colours have banks for which others compete, more than %d shares and others in one "
+			    "question; with banks named, or fewer colours, it can be judged", VRK_REQUESTS_MAX);
 }
 
 static int request_add(struct shares *s, const struct vrk_memory_request *request, struct vr_error **reterr)

@@ -77,7 +77,8 @@ int memory_host_make(const char *profile, const struct memory_range *ranges, siz
  *
  * A number of colours is a promise of colours that no other pool names: the lowest such. A list may share colours with others that
  * do not want theirs for themselves; so may who names none. Whether all have room then is vrk_memory_fit()'s to say, and its certificate
- * is checked; with preserve, also that each colour has room for its share (memory-shares.h). Necessary, not sufficient: the frames must also be free, which the mount itself finds out, and fails as a whole otherwise.
+ * is checked; with preserve, also that each colour has room for its share (memory-shares.h). Necessary, not sufficient: the frames must
+ * also be free, which the mount itself finds out, and fails as a whole otherwise.
  * Return: 0; with words -EINVAL not possible on this host, -EDQUOT (VR_OVERLOAD) not beside the others: the text names both sides and
  * the smallest change; -ENOMEM.
  */
