@@ -239,6 +239,18 @@ int vrk_colors_divide(const uint64_t *cost, size_t n, uint32_t colors, uint32_t 
 uint64_t vrk_colors_even(const uint64_t *cost, size_t n, uint32_t colors, uint32_t *ret_colors);
 
 /**
+ * vrk_wcet_shared() - the other baseline, complete sharing: how long a job takes whose colours everybody else uses, too, and at any time
+ * @wcet_ns:  alone, with any number of colours
+ * @accesses: of a job to the cache that is shared, hits and misses, at most
+ * @miss_ns:  by how much a miss is longer than a hit, at most, beside others
+ *
+ * What it has loaded may be gone at its next access, so each one may miss. A wcet with one colour is no bound there: it counts hits of a
+ * colour that nobody else has. Preemptions cost no more: what they displace is among these accesses.
+ * Return: NSEC_MAX where it is that or more. O(1).
+ */
+nsec_t vrk_wcet_shared(nsec_t wcet_ns, uint64_t accesses, nsec_t miss_ns);
+
+/**
  * vrk_guest_fp_reload() - response times of fixed-priority tasks that evict each other's cache colours
  * @t:         @n tasks, wcet_ns with the colours that they have; without suspensions
  * @colors:    of each task

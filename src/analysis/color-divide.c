@@ -115,6 +115,13 @@ int vrk_colors_divide(const uint64_t *cost, size_t n, uint32_t colors, uint32_t 
 	return 0;
 }
 
+nsec_t vrk_wcet_shared(nsec_t wcet_ns, uint64_t accesses, nsec_t miss_ns)
+{
+	u128 ns = (u128)accesses * miss_ns;
+
+	return ns >= NSEC_MAX || wcet_ns >= NSEC_MAX - (nsec_t)ns ? NSEC_MAX : wcet_ns + (nsec_t)ns;
+}
+
 uint64_t vrk_colors_even(const uint64_t *cost, size_t n, uint32_t colors, uint32_t *ret_colors)
 {
 	uint64_t total = 0;

@@ -26,6 +26,8 @@ void sum_tables_done(struct sum_tables *tables)
 void experiment_sample_done(struct experiment_sample *sample)
 {
 	system_document_done(&sample->document);
+	free(sample->cached);
+	sample->cached = NULL;
 }
 
 static int sum_table(struct sum_tables *tables, uint64_t n, uint64_t sum, uint64_t least, uint64_t most,
@@ -409,6 +411,8 @@ int experiment_sample_draw(const struct experiment *e, size_t point, const struc
 	r = e->fixed ? given_copy(&e->base, &sample) : draw->vcpus == 0 ? bare_draw(&d, &sample) : guests_draw(&d, &e->guest, &sample);
 	if (r >= 0 && draw->resources > 0)
 		r = sharing_draw(&d, &sample.document);
+	if (r >= 0 && draw->colors > 0)
+		r = experiment_colors_draw(draw, &d.random, &sample);
 	if (r < 0)
 		return r;
 	sample.document.system.host = draw->host;

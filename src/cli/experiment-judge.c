@@ -234,6 +234,8 @@ int experiment_sample_judge(const struct experiment *e, const struct experiment_
 		r = cpus_find(e, sample);
 		if (r >= 0 && sample->placed)
 			r = test == TEST_SYSTEM ? system_says(sample, ret_ok, reterr) : simulation_says(e, sample, ret_ok, reterr);
+	} else if (need & NEED_CACHE) {
+		r = experiment_colors_judge(draw, sample, test, ret_ok, ret_bandwidth);
 	} else if (experiment_tests[test].bandwidth) {
 		r = least_judge(draw, sample, test, ret_ok, ret_bandwidth);
 	} else if (need & NEED_TASKS) {

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <virtrk/memory.h>
+
 #include "experiment-point.h"
 #include "strict.h"
 
@@ -55,6 +57,9 @@ void experiment_point(const struct experiment *e, size_t point, struct experimen
 		break;
 	case PARAMETER_VCPUS:
 		ret->vcpus = value;
+		break;
+	case PARAMETER_COLORS:
+		ret->colors = value;
 		break;
 	case PARAMETER_CPUS:
 	case _PARAMETER_MAX:
@@ -151,6 +156,27 @@ static const char *sections_wrong(const struct experiment *e, const struct exper
 	return draw->sharing_ppb > PPB_ONE ? "sharing: a part of the tasks, so at most 1" : NULL;
 }
 
+static const char *cache_wrong(const struct experiment *e, const struct experiment_draw *draw)
+{
+	if (e->draw.colors == 0)
+		return e->parameter == PARAMETER_COLORS ? "generate.cache is missing" : NULL;
+	if (draw->colors > EXPERIMENT_COLORS_MAX)
+		return "more than 64 colours";
+	if (draw->vcpus == 0)
+		return "cache: of tasks in vCPUs, and there are none (generate.vcpus is missing)";
+	if (draw->resources > 0)
+		return "cache and sections: no analysis knows of both";
+	if (draw->vcpus * draw->tasks_most > VRK_REQUESTS_MAX)
+		return "cache: more than 256 tasks in all vCPUs";
+	if (draw->working_set_most > VRK_COLORS_MAX)
+		return "cache: a working_set of more than 1024 colours";
+	if (draw->slowdown_most_ppb > 100 * PPB_ONE)
+		return "cache: a slowdown above 100";
+	return draw->miss_ns == 0 || draw->miss_ns > TIME_MAX || draw->color_reload_ns > TIME_MAX
+		       ? "cache: miss must be above zero, miss and reload at most 1000s"
+		       : NULL;
+}
+
 static const char *draw_wrong(const struct experiment_draw *draw)
 {
 	const char *wrong = NULL;
@@ -243,6 +269,10 @@ static const char *test_wrong(const struct experiment *e, const struct experimen
 		*ret_test = e->tests[i];
 		if ((need & NEED_TASKS) && !tasks)
 			return "asks about tasks in vCPUs, and there are none (generate.vcpus is missing)";
+		if ((need & NEED_CACHE) && draw->colors == 0)
+			return "asks about colours of a cache, and there is none (generate.cache is missing)";
+		if (!(need & NEED_CACHE) && draw->colors > 0)
+			return "knows of no cache (colors-best, colors-even, colors-private and colors-shared do)";
 		if ((need & NEED_ALONE) && draw->resources > 0)
 			return "knows of no critical sections (system does)";
 		if ((need & NEED_ALONE) && entangled(e))
@@ -273,7 +303,7 @@ static int point_check(const struct experiment *e, size_t point, struct vr_error
 		return place_broken(&root, reterr, "sweep.parameter: vcpus, but generate.vcpus is missing: there are no tasks inside");
 	experiment_point(e, point, &draw);
 	if (!e->fixed)
-		wrong = draw_wrong(&draw) ?: sections_wrong(e, &draw);
+		wrong = draw_wrong(&draw) ?: sections_wrong(e, &draw) ?: cache_wrong(e, &draw);
 	wrong = wrong ?: reservation_wrong(e, &draw);
 	wrong = wrong ?: host_wrong(e, &draw);
 	(void)experiment_value_text(e, point, value);

@@ -24,6 +24,13 @@ struct experiment_sample {
 	bool placed;			/* and a CPU */
 	bool bare;			/* reservations without tasks: tasks[i] is what the simulator has in vcpus[i] */
 	uint64_t seed;			/* for the simulator */
+	struct experiment_cached *cached;	/* of each task; NULL: nothing is said of the cache */
+};
+
+/* What a task has to do with the cache. */
+struct experiment_cached {
+	uint64_t accesses;		/* of a job, at most */
+	uint32_t working_set;		/* with so many colours none of them misses, but for a cold start: that is in the wcet */
 };
 
 void experiment_sample_done(struct experiment_sample *sample);
@@ -42,5 +49,10 @@ int experiment_sample_draw(const struct experiment *experiment, size_t point, co
 int experiment_sample_judge(const struct experiment *experiment, const struct experiment_draw *draw,
 			    struct experiment_sample *sample, enum experiment_test test, bool *ret_ok, uint64_t *ret_bandwidth,
 			    struct vr_error **reterr);
+
+/* experiment-colors.c: what tasks have to do with the cache is drawn; and one of the tests that divide its colours is asked. Both: 0, -ENOMEM, ... */
+int experiment_colors_draw(const struct experiment_draw *draw, struct vrk_random *random, struct experiment_sample *sample);
+int experiment_colors_judge(const struct experiment_draw *draw, const struct experiment_sample *sample, enum experiment_test test,
+			    bool *ret_ok, uint64_t *ret_bandwidth);
 
 #endif

@@ -35,6 +35,10 @@ const struct experiment_test_def experiment_tests[_TEST_MAX] = {
 	[TEST_LEGACY_FP] = { "legacy-fp", "LEGACY-FP", NEED_TASKS | NEED_ALONE | NEED_RESERVATION, false },
 	[TEST_LEAST_FP] = { "least-fp", "LEAST-FP", NEED_TASKS | NEED_ALONE, true },
 	[TEST_LEAST_EDF] = { "least-edf", "LEAST-EDF", NEED_TASKS | NEED_ALONE, true },
+	[TEST_COLORS_BEST] = { "colors-best", "COLORS-BEST", NEED_TASKS | NEED_ALONE | NEED_CACHE, true },
+	[TEST_COLORS_EVEN] = { "colors-even", "COLORS-EVEN", NEED_TASKS | NEED_ALONE | NEED_CACHE, true },
+	[TEST_COLORS_PRIVATE] = { "colors-private", "COLORS-PRIVATE", NEED_TASKS | NEED_ALONE | NEED_CACHE, true },
+	[TEST_COLORS_SHARED] = { "colors-shared", "COLORS-SHARED", NEED_TASKS | NEED_ALONE | NEED_CACHE, true },
 	[TEST_SYSTEM] = { "system", "SYSTEM", NEED_RESERVATION | NEED_PLACE, false },
 	[TEST_SIMULATED] = { "simulated", "SIMULATED", NEED_EDF_HOST | NEED_RESERVATION | NEED_PLACE | NEED_ALONE, false },
 };
@@ -53,6 +57,7 @@ const struct experiment_parameter_def experiment_parameters[_PARAMETER_MAX] = {
 	[PARAMETER_TASKS] = { "tasks", "TASKS", KIND_COUNT, true },
 	[PARAMETER_VCPUS] = { "vcpus", "VCPUS", KIND_COUNT, true },
 	[PARAMETER_CPUS] = { "cpus", "CPUS", KIND_COUNT, false },
+	[PARAMETER_COLORS] = { "colors", "COLORS", KIND_COUNT, true },
 };
 
 void experiment_done(struct experiment *experiment)
@@ -184,11 +189,34 @@ static int sections_read(struct experiment *e, struct json_object *generate, con
 	return r < 0 ? r : value_time(sections, &below, "latency", false, &draw->queue_latency_ns, reterr);
 }
 
+static int cache_read(struct experiment *e, struct json_object *generate, const struct place *place, struct vr_error **reterr)
+{
+	static const char *const known[] = { "colors", "working_set", "slowdown", "miss", "reload" };
+	struct experiment_draw *draw = &e->draw;
+	struct json_object *cache;
+	struct place below;
+	int r;
+
+	r = value_object(generate, place, "cache", false, known, ARRAY_SIZE(known), &cache, &below, reterr);
+	if (r < 0 || !cache)
+		return r;
+	draw->colors = draw->working_set_least = draw->working_set_most = 1;
+	draw->miss_ns = 100;
+	r = value_count(cache, &below, "colors", 1, EXPERIMENT_COLORS_MAX, &draw->colors, reterr);
+	if (r >= 0)
+		r = value_range(KIND_COUNT, cache, &below, "working_set", &draw->working_set_least, &draw->working_set_most, reterr);
+	if (r >= 0)
+		r = value_range(KIND_DECIMAL, cache, &below, "slowdown", &draw->slowdown_least_ppb, &draw->slowdown_most_ppb, reterr);
+	if (r >= 0)
+		r = value_time(cache, &below, "miss", false, &draw->miss_ns, reterr);
+	return r < 0 ? r : value_time(cache, &below, "reload", false, &draw->color_reload_ns, reterr);
+}
+
 static int generate_read(struct experiment *e, struct vr_error **reterr)
 {
 	static const char *const known[] = { "method", "vcpus", "tasks", "utilisation", "utilisation_min", "utilisation_max",
-					     "period", "deadline", "sections" };
-	static const char *const waters_known[] = { "method", "vcpus", "utilisation", "deadline", "sections" };
+					     "period", "deadline", "sections", "cache" };
+	static const char *const waters_known[] = { "method", "vcpus", "utilisation", "deadline", "sections", "cache" };
 	static const char *const methods[] = { "uunifast", "uunifast-discard", "randfixedsum", "waters2015" };
 	struct experiment_draw *draw = &e->draw;
 	const struct place root = { "" };
@@ -223,6 +251,8 @@ static int generate_read(struct experiment *e, struct vr_error **reterr)
 		r = shares_read(e, generate, &place, reterr);
 	if (r >= 0)
 		r = sections_read(e, generate, &place, reterr);
+	if (r >= 0)
+		r = cache_read(e, generate, &place, reterr);
 	return r;
 }
 

@@ -22,6 +22,7 @@
 #define EXPERIMENT_TASKS_MAX   256	/* in one vCPU, or of reservations */
 #define EXPERIMENT_LIST_MAX    64
 #define EXPERIMENT_SECTIONS_MAX 16	/* of one task */
+#define EXPERIMENT_COLORS_MAX  64
 #define EXPERIMENT_TESTS_MAX   12	/* columns of a table */
 #define PPB_ONE 1000000000ULL		/* decimals of a spec: units of 10^-9 */
 
@@ -47,6 +48,10 @@ enum experiment_test {
 	TEST_LEGACY_FP,
 	TEST_LEAST_FP,
 	TEST_LEAST_EDF,
+	TEST_COLORS_BEST,
+	TEST_COLORS_EVEN,
+	TEST_COLORS_PRIVATE,
+	TEST_COLORS_SHARED,
 	TEST_SYSTEM,
 	TEST_SIMULATED,
 	_TEST_MAX,
@@ -60,6 +65,7 @@ enum experiment_need {
 	NEED_RESERVATION = 1 << 3,	/* vCPUs with budget and period; the others find one */
 	NEED_PLACE = 1 << 4,		/* and a CPU */
 	NEED_ALONE = 1 << 5,		/* tasks that share nothing: it knows of no critical sections */
+	NEED_CACHE = 1 << 6,		/* what tasks gain by colours; the others know nothing of it */
 };
 
 struct experiment_test_def {
@@ -84,6 +90,7 @@ enum experiment_parameter {
 	PARAMETER_TASKS,
 	PARAMETER_VCPUS,
 	PARAMETER_CPUS,
+	PARAMETER_COLORS,
 	_PARAMETER_MAX,
 };
 
@@ -116,6 +123,10 @@ struct experiment_draw {
 	uint64_t sharing_ppb;			/* the part of tasks that share */
 	bool queue_priority;
 	nsec_t queue_latency_ns;
+	uint64_t colors;			/* of the cache; 0: nothing is said of it */
+	uint64_t working_set_least, working_set_most;	/* of a task, in colours */
+	uint64_t slowdown_least_ppb, slowdown_most_ppb;	/* by how much it is longer if each access misses: times its wcet */
+	nsec_t miss_ns, color_reload_ns;
 	nsec_t reservation_period_ns;
 	uint64_t reservation_deadline_ppb;	/* of its period */
 	uint64_t budget_ppb;			/* times the tasks' utilisation; 0 = the least that is enough */

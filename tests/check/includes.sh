@@ -72,7 +72,7 @@ src/cli/client*                     | *@src/cli virtrk/dbus.h virtrk/units.h    
 src/cli/strict.*                    | *@src/cli json-strict.h virtrk/units.h                                           | json
 src/cli/chart*                      | *@src/cli virtrk/simulate.h                                                      | json
 src/cli/system-*                    | *@src/cli virtrk/analysis.h virtrk/memory.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json
-src/cli/*experiment*                | *@src/cli virtrk/analysis.h virtrk/generate.h virtrk/simulate.h virtrk/system.h virtrk/units.h | json
+src/cli/*experiment*                | *@src/cli virtrk/analysis.h virtrk/generate.h virtrk/memory.h virtrk/simulate.h virtrk/system.h virtrk/units.h | json
 src/cli/verify.*                    | *@src/cli virtrk/analysis.h virtrk/units.h                                       |
 src/cli/verify-judge.*              | *@src/cli virtrk/analysis.h virtrk/units.h                                       |
 src/cli/verb-analyze.*              | *@src/cli virtrk/analysis.h virtrk/proof.h virtrk/simulate.h virtrk/system.h virtrk/units.h     | json

@@ -55,6 +55,18 @@ check "sharing: never above what the CPUs hold" "never sharing system first-fit"
 # 40 % of a CPU: the handler waits 1.2 periods and its own 0.1 ms, signal and injection take 20 us more, the deadline is 10 ms
 check "interrupt-vcpu: up to a period of 8 ms" "says interrupt-vcpu '[.points[] | (.value <= 8000000) == (.tests.system.accepted == .samples)] | all'" 0 '^true$'
 check "interrupt-own-vcpu: whatever the period" "says interrupt-own-vcpu '[.points[].tests.system.ratio] | unique'" 0 '^\[1(\.0+)?\]$'
+check "colors: even never above best" "never colors colors-even colors-best" 0 '^true$'
+check "colors: sharing never above best with many" "says colors '.points[-1].tests | .[\"colors-shared\"].accepted < .[\"colors-best\"].accepted'" 0 '^true$'
+check "colors: sharing knows no colours" "says colors '[.points[].tests[\"colors-shared\"] | [.accepted, .bandwidth_sum]] | unique | length'" 0 '^1$'
+check "colors: more never accept fewer" "says colors '[.points[].tests[\"colors-best\"].accepted] | . == sort'" 0 '^true$'
+check "colors: nor do more for each task" "says colors '[.points[].tests[\"colors-private\"].accepted] | . == sort'" 0 '^true$'
+check "colors: fewer than tasks are none for somebody" "says colors '.points[0].tests[\"colors-private\"].accepted'" 0 '^0$'
+jq '.generate.vcpus = 1 | .generate.tasks = 4 | .generate.utilisation = 0.6 | .host.cpus = 1' "$experiments/colors.json" >"$tmp/alone"
+check "colors: a vCPU alone shares with itself only" "virtrk experiment --samples 60 --json $tmp/alone | jq -c '[.points[].tests | .[\"colors-shared\"].accepted >= .[\"colors-even\"].accepted and .[\"colors-best\"].accepted >= .[\"colors-even\"].accepted] | all'" 0 '^true$'
+# nothing to gain by a cache: every way to divide finds what is found where nothing is said of one
+jq '.generate.tasks = 3 | .generate.cache = {slowdown: 0, working_set: 3} | .sweep.values = [16]' "$experiments/colors.json" >"$tmp/useless"
+jq 'del(.generate.cache) | .tests = ["least-fp"] | .sweep = {parameter: "tasks", values: [3]}' "$experiments/colors.json" >"$tmp/never"
+check "colors: for nothing" "(virtrk experiment --samples 60 --json $tmp/useless; virtrk experiment --samples 60 --json $tmp/never) | jq -s '[.[].points[].tests[] | [.accepted, .bandwidth_sum]] | unique | length'" 0 '^1$'
 check "each stands in the table" "diff <(cd $experiments && ls *.json) <(grep -oE '^\| .[a-z0-9-]+\.json' $experiments/README.md | tr -d '| \`' | sort)" 0 ""
 check "each has its check here" "for f in $experiments/*.json; do grep -q \"\$(basename \$f .json)\" $SOURCE/tests/cli/experiment.t || echo \$f; done" 0 ""
 
@@ -79,6 +91,10 @@ both "no values" 'del(.sweep.values)' 2 'sweep\.values: missing'
 both "samples" '.samples = 0' 2 'samples: out of range'
 both "a utilisation below zero" '.generate.utilisation = -1' 2 'utilisation: fits nothing'
 both "a name" '.name = ""' 2 'name: too short'
+both "colours" '.generate.cache = {colors: 8, working_set: {from: 1, to: 4}, slowdown: 0.5, miss: "80ns", reload: "1us"} | .tests = ["colors-best"]' 0 ''
+both "too many colours" '.generate.cache = {colors: 65} | .tests = ["colors-best"]' 2 'cache\.colors: out of range'
+both "a slowdown above 100" '.generate.cache = {slowdown: 101} | .tests = ["colors-best"]' 2 'cache\.slowdown: fits nothing'
+both "an unknown key of the cache" '.generate.cache = {colours: 3} | .tests = ["colors-best"]' 2 'cache\.colours: unknown'
 both "steps" '.generate.utilisation = {from: 0.4, to: 0.6, step: 0.1}' 0 ''
 both "budget" '.reservation.budget = "least"' 0 ''
 both "no budget" '.reservation.budget = "most"' 2 'budget: fits nothing'
@@ -132,7 +148,7 @@ check "no seed" "edited 'del(.seed)'" 2 'seed: missing$'
 check "a test that is not asked" "edited '.points[0].tests.qpa = .points[0].tests.gfb'" 2 'points\[0\]\.tests\.qpa: unknown key'
 check "a broken spec" "edited '.spec.tests = []'" 2 'spec: tests: must be an array'
 check "half a file" "head -c 400 $tmp/shard-2.json >$tmp/half; merge $tmp/half" 2 'half: it ends in the middle'
-check "no file" "merge $tmp/nothing" 1 'cannot open .*nothing: No such file'
+check "no file" "merge $tmp/useless" 1 'cannot open .*nothing: No such file'
 check "no files" "merge" 2 'needs the files of all shards$'
 check "a merge draws nothing" "merge --seed 3 $tmp/whole" 2 'it does not go with --seed$'
 

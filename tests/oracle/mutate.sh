@@ -153,6 +153,7 @@ memory-check.c | s/left\[part->color \* host->banks + part->bank\] -= part->fram
 memory-repair.c | s/k < enough \&\& !s->cut; k++/k + 1 < enough; k++/
 color-divide.c | s/if (wcet_ns\[k - 2\] < wcet_ns\[k - 1\])/if (wcet_ns[k - 2] > wcet_ns[k - 1])/
 color-divide.c | s/k <= m; k++/k < m; k++/
+color-divide.c | s/(u128)accesses \* miss_ns;/(u128)(accesses \/ 2) * miss_ns;/
 color-divide.c | s/if (sum >= memory_frames/if (sum > memory_frames/
 guest-fp-reload.c | s/longer += preemption_cost(t, colors, n, h, i, reload_ns);/;/
 guest-fp-reload.c | s/t\[j\].priority <= t\[h\].priority/j == h/
@@ -174,7 +175,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(bank-map color-divide dram guest-fp-reload units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
-oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
+oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "colors shared" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2

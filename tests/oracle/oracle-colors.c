@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Dividing colours: dynamic programming finds what trying every division finds, one colour more never costs more, and an even split
- * is never better. Tasks that evict each other's colours are never later than their bound. And tasks that are moved between cores for the sake of DRAM never stand more in each other's way than before.
+ * is never better. Whoever shares all colours is never longer than complete sharing is charged. Tasks that evict each other's colours are never later than their bound. And tasks that are moved between cores for the sake of DRAM never stand more in each other's way than before.
  */
 #include <virtrk/memory.h>
 
@@ -185,11 +185,79 @@ static void reload(struct oracle *o)
 	o->refused += !v.ok;
 }
 
+/*
+ * A cache of some colours with two lines each, least recently used first out. A job of one task takes time between its accesses, and for
+ * each that misses. Alone with k colours for k = 1, 2, ... that is its curve; beside others, who displace any line at any time, it is never longer than
+ * what complete sharing is charged, and it is sometimes longer than with a single colour of its own: no bound may come from there.
+ */
+#define WAYS 2
+#define ACCESSES 40
+
+struct lru {
+	uint32_t line[8][WAYS];		/* of each colour, the last used first; 0 = none */
+	uint32_t colors;
+};
+
+static bool lru_hits(struct lru *c, uint32_t line)
+{
+	uint32_t *set = c->line[line % c->colors], last = line;
+	bool hit = false;
+
+	for (size_t w = 0; w < WAYS && !hit; w++) {
+		uint32_t was = set[w];
+
+		set[w] = last;
+		last = was;
+		hit = was == line;
+	}
+	return hit;
+}
+
+static uint64_t beyond_one_color;
+
+static void shared(struct oracle *o)
+{
+	const uint32_t colors = (uint32_t)oracle_between(o, 1, 8), n_lines = (uint32_t)oracle_between(o, 1, 12);
+	const nsec_t miss = oracle_between(o, 1, 9), work = oracle_between(o, 1, 50);
+	struct lru alone[8] = { 0 }, beside = { .colors = colors };
+	nsec_t curve[8], late = work;
+	uint64_t accesses = oracle_between(o, 1, ACCESSES);
+
+	for (uint32_t k = 0; k < colors; k++) {
+		alone[k].colors = k + 1;
+		curve[k] = work;
+	}
+	for (uint64_t i = 0; i < accesses; i++) {
+		uint32_t line = (uint32_t)oracle_between(o, 1, n_lines);
+
+		for (uint32_t k = 0; k < colors; k++)
+			curve[k] += lru_hits(&alone[k], line) ? 0 : miss;
+		if (oracle_chance(o, 80))	/* the others, in all of its sets but one at times */
+			for (uint32_t s = 0; s < colors; s++)
+				if (oracle_chance(o, 90))
+					memset(beside.line[s], 0, sizeof(beside.line[s]));
+		late += lru_hits(&beside, line) ? 0 : miss;
+	}
+	vrk_wcet_raise(curve, colors);
+	for (uint32_t k = 0; k < colors; k++)
+		if (late > vrk_wcet_shared(curve[k], accesses, miss))
+			fail(o, "longer than complete sharing is charged");
+	beyond_one_color += late > curve[0];
+	o->accepted++;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "place") == 0)
 		return oracle_run("colors place", 5000, place);
 	if (argc > 1 && strcmp(argv[1], "reload") == 0)
 		return oracle_run("colors reload", 5000, reload);
+	if (argc > 1 && strcmp(argv[1], "shared") == 0) {
+		int r = oracle_run("colors shared", 20000, shared);
+
+		if (r == 0 && beyond_one_color == 0 && !getenv("VIRTRK_SEED"))
+			fprintf(stderr, "colors shared: never longer than with a colour of its own: these others displace nothing\n");
+		return r == 0 && beyond_one_color == 0 && !getenv("VIRTRK_SEED") ? 1 : r;
+	}
 	return oracle_run("colors divide", 5000, divide);
 }

@@ -61,6 +61,18 @@ static void test_cost(void)
 	EXPECT_INT(vrk_wcet_cost(curve, 3, 0, 20, 3, cost), -EINVAL);
 }
 
+static void test_shared(void)
+{
+	CASE("complete sharing: each access may miss");
+	EXPECT_INT(vrk_wcet_shared(1000, 7, 100), 1700);
+	EXPECT_INT(vrk_wcet_shared(1000, 0, 100), 1000);
+	CASE("more than can be told");
+	EXPECT(vrk_wcet_shared(1000, UINT64_MAX, UINT64_MAX) == NSEC_MAX);
+	EXPECT(vrk_wcet_shared(NSEC_MAX, 0, 1) == NSEC_MAX);
+	EXPECT(vrk_wcet_shared(NSEC_MAX - 7, 7, 1) == NSEC_MAX);
+	EXPECT(vrk_wcet_shared(NSEC_MAX - 8, 7, 1) == NSEC_MAX - 1);
+}
+
 static const struct {
 	const char *name;
 	size_t n;
@@ -112,6 +124,7 @@ int main(void)
 	test_raise();
 	test_least();
 	test_cost();
+	test_shared();
 	test_cases();
 	test_bad();
 	return expect_result();

@@ -97,6 +97,23 @@ static const struct {
 	  "\"reservation\":{\"period\":\"5ms\"}," SWEEP ",\"tests\":[\"system\"]}", "at utilisation 0.5: sections: more than 16 in a job" },
 	{ "lengths of no sections", "{" HOST "," GUESTS ",\"sweep\":{\"parameter\":\"section-length\",\"values\":[1]},\"tests\":[\"system\"]}",
 	  "at section-length 1ns: generate.sections is missing" },
+	{ "good, with a cache", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"cache\":{\"colors\":4}},\"reservation\":{\"period\":\"5ms\"},"
+	  SWEEP ",\"tests\":[\"colors-best\",\"colors-shared\"]}", NULL },
+	{ "colours of nothing", "{" HOST "," GUESTS ",\"sweep\":{\"parameter\":\"colors\",\"values\":[4]},\"tests\":[\"least-fp\"]}",
+	  "at colors 4: generate.cache is missing" },
+	{ "a division of nothing", "{" HOST "," GUESTS "," SWEEP ",\"tests\":[\"colors-even\"]}",
+	  "at utilisation 0.5: tests: colors-even asks about colours of a cache, and there is none (generate.cache is missing)" },
+	{ "a cache and a test that knows of none", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"cache\":{}},\"reservation\":{\"period\":\"5ms\"},"
+	  SWEEP ",\"tests\":[\"least-fp\"]}",
+	  "at utilisation 0.5: tests: least-fp knows of no cache (colors-best, colors-even, colors-private and colors-shared do)" },
+	{ "a cache of nobody", "{" HOST ",\"generate\":{\"tasks\":3," PERIOD ",\"cache\":{}}," SWEEP "," TESTS "}",
+	  "at utilisation 0.5: cache: of tasks in vCPUs, and there are none (generate.vcpus is missing)" },
+	{ "a cache and sections", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"cache\":{},\"sections\":{}},\"reservation\":{\"period\":\"5ms\"},"
+	  SWEEP ",\"tests\":[\"colors-best\"]}", "at utilisation 0.5: cache and sections: no analysis knows of both" },
+	{ "a miss that costs nothing", "{" HOST ",\"generate\":{\"vcpus\":2,\"tasks\":3," PERIOD ",\"cache\":{\"miss\":0}},\"reservation\":{\"period\":\"5ms\"},"
+	  SWEEP ",\"tests\":[\"colors-best\"]}", "at utilisation 0.5: cache: miss must be above zero, miss and reload at most 1000s" },
+	{ "too many tasks for one cache", "{" HOST ",\"generate\":{\"vcpus\":100,\"tasks\":3," PERIOD ",\"cache\":{}},\"reservation\":{\"period\":\"5ms\"},"
+	  SWEEP ",\"tests\":[\"colors-best\"]}", "at utilisation 0.5: cache: more than 256 tasks in all vCPUs" },
 	{ "no reservation", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":5," PERIOD "}," SWEEP ",\"tests\":[\"least-fp\"]}",
 	  "at utilisation 0.5: reservation.period is missing: vCPUs need one" },
 	{ "a reservation too short", "{" HOST ",\"generate\":{\"vcpus\":1,\"tasks\":5," PERIOD "},\"reservation\":{\"period\":\"99us\"}," SWEEP
