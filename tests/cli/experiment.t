@@ -148,7 +148,7 @@ check "no seed" "edited 'del(.seed)'" 2 'seed: missing$'
 check "a test that is not asked" "edited '.points[0].tests.qpa = .points[0].tests.gfb'" 2 'points\[0\]\.tests\.qpa: unknown key'
 check "a broken spec" "edited '.spec.tests = []'" 2 'spec: tests: must be an array'
 check "half a file" "head -c 400 $tmp/shard-2.json >$tmp/half; merge $tmp/half" 2 'half: it ends in the middle'
-check "no file" "merge $tmp/useless" 1 'cannot open .*nothing: No such file'
+check "no file" "merge $tmp/nothing" 1 'cannot open .*nothing: No such file'
 check "no files" "merge" 2 'needs the files of all shards$'
 check "a merge draws nothing" "merge --seed 3 $tmp/whole" 2 'it does not go with --seed$'
 
