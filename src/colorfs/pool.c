@@ -183,6 +183,7 @@ static int pool_set_choice(struct colorfs_pool *pool, const struct colorfs_choic
 struct colorfs_pool *colorfs_pool_new(const struct colorfs_choice *choice)
 {
 	struct colorfs_pool *pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	u64 colors = color_count(&choice->map, COLOR_CACHE);
 	LIST_HEAD(none);
 
 	if (!pool)
@@ -192,17 +193,20 @@ struct colorfs_pool *colorfs_pool_new(const struct colorfs_choice *choice)
 	INIT_LIST_HEAD(&pool->files);
 	spin_lock_init(&pool->lock);
 	INIT_DELAYED_WORK(&pool->reap, pool_reap);
-	if (color_count(&choice->map, COLOR_CACHE) <= COLOR_SET_MAX)
-		pool->per_color = kvcalloc(color_count(&choice->map, COLOR_CACHE), sizeof(*pool->per_color), GFP_KERNEL);
+	if (colors <= COLOR_SET_MAX) {
+		pool->per_color = kvcalloc(colors, sizeof(*pool->per_color), GFP_KERNEL);
+		if (!pool->per_color)	/* NULL says that there are too many: it would be told of none */
+			goto fail;
+	}
 	pool->class = classes_new(choice, &none);
 	pool->n_classes = classes_count(choice);
-	if (!pool->class || pool_set_choice(pool, choice) < 0) {
-		kvfree(pool->class);
-		kvfree(pool->per_color);
-		kfree(pool);
-		return ERR_PTR(-ENOMEM);
-	}
-	return pool;
+	if (pool->class && pool_set_choice(pool, choice) == 0)
+		return pool;
+fail:
+	kvfree(pool->class);
+	kvfree(pool->per_color);
+	kfree(pool);
+	return ERR_PTR(-ENOMEM);
 }
 
 /* No file has a frame any more. Frames that are pinned go to the machine when they are released. */
