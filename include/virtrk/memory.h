@@ -269,13 +269,14 @@ int vrk_guest_fp_reload(const struct vrk_supply *s, enum vrk_supply_mode mode, c
  * ---- DRAM: what requests of other cores cost. ESTIMATES ----
  *
  * For one outstanding request per core, FR-FCFS with a cap on reordering, open rows, writes not batched, one channel: Kim, de Niz, Andersson, Klein,
- * Mutlu, Rajkumar, RTAS 2014, from memory. Cores that run out of order have many requests outstanding, and can suffer more than this says (Yun,
- * Pellizzoni, Valsan, ECRTS 2015). No admission is to rest on it. Times in ps, since a clock is no whole number of ns; sums saturate.
+ * Mutlu, Rajkumar, RTAS 2014, from memory, with what a simulated controller showed to be missing (dram.c). Cores that run out of order have many
+ * requests outstanding, and can suffer more than this says (Yun, Pellizzoni, Valsan, ECRTS 2015). No admission is to rest on it. Times in ps, since a
+ * clock is no whole number of ns; sums saturate.
  */
 struct vrk_dram {
 	uint32_t clock_ps;		/* tCK; the rest in clocks */
 	uint32_t rp, rcd, cl, wl, bl, wtr, wr, rrd, faw;
-	uint32_t reorder;		/* row hits that may overtake a request, at most */
+	uint32_t reorder;		/* row hits that may overtake one request, at most */
 	uint64_t refi_ps, rfc_ps;	/* a refresh of rfc every refi; 0 = left out */
 };
 
@@ -286,6 +287,8 @@ struct vrk_dram_delay {
 	uint64_t transfer_ps;
 	uint64_t hit_ps;		/* of a row hit in the same bank */
 	uint64_t conflict_ps;		/* of a row conflict in the same bank */
+	uint64_t turn_ps;		/* by a write whose core has gone on already: the bus turns round */
+	uint64_t row_ps;		/* a request's own row has been closed: the bank recovers, is precharged and activated for it again */
 };
 
 /* Return: 0; -EINVAL no clock, or a burst of nothing; -ERANGE a number of 2^16 or more. */

@@ -4,10 +4,15 @@
  * views, of which the better counts: each of my requests meets the worst that others can do to one ("request-driven"), or all that
  * others ask for in a window gets in my way once ("job-driven"). Cores with a bank in common disturb rows and queue there; all
  * others only share the bus:
- *	RDi(p) = sum over private q of (precharge + activate + transfer)
- *	RD(p)  = RDi(p) + reorder (hit + sum over private q of transfer), if anybody shares, + sum over sharing q of (conflict + RDi(q))
- *	JD(p)  = sum over private q of A(q) (..) + sum over sharing q of (A(q) conflict + JDi(q)), A(q) = sum of (ceil(t/T) + 1) H
- * (Kim and others, RTAS 2014). Called by experiments and by vrk_dram_place(). Nothing decides by it.
+ *	RD(p) = RDi(p) + turn + if anybody shares: row + reorder (hit + k transfer) + sum over sharing q of (conflict + RDi(q))
+ *	RDi(q) = (precharge + activate + transfer) for each who may be at another bank than q
+ *	JD(p) = JDi(p) + sum over sharing q of (A(q) (conflict + row + turn) + JDi(q)), A(q) = sum of (ceil(t/T) + 1) H,
+ *	JDi(p) = sum over private q of A(q) (precharge + activate + transfer + turn)
+ * (Kim and others, RTAS 2014.) What was printed, as far as is known here, has no turn and no row, and only who has no bank in common in RDi and k.
+ * Against a controller simulated command by command that is not enough (tests/oracle/oracle-dram.c): a core goes on as soon as
+ * its write is transferred, while bus and bank recover from it (turn; in row); alone, a request may have found its own row open,
+ * which others have closed (row: recover, precharge and activate for itself); and who shares a bank, but has more than that, can be at
+ * another one meanwhile, and stand in the way there. Called by experiments and by vrk_dram_place(). Nothing decides by it.
  */
 #include <errno.h>
 
@@ -45,8 +50,10 @@ int vrk_dram_delay(const struct vrk_dram *d, struct vrk_dram_delay *ret)
 	ret->precharge_ps = d->clock_ps;
 	ret->activate_ps = most(d->rrd, over(d->faw, 3ULL * d->rrd)) * d->clock_ps;
 	ret->transfer_ps = most(write + d->wtr, over(read + 2, d->wl)) * d->clock_ps;
-	ret->hit_ps = most(read, write + most(d->wtr, d->wr)) * d->clock_ps;
+	ret->hit_ps = most(most(read, write + most(d->wtr, d->wr)) * d->clock_ps, ret->transfer_ps);
 	ret->conflict_ps = (uint64_t)(d->rp + d->rcd) * d->clock_ps + ret->hit_ps;
+	ret->turn_ps = (uint64_t)d->wtr * d->clock_ps;
+	ret->row_ps = (uint64_t)(d->wr + d->rp + d->rcd) * d->clock_ps + ret->activate_ps;
 	return 0;
 }
 
@@ -66,37 +73,47 @@ static uint64_t refreshed(const struct vrk_dram *dram, uint64_t ps)
 	return dram->rfc_ps == 0 ? ps : sum_up(ps, times(ceil_div(ps, dram->refi_ps), dram->rfc_ps));
 }
 
-static uint64_t private_request(const struct vrk_dram_delay *d, const struct vrk_colors *banks, size_t n, size_t p)
+/* Can @q ask a bank for something while @p is at another? Not where both have one and the same. */
+static bool elsewhere(const struct vrk_colors *banks, size_t p, size_t q)
 {
-	uint64_t ps = 0;
+	return !shares(banks, p, q) || vrk_colors_count(&banks[p]) > 1 || vrk_colors_count(&banks[q]) > 1;
+}
 
-	for (size_t q = 0; q < n; q++)
-		ps += q != p && !shares(banks, p, q) ? on_the_bus(d) : 0;
-	return ps;
+/* How many may be at other banks than @q while @p waits. */
+static size_t others_elsewhere(const struct vrk_colors *banks, size_t n, size_t q, size_t p)
+{
+	size_t others = 0;
+
+	for (size_t r = 0; r < n; r++)
+		others += r != q && r != p && elsewhere(banks, q, r);
+	return others;
+}
+
+/* Each row hit that overtakes a request of @p may wait for all who are at other banks, but not for the one whose hit it is. */
+static uint64_t hit_delay(const struct vrk_dram_delay *d, const struct vrk_colors *banks, size_t n, size_t p)
+{
+	size_t others = others_elsewhere(banks, n, p, p);
+
+	return sum_up(d->hit_ps, times(others > n - 2 ? n - 2 : others, d->transfer_ps));
 }
 
 uint64_t vrk_dram_request(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p)
 {
 	struct vrk_dram_delay d;
-	uint64_t ps, hits = 0;
+	uint64_t ps;
 	bool any = false;
 
 	if (vrk_dram_delay(dram, &d) < 0)
 		return UINT64_MAX;
-	ps = private_request(&d, banks, n, p);
-	hits = d.hit_ps;
-	for (size_t q = 0; q < n; q++) {
-		if (q == p)
-			continue;
-		if (!shares(banks, p, q)) {
-			hits = sum_up(hits, d.transfer_ps);
-			continue;
+	ps = sum_up(times(others_elsewhere(banks, n, p, p), on_the_bus(&d)), n > 1 ? d.turn_ps : 0);
+	for (size_t q = 0; q < n; q++)
+		if (q != p && shares(banks, p, q)) {
+			any = true;
+			ps = sum_up(ps, d.conflict_ps);
+			ps = sum_up(ps, times(others_elsewhere(banks, n, q, p), on_the_bus(&d)));
 		}
-		any = true;
-		ps = sum_up(ps, d.conflict_ps + private_request(&d, banks, n, q));
-	}
 	if (any)
-		ps = sum_up(ps, times(dram->reorder, hits));
+		ps = sum_up(ps, sum_up(d.row_ps, times(dram->reorder, hit_delay(&d, banks, n, p))));
 	return refreshed(dram, ps);
 }
 
@@ -118,7 +135,7 @@ static uint64_t private_jobs(const struct vrk_dram_delay *d, const struct vrk_co
 
 	for (size_t q = 0; q < n; q++)
 		if (q != p && !shares(banks, p, q))
-			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), on_the_bus(d)));
+			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), on_the_bus(d) + d->turn_ps));
 	return ps;
 }
 
@@ -133,7 +150,7 @@ uint64_t vrk_dram_jobs(const struct vrk_dram *dram, const struct vrk_colors *ban
 	ps = private_jobs(&d, banks, n, p, tasks, n_tasks, t_ns);
 	for (size_t q = 0; q < n; q++)
 		if (q != p && shares(banks, p, q)) {
-			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), d.conflict_ps));
+			ps = sum_up(ps, times(asked(tasks, n_tasks, q, t_ns), d.conflict_ps + d.row_ps + d.turn_ps));
 			ps = sum_up(ps, private_jobs(&d, banks, n, q, tasks, n_tasks, t_ns));
 		}
 	return refreshed(dram, ps);

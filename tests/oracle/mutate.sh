@@ -159,7 +159,10 @@ guest-fp-reload.c | s/longer += preemption_cost(t, colors, n, h, i, reload_ns);/
 guest-fp-reload.c | s/t\[j\].priority <= t\[h\].priority/j == h/
 guest-fp-reload.c | s/longer = warm ?/longer = 0 \&\& warm ?/
 dram.c        | s/ceil_div(t_ns, tasks\[i\].period_ns) + 1,/ceil_div(t_ns, tasks[i].period_ns),/
-dram.c        | s/times(dram->reorder, hits)/hits/
+dram.c        | s/times(dram->reorder, hit_delay/(hit_delay/
+dram.c        | s/ + ret->activate_ps;/;/
+dram.c        | s/, n > 1 ? d.turn_ps : 0/, 0/
+dram.c        | s/d.conflict_ps + d.row_ps + d.turn_ps/d.conflict_ps/
 dram-place.c  | s/if (then < \*sum)/if (then != *sum)/
 bank-map.c    | s/CERTAINTY_MIN 30/CERTAINTY_MIN 0/
 bank-map.c    | s/rows\[k\] ^= rows\[i\];/;/
@@ -175,7 +178,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(bank-map color-divide dram guest-fp-reload units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
-oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "colors shared" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
+oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "colors shared" "dram request" "dram jobs" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2
@@ -183,7 +186,7 @@ done
 for t in "${units[@]}"; do
 	"$cc" "${flags[@]}" -c "tests/unit/test-$t.c" -o "$work/unit-$t.obj" || exit 2
 done
-for t in bank-map colors demand gedf guest size irq locks memory overrun place proof fp-host sustain; do
+for t in bank-map colors demand dram gedf guest size irq locks memory overrun place proof fp-host sustain; do
 	"$cc" "${flags[@]}" -c "tests/oracle/oracle-$t.c" -o "$work/oracle-$t.obj" || exit 2
 done
 
