@@ -310,6 +310,22 @@ uint64_t vrk_dram_jobs(const struct vrk_dram *dram, const struct vrk_colors *ban
 		       const struct vrk_dram_task *tasks, size_t n_tasks, nsec_t t_ns);
 
 /**
+ * vrk_dram_curve() - a WCET curve by cache colours, beside what other cores ask DRAM for: ESTIMATE
+ * @wcet_ns:  @colors times, alone with 1, 2, ... colours; own requests are in them
+ * @requests: as many numbers: requests to DRAM of a job with so many colours, at most. What preemptions reload is not in them: that is charged by
+ *            colour, at what a line costs beside others (vrk_guest_fp_reload())
+ * @ret:      @colors times: wcet + requests * vrk_dram_request(), rounded up, raised as by vrk_wcet_raise(); may be @wcet_ns. NSEC_MAX: that
+ *            or more
+ *
+ * Colours and banks are then judged together: more colours mean fewer requests, banks of one's own make each of them cheaper. For vrk_wcet_cost(),
+ * vrk_colors_divide() and guest tests; whatever they say of it is an estimate, too. Request-driven alone: what others ask for in
+ * a window depends on their colours.
+ * Return: 0; -EINVAL no such core; errors of vrk_dram_delay(). O(colors + n^2).
+ */
+int vrk_dram_curve(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p, const nsec_t *wcet_ns,
+		   const uint64_t *requests, size_t colors, nsec_t *ret);
+
+/**
  * vrk_dram_fp() - response times of tasks on cores of their own, slowed down by others' requests: ESTIMATE
  * @ret_response_ns: @n_tasks; NSEC_MAX = beyond the deadline
  *

@@ -117,6 +117,25 @@ uint64_t vrk_dram_request(const struct vrk_dram *dram, const struct vrk_colors *
 	return refreshed(dram, ps);
 }
 
+int vrk_dram_curve(const struct vrk_dram *dram, const struct vrk_colors *banks, size_t n, size_t p, const nsec_t *wcet_ns,
+		   const uint64_t *requests, size_t colors, nsec_t *ret)
+{
+	struct vrk_dram_delay d;
+	uint64_t ps;
+	int err = vrk_dram_delay(dram, &d);
+
+	if (err < 0 || p >= n)
+		return err < 0 ? err : -EINVAL;
+	ps = vrk_dram_request(dram, banks, n, p);
+	for (size_t k = 0; k < colors; k++) {
+		u128 late = ((u128)requests[k] * ps + 999) / 1000;
+
+		ret[k] = late >= NSEC_MAX || wcet_ns[k] >= NSEC_MAX - (nsec_t)late ? NSEC_MAX : wcet_ns[k] + (nsec_t)late;
+	}
+	vrk_wcet_raise(ret, colors);
+	return 0;
+}
+
 /* What core @q may ask for in a window, with a job carried in. */
 static uint64_t asked(const struct vrk_dram_task *tasks, size_t n_tasks, size_t q, nsec_t t_ns)
 {

@@ -160,6 +160,7 @@ guest-fp-reload.c | s/t\[j\].priority <= t\[h\].priority/j == h/
 guest-fp-reload.c | s/longer = warm ?/longer = 0 \&\& warm ?/
 dram.c        | s/ceil_div(t_ns, tasks\[i\].period_ns) + 1,/ceil_div(t_ns, tasks[i].period_ns),/
 dram.c        | s/times(dram->reorder, hit_delay/(hit_delay/
+dram.c        | s/requests\[k\] \* ps + 999/requests[k] * ps/
 dram.c        | s/ + ret->activate_ps;/;/
 dram.c        | s/, n > 1 ? d.turn_ps : 0/, 0/
 dram.c        | s/d.conflict_ps + d.row_ps + d.turn_ps/d.conflict_ps/
@@ -178,7 +179,7 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 flags=(-O1 -w -std=gnu17 -D_GNU_SOURCE -Iinclude -Iinclude/internal -Itests/unit -Itests/oracle -Isrc/analysis)
 units=(bank-map color-divide dram guest-fp-reload units reservation kernel demand gedf host repair certificate simulate supply guest irq locks memory-fit place proof system)
-oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "colors shared" "dram request" "dram jobs" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
+oracles=("bank-map exact" "colors divide" "colors place" "colors reload" "colors shared" "dram request" "dram jobs" "dram curve" "colors curve" "demand exact" "demand safe" "gedf simulated" "gedf sustainable" "guest exact" "guest fp" "guest suspending" "guest edf" "guest windows" "size" "size period" "irq" "locks adversary" "locks convoy" "locks sustainable" "overrun settled" "memory" "place" "proof" "fp-host" "sustain")
 
 for f in src/analysis/*.c; do
 	"$cc" "${flags[@]}" -c "$f" -o "$work/$(basename "$f" .c).o" || exit 2

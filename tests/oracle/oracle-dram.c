@@ -6,6 +6,7 @@
  *
  *	request	what the requests of a core wait for others is never more than its number times vrk_dram_request()
  *	jobs	nor more than vrk_dram_jobs() says of what the others ask for
+ *	curve	nor is a job behind a cache of some colours longer than vrk_dram_curve() says
  *	published	what was printed of the first leaves something out, and is exceeded: with DDR3-1333, too
  */
 #include <virtrk/memory.h>
@@ -370,6 +371,66 @@ static void jobs(struct oracle *o)
 	judge(o, &c, ps, vrk_dram_jobs(&c.d, banks.set, c.n, 0, tasks, c.n - 1, NSEC_PER_SEC));
 }
 
+/* ---- with a cache before it ---- */
+
+#define LINES	   12
+#define COLORS_MAX 4
+
+/* A job's accesses, by what misses a cache of so many colours with one line each. The line says bank and row. */
+static void misses_make(struct channel *c, const uint32_t *line, const uint64_t *work, const bool *write, uint32_t colors)
+{
+	uint32_t cached[COLORS_MAX] = { 0 };
+	struct core *core = &c->cores[0];
+	uint64_t gap = 0;
+	uint32_t bank = 0;
+
+	core->n = 0;
+	for (size_t i = 0; i < REQUESTS; i++) {
+		gap += work[i];
+		if (cached[line[i] % colors] == line[i])
+			continue;
+		cached[line[i] % colors] = line[i];
+		bank = line[i] % BANKS;
+		while (!(core->banks.words[0] >> bank & 1))
+			bank = (bank + 1) % BANKS;
+		core->next[core->n++] = (struct request){ bank, line[i] / BANKS, write[i], gap };
+		gap = 0;
+	}
+}
+
+/* Alone with k colours: the curve and its misses. Beside others, no job is longer than the curve that is made of them. */
+static void curve(struct oracle *o)
+{
+	nsec_t alone[COLORS_MAX], beside[COLORS_MAX], bound[COLORS_MAX];
+	uint64_t misses[COLORS_MAX], work[REQUESTS];
+	uint32_t line[REQUESTS], colors = (uint32_t)oracle_between(o, 1, COLORS_MAX);
+	bool write[REQUESTS];
+	struct channel c;
+	struct banks_of banks;
+
+	channel_draw(o, &c, 1);
+	banks = banks_of(&c);
+	for (size_t i = 0; i < REQUESTS; i++) {
+		line[i] = (uint32_t)oracle_between(o, 1, LINES);
+		work[i] = oracle_between(o, 0, 40);
+		write[i] = oracle_chance(o, 30);
+	}
+	for (uint32_t k = 0; k < colors; k++) {
+		struct channel only = c, all = c;
+
+		misses_make(&only, line, work, write, k + 1);
+		all.cores[0] = only.cores[0];
+		only.n = 1;
+		misses[k] = only.cores[0].n;
+		alone[k] = (channel_run(&only) * c.d.clock_ps + 999) / 1000;
+		beside[k] = (channel_run(&all) * c.d.clock_ps + 999) / 1000;
+	}
+	if (vrk_dram_curve(&c.d, banks.set, c.n, 0, alone, misses, colors, bound) < 0)
+		oracle_fail(o, "no curve", &(struct vrk_host){ 0 }, NULL, 0);
+	for (uint32_t k = 0; k < colors; k++)
+		judge(o, &c, beside[k] * 1000, bound[k] * 1000);
+}
+
 static uint64_t beyond_print;
 
 /* As it was printed, as far as is known here. */
@@ -419,6 +480,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "jobs") == 0)
 		return oracle_run_costly("dram jobs", 2000, 5, jobs);
+	if (argc > 1 && strcmp(argv[1], "curve") == 0)
+		return oracle_run("dram curve", 5000, curve);
 	if (argc <= 1 || strcmp(argv[1], "published") != 0)
 		return oracle_run_costly("dram request", 2000, 5, request);
 	r = oracle_run_costly("dram published", 2000, 5, published);

@@ -73,6 +73,42 @@ static void test_request(void)
 	EXPECT_INT(vrk_dram_request(&other, crowded, CORES, 0), 237000 + 160000);
 }
 
+/* Colours and banks together. */
+static void test_curve(void)
+{
+	const nsec_t alone[] = { 9000, 6000, 5000, 5000 };
+	const uint64_t requests[] = { 100, 40, 10, 20 }, many[] = { UINT64_MAX, 0 };
+	struct vrk_dram bad = ddr3;
+	nsec_t curve[4];
+
+	CASE("120 ns for each request; the last is raised into what was before it");
+	EXPECT_INT(vrk_dram_curve(&ddr3, apart, CORES, 1, alone, requests, 4, curve), 0);
+	EXPECT_INT(curve[0], 9000 + 12000);
+	EXPECT_INT(curve[1], 6000 + 4800);
+	EXPECT_INT(curve[2], 5000 + 2400);
+	EXPECT_INT(curve[3], 5000 + 2400);
+	CASE("615 at one bank for all: a colour is worth more there");
+	EXPECT_INT(vrk_dram_curve(&ddr3, crowded, CORES, 0, alone, requests, 2, curve), 0);
+	EXPECT_INT(curve[0] - curve[1], 3000 + 60 * 615);
+	CASE("alone, it is what it was; in place");
+	memcpy(curve, alone, sizeof(alone));
+	EXPECT_INT(vrk_dram_curve(&ddr3, apart, 1, 0, curve, requests, 4, curve), 0);
+	EXPECT(memcmp(curve, alone, sizeof(alone)) == 0);
+	CASE("a part of a ns is one");
+	bad.clock_ps = 1;
+	EXPECT_INT(vrk_dram_curve(&bad, apart, 2, 0, alone, requests, 1, curve), 0);
+	EXPECT_INT(curve[0], 9000 + 3);		/* 25 + 5 ps, 100 times */
+	EXPECT_INT(vrk_dram_curve(&bad, apart, 2, 0, alone, &requests[2], 1, curve), 0);
+	EXPECT_INT(curve[0], 9000 + 1);		/* ten times */
+	CASE("more than can be told");
+	EXPECT_INT(vrk_dram_curve(&ddr3, apart, 2, 0, alone, many, 2, curve), 0);
+	EXPECT(curve[0] == NSEC_MAX && curve[1] == 6000);
+	CASE("no such core, no clock");
+	EXPECT_INT(vrk_dram_curve(&ddr3, apart, CORES, CORES, alone, requests, 4, curve), -EINVAL);
+	bad.clock_ps = 0;
+	EXPECT_INT(vrk_dram_curve(&bad, apart, CORES, 0, alone, requests, 4, curve), -EINVAL);
+}
+
 static void test_jobs(void)
 {
 	const struct vrk_dram_task tasks[] = { { 1000, 10000, 10000, 5, 1 }, { 1000, 4000, 4000, 2, 2 }, { 1, 1000, 1000, UINT64_MAX / 2, 3 } };
@@ -129,6 +165,7 @@ int main(void)
 {
 	test_delays();
 	test_request();
+	test_curve();
 	test_jobs();
 	test_fp();
 	test_place();
