@@ -5,6 +5,9 @@
  * all scheduling domains anew when one is read, and the new ones have forgotten what the kernel's own servers had booked. So they are
  * watched (inotify tells of writes to files of /proc as of any others), and read when one was written.
  *
+ * A service of systemd often has a /proc of its own, whose files are others and tell nothing: so those are watched that the first process
+ * has, which is where administrators write; one's own where these cannot be had.
+ *
  * The files are held open all the time: an entry of /proc that nobody holds may be made anew, and the watch is of the old one.
  *
  * Called by the manager before it decides. Reads no value and decides nothing.
@@ -40,9 +43,12 @@ struct limit_watch *limit_watch_free(struct limit_watch *watch)
 
 static int file_add(struct limit_watch *watch, size_t i, const struct sysroot *root)
 {
-	char path[32];
+	char path[80];
 
-	watch->held[i] = sysroot_open(root, files[i], O_PATH | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/1/root%s", files[i]);
+	watch->held[i] = sysroot_open(root, path, O_PATH | O_CLOEXEC);
+	if (watch->held[i] < 0)
+		watch->held[i] = sysroot_open(root, files[i], O_PATH | O_CLOEXEC);
 	if (watch->held[i] < 0)
 		return watch->held[i];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", watch->held[i]);

@@ -106,6 +106,13 @@ as() {
 }
 check "a stranger may not reserve" 1 '' as stranger virtrk reserve service --vcpu 0 --budget 2ms --period 20ms
 check_equal "and nothing happened" "$(parameters "$tid")" "SCHED_OTHER"
+ways() { virtrk check service --vcpu 0 --budget 2ms --period 20ms --cpu 3; }
+limit=$(cat /proc/sys/kernel/sched_rt_runtime_us)
+check "a CPU that is given is given for oneself" 0 'exclusive, CPU 3' ways
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+check "the administrator switches the kernel's limit off: it hears of that" 0 'pinned, CPU 3' ways
+echo "$limit" >/proc/sys/kernel/sched_rt_runtime_us
+check "and on again" 0 'exclusive, CPU 3' ways
 check "a stranger may look" 0 'service' as stranger virtrk list
 check "a member of the group virtrk may reserve: polkit says so" 0 '' as member virtrk reserve service --vcpu 0 --budget 2ms --period 20ms
 kept "by a member"
