@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,6 @@
 #include "foreign.h"
 
 #define SCHED_DEADLINE_POLICY 6
-#define BOOKED_BYTES	      65536
 #define SCHED_FLAG_SUGOV_BIT  0x10000000ULL
 
 void foreign_done(struct foreign *foreign)
@@ -138,33 +138,53 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 	return r;
 }
 
-/* The file lists every thread of the host; what is asked for stands near its beginning. */
-int foreign_booked(const struct sysroot *root, bw_t *ret)
+/*
+ * The number behind the first key, or, with a @section, behind the first one after that line. The file lists every thread of the host, CPU by
+ * CPU: no more of it is read than is needed.
+ */
+static int booked_find(const struct sysroot *root, const char *section, int64_t *ret)
 {
 	static const char key[] = "dl_bw->total_bw";
 	_cleanup_(closep) int fd = sysroot_open(root, "/sys/kernel/debug/sched/debug", O_RDONLY);
-	char buf[BOOKED_BYTES + 1];
-	const char *at;
+	_cleanup_(freep) char *line = NULL;
+	FILE *file;
 	size_t size = 0;
+	int r = -ENODATA;
 
 	if (fd < 0)
 		return fd;
-	while (size < BOOKED_BYTES) {
-		ssize_t n = read(fd, buf + size, BOOKED_BYTES - size);
+	file = fdopen(fd, "re");
+	if (!file)
+		return -errno;
+	fd = -EBADF;
+	while (r == -ENODATA && getline(&line, &size, file) > 0) {
+		const char *at = section ? NULL : strstr(line, key);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		size += (size_t)n;
+		if (section && strcmp(line, section) == 0)
+			section = NULL;
+		at = at ? strchr(at, ':') : NULL;
+		if (!at || !strchr(at, '\n'))
+			continue;
+		*ret = strtoll(at + 1, NULL, 10);
+		r = 0;
 	}
-	buf[size] = '\0';
-	at = strstr(buf, key);
-	at = at ? strchr(at, ':') : NULL;
-	if (!at || !memchr(at, '\n', size - (size_t)(at - buf)))
-		return -ENODATA;
-	*ret = strtoull(at + 1, NULL, 10);
-	return 0;
+	if (ferror(file))
+		r = -EIO;
+	(void)fclose(file);
+	return r;
+}
+
+int foreign_booked(const struct sysroot *root, int64_t *ret)
+{
+	return booked_find(root, NULL, ret);
+}
+
+int foreign_booked_on(const struct sysroot *root, uint32_t cpu, int64_t *ret)
+{
+	char section[32];
+
+	snprintf(section, sizeof(section), "dl_rq[%" PRIu32 "]:\n", cpu);
+	return booked_find(root, section, ret);
 }
 
 static int cannot_scan(int r, struct vr_error **reterr)

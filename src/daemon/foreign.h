@@ -24,6 +24,9 @@ int foreign_scan(const struct sysroot *root, const struct ledger *ledger, struct
  * Promises, fair servers, threads of others, what is on its way back, and what the kernel has lost: it keeps the bandwidth of a
  * thread that is taken out of SCHED_DEADLINE in its sleep. From debugfs; -ENOENT and the like where that is not mounted.
  */
-int foreign_booked(const struct sysroot *root, bw_t *ret);
+int foreign_booked(const struct sysroot *root, int64_t *ret);
+
+/* The same of the root domain of @cpu. Negative where the kernel has lost count. */
+int foreign_booked_on(const struct sysroot *root, uint32_t cpu, int64_t *ret);
 
 #endif

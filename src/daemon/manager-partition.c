@@ -22,6 +22,8 @@
 #include "partition.h"
 
 #define RETRY_NS      NSEC_PER_SEC
+#define BOOKED_RETRY_NS (100 * NSEC_PER_MSEC)
+#define BOOKED_MAX_NS (10 * NSEC_PER_SEC)	/* longer: nobody's whom we know, or of a tiny budget; manager-books.c mends it */
 #define EXIT_REST_MAX (5 * NSEC_PER_SEC)
 
 /* What the watch knows of a partition beside the ledger. */
@@ -30,6 +32,7 @@ struct partition_watch {
 	uint64_t start_ticks;
 	sd_event_source *inotify;
 	nsec_t due_ns;		/* it is removed then; 0 = its promise is in force */
+	nsec_t booked_ns;	/* since then it is kept since the kernel's books are not empty; 0 = it is not */
 	bool tried;
 	char drift[160];	/* as told last; "" = none */
 };
@@ -525,6 +528,23 @@ static int timer_set(struct manager *m)
 	return r < 0 ? r : sd_event_source_set_enabled(m->partition_timer, SD_EVENT_ONESHOT);
 }
 
+/* One whose bandwidth is booked there still stays for a while longer: that is looked at again soon. */
+static bool is_due(const struct manager *m, struct partition_watch *w, nsec_t now)
+{
+	const struct partition *p = ledger_partition(&m->ledger, w->tid, w->start_ticks);
+
+	if (!w->due_ns || w->due_ns > now)
+		return false;
+	if (!p || p->kind == PARTITION_PINNED || !manager_still_booked(m, p))
+		return true;
+	if (!w->booked_ns)
+		w->booked_ns = now;
+	if (now - w->booked_ns > BOOKED_MAX_NS)
+		return true;
+	w->due_ns = now + BOOKED_RETRY_NS;
+	return false;
+}
+
 static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
@@ -540,7 +560,7 @@ static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
 	for (size_t i = 0; r >= 0 && i < m->n_partition_watches; i++) {
 		struct partition_watch *w = &m->partition_watches[i];
 
-		if (!w->due_ns || w->due_ns > now)
+		if (!is_due(m, w, now))
 			continue;
 		p = ledger_partition(&want, w->tid, w->start_ticks);
 		apart += p && p->kind != PARTITION_PINNED;
@@ -596,7 +616,7 @@ static int watch_update(struct manager *m, const struct partition *p)
 		w->drift[0] = '\0';
 		return 0;
 	}
-	w->due_ns = 0;
+	w->due_ns = w->booked_ns = 0;
 	if (w->inotify || p->kind == PARTITION_PINNED)
 		return 0;
 	r = partition_state_path(p, &path);
@@ -615,10 +635,11 @@ static void watch_done(struct partition_watch *w)
 
 int manager_partition_update(struct manager *m)
 {
-	size_t kept = 0;
+	size_t kept = 0, before = m->n_partition_watches;
+	bool other;
 	int r = 0;
 
-	for (size_t i = 0; i < m->n_partition_watches; i++) {
+	for (size_t i = 0; i < before; i++) {
 		if (ledger_partition(&m->ledger, m->partition_watches[i].tid, m->partition_watches[i].start_ticks))
 			m->partition_watches[kept++] = m->partition_watches[i];
 		else
@@ -630,6 +651,9 @@ int manager_partition_update(struct manager *m)
 
 		r = r < 0 ? r : e;
 	}
+	other = kept < before || m->n_partition_watches > kept;
+	if (other && manager_books_look(m) < 0)
+		log_warning("what the kernel has booked will not be looked at: out of memory");
 	return timer_set(m) ?: r;
 }
 

@@ -70,6 +70,8 @@ struct manager {
 	struct source_libvirt *source_libvirt;
 	struct returning *returning;
 	size_t n_returning;
+	sd_event_source *books_timer;
+	bool books_told;
 	struct waiting *waiting;
 	struct prepared *prepared;
 	struct known_intent *intents;
@@ -110,6 +112,13 @@ int manager_prepared_load(const struct manager *m, const char *domain, const str
 			  struct foreign *foreign);
 void manager_prepared_started(struct manager *m, const char *domain);	/* it has what was held for its start, or never will */
 void manager_prepared_free(struct manager *m);
+
+/* manager-books.c: what the kernel counts as given away, and where that is wrong. */
+/* A partition whose time has come: is more booked on its CPUs than is promised there? Then a timer of the kernel is later than was counted with. */
+bool manager_still_booked(const struct manager *m, const struct partition *partition);
+int manager_books_look(struct manager *m);	/* soon, when nothing is on its way back: root domains have changed */
+bool manager_books_mend(struct manager *m);	/* has too little been booked, and is that mended? */
+void manager_books_free(struct manager *m);
 
 /* manager-rest.c: no thread becomes SCHED_DEADLINE again while it may be throttled from before. */
 void manager_rest(struct manager *m, struct ledger *ledger, const struct promise *promise);	/* it has left just now */

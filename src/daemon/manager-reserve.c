@@ -442,7 +442,7 @@ static int reserve_try(struct manager *m, const char *domain, const struct reque
 	if (r < 0)
 		return r;
 	r = reserve_apply(m, vm, placed, n, &err);
-	if (r == -EBUSY && (returning_until(m) > 0 || manager_rests_until(m, domain, items, n) > manager_now()))
+	if (r == -EBUSY && (returning_until(m) > 0 || manager_rests_until(m, domain, items, n) > manager_now() || manager_books_mend(m)))
 		return -EAGAIN;
 	if (r < 0 && reterr)
 		*reterr = TAKE_PTR(err);

@@ -10,10 +10,6 @@
  *   a plan was undone               the same, from now; and what CPUs it had given to threads of their own stay theirs until then
  *
  * Requests wait (manager-reserve.c), and so does repair (manager-watch.c). Decides no admission, writes nothing.
- *
- * Beside lost threads there is lost bandwidth: who takes a sleeping thread out of SCHED_DEADLINE by hand makes the kernel keep its
- * bandwidth for good; and when the thread gets its reservation back, it is booked a second time. Nothing that a program
- * may do to a thread gives it back (tried: the same parameters again, then the least ones). It can only be told.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +17,6 @@
 #include "manager-private.h"
 
 #define PARTITION_REST_MAX_NS (30 * NSEC_PER_SEC)	/* only with a tiny budget it is longer, and then its bandwidth is tiny, too */
-#define LOST_LEAST_BW (BW_UNIT / 1000)	/* less may be a difference of rounding */
 
 static nsec_t rest_ns(const struct manager *m, const struct vrk_reservation *reservation, nsec_t debt_ns)
 {
@@ -133,43 +128,4 @@ nsec_t manager_rests_until(const struct manager *m, const char *domain, const st
 			latest = until;
 	}
 	return latest;
-}
-
-static bw_t reservation_bw(const struct vrk_reservation *reservation)
-{
-	return vrk_bw(reservation->budget_ns, reservation->period_ns);
-}
-
-/* Rounded up each, so that what is lost is never said to be more than it is. */
-static bw_t explained_bw(const struct manager *m, const struct foreign *foreign)
-{
-	bw_t sum = 0;
-
-	for (size_t i = 0; i < m->ledger.n; i++)
-		sum += reservation_bw(&m->ledger.promises[i].reservation);
-	for (size_t i = 0; i < foreign->n; i++)
-		sum += reservation_bw(&foreign->loads[i].reservation);
-	for (size_t i = 0; i < m->n_returning; i++)
-		sum += reservation_bw(&m->returning[i].reservation);
-	if (m->regime.fair_budget_ns)
-		sum += m->regime.n_cpus * vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns);
-	return sum;
-}
-
-int manager_lost(struct manager *m, bw_t *ret)
-{
-	_cleanup_(foreign_done) struct foreign foreign = { 0 };
-	bw_t booked, explained;
-	int r;
-
-	if (m->regime.kind != REGIME_ROOT_DOMAIN || m->ledger.n_partitions > 0)
-		return -EOPNOTSUPP;		/* each partition has books of its own */
-	r = foreign_booked(m->root, &booked);
-	if (r >= 0)
-		r = foreign_scan(m->root, &m->ledger, &foreign, NULL);
-	if (r < 0)
-		return r;
-	explained = explained_bw(m, &foreign);
-	*ret = booked > explained + LOST_LEAST_BW ? booked - explained : 0;
-	return 0;
 }

@@ -430,6 +430,7 @@ struct manager *manager_free(struct manager *m)
 		release_everything(m);
 	sd_event_source_disable_unref(m->watch_timer);
 	manager_partition_free(m);
+	manager_books_free(m);
 	source_libvirt_free(m->source_libvirt);
 	source_proc_free(m->source_proc);
 	monitor_free(m->monitor);

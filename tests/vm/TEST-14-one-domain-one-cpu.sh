@@ -92,6 +92,8 @@ daemon_kill() {
 
 cpus_of() { taskset -pc "$1" | sed 's/.*: //'; }
 housekeeping() { cat "$cgroups/cpuset.cpus.effective"; }
+# Where the kernel has counted anew its own servers may be missing: then nothing is booked as long as nobody has anything.
+books_are_as_before() { [ "$(booked)" = "$empty" ] || [ "$(booked)" = "0 0 0 0" ]; }
 booked() { sed -n 's/.*dl_bw->total_bw *: //p' /sys/kernel/debug/sched/debug | paste -s -d ' '; }
 all_back() { [ "$(housekeeping)" = 0-3 ] && [ -z "$(cat "$slice/cpuset.cpus.exclusive")" ] && [ -z "$(find "$slice" -name rk)" ]; }
 # in_group TID DIRECTORY
@@ -247,12 +249,51 @@ for at in "${calls[@]}"; do
 done
 check_equal "killed at $kills calls of coming and going: ledger and kernel agree, the first one is as promised" "$bad" 0
 
+# --- bandwidth that comes back later than was counted with ------------------------------------------------------------------------
+
+# Somebody gives the thread a long period, and takes it out while it is stopped at the end of its budget: what it had is booked for seconds,
+# and the partition has to be there when the kernel takes it from its books.
+kill -STOP "$daemon"
+check "somebody's parameters" 0 '' chrt --deadline --sched-runtime 100000000 --sched-deadline 4000000000 --sched-period 4000000000 --pid 0 "$first"
+sleep 0.5	# the budget is used up
+virtrk release a --vcpu 0 >/dev/null &
+kill -CONT "$daemon"
+check "released" 0 '' wait $!
+check "and taken out by somebody" 0 '' chrt --other --pid 0 "$first"
+# a 40th of a CPU; with the kernel's server, a 20th, or without
+check "booked there still, without a thread that has it" 0 '^(26214|78642)$' eval 'booked | cut -d " " -f 3'
+check_soon "the partition goes" 40 all_back
+sleep 5	# as late as the kernel's timer could be
+check_equal "but not too early: the books are as they were" "$(booked)" "$empty"
+check "again" 0 'CPU 2' virtrk reserve a --vcpu 0 --budget 20ms --period 100ms --cpu 2
+
 # --- the end -----------------------------------------------------------------------------------------------------------------
 
 check "again two" 0 'CPU 2' virtrk reserve a --vcpu 1 --budget 10ms --period 20ms --cpu 2
 domain_down a
 check_soon "the domain ends: all comes back" 15 all_back
-check_equal "and nothing is booked" "$(booked)" "$empty"
+check_soon "and nothing is booked" 10 books_are_as_before
+
+# --- a CPU is set apart while bandwidth comes back ---------------------------------------------------------------------------------
+
+check "another domain" 0 '' domain_up d 1
+check_soon "is seen" 20 virtrk_says 'any(.[]; .name == "d")' list
+child_start /dev/null bash -c 'while :; do :; done'
+check "somebody's thread" 0 '' chrt --deadline --sched-runtime 1600000000 --sched-deadline 4000000000 --sched-period 4000000000 --pid 0 "$child"
+sleep 2	# it is stopped at the end of its budget
+check "is ordinary again" 0 '' chrt --other --pid 0 "$child"
+check "the kernel counts anew, without what it had" 0 'CPU 2' virtrk reserve d --vcpu 0 --budget 10ms --period 100ms --cpu 2
+sleep 4	# and has taken that from its new books: below zero it refuses everybody
+check "virtrkd makes it count once more: it refuses nobody" 0 '' virtrk reserve b --vcpu 0 --budget 1ms --period 100ms
+check "and says so" 0 'has counted anew' cat "$e2e_dir/daemon.log"
+check "and that is back, too" 0 '' virtrk release b --vcpu 0
+child_end "$child"
+domain_down d
+check_soon "all comes back" 15 all_back
+not_below_zero() { ! booked | grep -q -- -; }
+check_soon "whatever its last thread left there, the books are not below zero" 10 not_below_zero
+check "and nobody is refused" 0 '' virtrk reserve b --vcpu 0 --budget 1ms --period 100ms
+check "and all is given back" 0 '' virtrk release b --vcpu 0
 
 # --- prepared where CPUs are pinned to ------------------------------------------------------------------------------------------
 
