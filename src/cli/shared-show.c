@@ -6,6 +6,7 @@
  * Called by the verbs that show an answer.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "answer.h"
 #include "cli.h"
@@ -88,27 +89,34 @@ int shared_show(struct json_object *answer)
 	return r;
 }
 
-int estimates_show(struct json_object *answer)
+static int overrun_head(struct json_object *one)
+{
+	struct json_object *cpus = answer_member(one, "cpus");
+	bool hold = true;
+
+	for (size_t i = 0; i < json_object_array_length(cpus); i++)
+		hold &= answer_bool(json_object_array_get_idx(cpus, i), "ok");
+	return cli_print("estimate, not a promise: if no budget ended while a task holds a resource (stock Linux has no such host)%s",
+			 hold ? "" : "; not all CPUs would hold that");
+}
+
+static int dram_head(struct json_object *one)
+{
+	return cli_print("estimate, not a promise: with what requests to DRAM wait for those of other CPUs%s",
+			 answer_bool(one, "ok") ? "" : "; not all deadlines would hold");
+}
+
+static int estimate_show(struct json_object *one)
 {
 	static const struct table_column columns[] = {
 		{ "VM", TABLE_LEFT }, { "VCPU", TABLE_RIGHT }, { "TASK", TABLE_LEFT }, { "ESTIMATE", TABLE_RIGHT }, { "BOUND", TABLE_RIGHT },
 		{ "DEADLINE", TABLE_RIGHT },
 	};
 	_cleanup_(table_freep) struct table *table = NULL;
-	struct json_object *estimates = NULL, *one, *cpus, *tasks;
-	bool hold = true;
+	struct json_object *tasks = answer_member(one, "tasks");
 	int r;
 
-	if (!json_object_object_get_ex(answer, "estimates", &estimates))
-		return CLI_DONE;
-	one = json_object_array_get_idx(estimates, 0);
-	cpus = answer_member(one, "cpus");
-	tasks = answer_member(one, "tasks");
-	for (size_t i = 0; i < json_object_array_length(cpus); i++)
-		hold &= answer_bool(json_object_array_get_idx(cpus, i), "ok");
-	if (cli_print("%s", "") < 0 ||
-	    cli_print("estimate, not a promise: if no budget ended while a task holds a resource (stock Linux has no such host)%s",
-		      hold ? "" : "; not all CPUs would hold that") < 0)
+	if (cli_print("%s", "") < 0 || (strcmp(answer_text(one, "what"), "dram") == 0 ? dram_head(one) : overrun_head(one)) < 0)
 		return cli_fail(-ENOMEM, NULL);
 	r = table_new(&table, columns, ARRAY_SIZE(columns));
 	if (r < 0)
@@ -124,6 +132,18 @@ int estimates_show(struct json_object *answer)
 		time_cell(table, row, "deadline");
 	}
 	return cli_print_table(table);
+}
+
+int estimates_show(struct json_object *answer)
+{
+	struct json_object *estimates = NULL;
+	int r = CLI_DONE;
+
+	if (!json_object_object_get_ex(answer, "estimates", &estimates))
+		return CLI_DONE;
+	for (size_t i = 0; r == CLI_DONE && i < json_object_array_length(estimates); i++)
+		r = estimate_show(json_object_array_get_idx(estimates, i));
+	return r;
 }
 
 int memory_show(const struct system_document *document)

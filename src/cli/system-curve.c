@@ -201,6 +201,13 @@ void system_curves_apply(struct system_document *d)
 	}
 }
 
+uint32_t system_curves_colors(const struct system_document *d, size_t v)
+{
+	size_t request = request_of(d, d->names[v].vm);
+
+	return vcpu_has_curve(d, &d->names[v]) && request < d->memory.n ? colors_known(&d->memory, request) : 0;
+}
+
 nsec_t system_curves_reload(const struct system_document *d, size_t request)
 {
 	uint32_t colors = colors_known(&d->memory, request);

@@ -31,6 +31,7 @@ void system_document_done(struct system_document *document)
 	free(document->irqs);
 	free(document->irq_names);
 	system_curves_done(document);
+	system_requests_done(document);
 	system_memory_done(&document->memory);
 	values_done(&document->values);
 	*document = (struct system_document){ 0 };
@@ -262,7 +263,7 @@ static int suspensions_read(struct reader *reader, const struct value *array, co
 }
 
 enum task_key { TASK_NAME, TASK_WCET, TASK_PERIOD, TASK_DEADLINE, TASK_PRIORITY, TASK_JITTER, TASK_BLOCKING, TASK_SUSPENSIONS,
-		TASK_SECTIONS, TASK_CURVE, _TASK_KEYS };
+		TASK_SECTIONS, TASK_CURVE, TASK_REQUESTS, _TASK_KEYS };
 
 static int task_read(struct reader *reader, const struct value *object, const struct place *place,
 		     struct vrk_task *task, const char **ret_name, bool *ret_priority)
@@ -271,7 +272,7 @@ static int task_read(struct reader *reader, const struct value *object, const st
 		[TASK_NAME] = KEY("name"), [TASK_WCET] = KEY("wcet"), [TASK_PERIOD] = KEY("period"), [TASK_DEADLINE] = KEY("deadline"),
 		[TASK_PRIORITY] = KEY("priority"), [TASK_JITTER] = KEY("jitter"), [TASK_BLOCKING] = KEY("blocking"),
 		[TASK_SUSPENSIONS] = KEY("suspensions"), [TASK_SECTIONS] = KEY("critical_sections"),
-		[TASK_CURVE] = KEY("wcet_by_colors"),
+		[TASK_CURVE] = KEY("wcet_by_colors"), [TASK_REQUESTS] = KEY("dram_requests"),
 	};
 	const struct value *v[_TASK_KEYS];
 	int64_t priority = 0;
@@ -305,6 +306,8 @@ static int task_read(struct reader *reader, const struct value *object, const st
 				    task->wcet_ns == 0 ? "wcet" : task->period_ns == 0 ? "period" : "deadline");
 	if (r >= 0)
 		r = suspensions_read(reader, v[TASK_SUSPENSIONS], place, task);
+	if (r >= 0)
+		r = dram_task(reader, v[TASK_REQUESTS], place, v[TASK_CURVE]);
 	return r < 0 ? r : shared_task(reader, v[TASK_SECTIONS], place, task);
 }
 

@@ -32,6 +32,14 @@ struct system_memory {
 	size_t n;
 	nsec_t reload_ns;		/* to load all lines of one colour again, at most */
 	bool reload_given;
+	struct vrk_dram dram;
+	bool dram_given;
+};
+
+/* How often a job of a task asks DRAM: with k + 1 cache colours of its VM's own; count 0: nothing is said of it. */
+struct system_requests {
+	uint64_t *n;
+	size_t count;
 };
 
 #define SYSTEM_COLORS_BEST (VRK_COLORS_LEFT - 1)	/* a wish: as many as the plan finds best */
@@ -54,6 +62,7 @@ struct system_document {
 	struct vrk_task *tasks;
 	const char **task_names;
 	struct system_curve *curves;	/* by task; NULL: no task has one */
+	struct system_requests *requests;	/* by task; NULL: nothing is said of them */
 	size_t n_tasks;
 	size_t tasks_max;
 	/* what they share */
@@ -69,6 +78,7 @@ struct system_document {
 };
 
 void system_curves_done(struct system_document *document);
+void system_requests_done(struct system_document *document);
 void system_document_done(struct system_document *document);
 
 /*

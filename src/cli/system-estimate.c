@@ -5,12 +5,13 @@
  * says, "schedulable" stays what the analysis made of it.
  *
  * Called by the verb analyze. Pure but for memory. Systems with interrupts, masked times or costs of the host are not estimated: the
- * estimate knows none of them.
+ * estimate knows none of them. What requests to DRAM cost is estimated in system-dram.c, and told here, too.
  */
 #include <stdlib.h>
 
 #include "answer.h"
 #include "json-line.h"
+#include "system-dram.h"
 #include "system-estimate.h"
 #include "system-slack.h"
 
@@ -120,7 +121,7 @@ static bool estimate_tells(const struct estimate *e, const struct vrk_system_res
 	return false;
 }
 
-static void time_write(struct json_line *line, const char *key, nsec_t ns)
+void estimate_time_write(struct json_line *line, const char *key, nsec_t ns)
 {
 	if (ns < NSEC_MAX)
 		json_line_int(line, key, (int64_t)ns);
@@ -132,8 +133,6 @@ static void estimate_write(const struct estimate *e, const struct vrk_system_res
 {
 	const struct system_document *d = e->d;
 
-	json_line_open(line, NULL, '{');
-	json_line_open(line, "estimates", '[');
 	json_line_open(line, NULL, '{');
 	json_line_text(line, "what", "overrun");
 	json_line_open(line, "cpus", '[');
@@ -151,13 +150,11 @@ static void estimate_write(const struct estimate *e, const struct vrk_system_res
 			json_line_text(line, "vm", d->names[v].vm);
 			json_line_int(line, "vcpu", d->names[v].index);
 			json_line_text(line, "name", d->task_names[t]);
-			time_write(line, "response", e->responses[t]);
-			time_write(line, "bound", result->responses_ns[t]);
-			time_write(line, "deadline", d->tasks[t].deadline_ns);
+			estimate_time_write(line, "response", e->responses[t]);
+			estimate_time_write(line, "bound", result->responses_ns[t]);
+			estimate_time_write(line, "deadline", d->tasks[t].deadline_ns);
 			json_line_close(line, '}');
 		}
-	json_line_close(line, ']');
-	json_line_close(line, '}');
 	json_line_close(line, ']');
 	json_line_close(line, '}');
 }
@@ -168,11 +165,21 @@ int system_estimates_add(const struct system_document *d, const struct vrk_syste
 	_cleanup_(values_done) struct values values = { NULL };
 	_cleanup_(json_line_done) struct json_line line = { NULL };
 	struct json_object *estimates = NULL;
-	int r = estimable(d) ? estimate_make(&e, d) : 0;
+	int r = estimable(d) ? estimate_make(&e, d) : 0, n = 0;
 
-	if (r < 0 || !e.responses || !estimate_tells(&e, result))
-		return r == -ENOMEM ? r : 0;
-	estimate_write(&e, result, &line);
+	if (r == -ENOMEM)
+		return r;
+	json_line_open(&line, NULL, '{');
+	json_line_open(&line, "estimates", '[');
+	if (r >= 0 && e.responses && estimate_tells(&e, result)) {
+		estimate_write(&e, result, &line);
+		n++;
+	}
+	r = system_dram_estimate(d, result, &line);
+	if (r < 0 || n + r == 0)
+		return r;
+	json_line_close(&line, ']');
+	json_line_close(&line, '}');
 	r = line.failed ? -ENOMEM : values_parse(line.text, line.n, &values, NULL);
 	if (r >= 0)
 		r = value_json(value_get(values.top, "estimates"), &estimates);

@@ -72,6 +72,14 @@ static int requests_make(const struct system_memory *m, struct vrk_memory_reques
 	return 0;
 }
 
+int system_memory_requests(const struct system_document *d, struct vrk_memory_request **ret)
+{
+	size_t lacking;
+
+	*ret = NULL;
+	return d->memory.n > 0 ? requests_make(&d->memory, ret, &lacking) : 0;
+}
+
 int system_memory_judge(const struct system_document *d, struct vrk_memory_answer *ret, bool *ret_ok, struct vr_error **reterr)
 {
 	const struct system_memory *m = &d->memory;

@@ -85,7 +85,7 @@ static int capacities_read(struct reader *reader, const struct value *rows, cons
 	return 0;
 }
 
-enum host_key { HOST_SIZE, HOST_COLORS, HOST_BANKS, HOST_CAPACITIES, HOST_RELOAD, _HOST_KEYS };
+enum host_key { HOST_SIZE, HOST_COLORS, HOST_BANKS, HOST_CAPACITIES, HOST_RELOAD, HOST_DRAM, _HOST_KEYS };
 
 /* The same in every pair, unless capacities say otherwise. Whole frames, rounded down. */
 static int frames_fill(struct reader *reader, const struct value *const v[_HOST_KEYS], const struct place *place,
@@ -117,7 +117,7 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 {
 	static const struct key known[_HOST_KEYS] = {
 		[HOST_SIZE] = KEY("size"), [HOST_COLORS] = KEY("colors"), [HOST_BANKS] = KEY("banks"), [HOST_CAPACITIES] = KEY("capacities"),
-		[HOST_RELOAD] = KEY("color_reload"),
+		[HOST_RELOAD] = KEY("color_reload"), [HOST_DRAM] = KEY("dram"),
 	};
 	struct system_memory *memory = &reader->document->memory;
 	const struct value *v[_HOST_KEYS];
@@ -136,6 +136,8 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 	if (r >= 0)
 		r = reader_member_time(reader, v[HOST_RELOAD], &place, "color_reload", false, &memory->reload_ns);
 	memory->reload_given = v[HOST_RELOAD];
+	if (r >= 0)
+		r = dram_host(reader, v[HOST_DRAM], &place);
 	if (r < 0)
 		return r;
 	if (colors * banks > VRK_CELLS_MAX)

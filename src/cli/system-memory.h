@@ -15,6 +15,9 @@
  */
 int system_memory_judge(const struct system_document *d, struct vrk_memory_answer *ret, bool *ret_ok, struct vr_error **reterr);
 
+/* What each guest wants, with the sets that were left out filled in. Freed by the caller. Return: 0; -ENOMEM, errors of vrk_memory_choose(). */
+int system_memory_requests(const struct system_document *d, struct vrk_memory_request **ret);
+
 /* Why not, and what would have to change; *ret stays as it is after a yes. */
 int system_memory_refuse(const struct system_document *d, struct system_refusal *ret);
 
@@ -25,6 +28,8 @@ int system_memory_plan(struct system_document *d, struct system_refusal *ret_ref
 
 /* The wcets of tasks whose VM's number of colours is known. */
 void system_curves_apply(struct system_document *d);
+/* How many colours the VM of vCPU @v has, whose tasks have curves; 0: they have none. */
+uint32_t system_curves_colors(const struct system_document *d, size_t v);
 /* What each job of guest @request's tasks is charged for lines that it displaces; 0: it has no such tasks. */
 nsec_t system_curves_reload(const struct system_document *d, size_t request);
 /*

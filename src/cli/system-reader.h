@@ -45,6 +45,12 @@ int memory_host(struct reader *reader, const struct value *object, const struct 
 int memory_init(struct reader *reader, size_t n_vms);
 int memory_vm(struct reader *reader, const struct value *object, const struct place *vm, size_t index, const char *name);
 
+/* ---- requests to DRAM (system-dram.c) ---- */
+
+/* "dram" (NULL: none) of the host's memory; and "dram_requests" (NULL: none) of the task that is being read, which has a curve or not. */
+int dram_host(struct reader *reader, const struct value *object, const struct place *memory);
+int dram_task(struct reader *reader, const struct value *value, const struct place *task, bool curve);
+
 /* ---- times by colours (system-curve.c) ---- */
 
 /* "wcet_by_colors" of the task that is being read, number d->n_tasks; *ret: the longest of it. */

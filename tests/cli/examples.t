@@ -59,6 +59,15 @@ check "times by colours, divided" "jq '$best | del(.vms[].vcpus[0] | .budget, .p
 check "times by colours: the plan holds" "virtrk analyze --json $tmp/t.json | jq .schedulable" 0 '^true$'
 check "times by colours: and holds when simulated" "virtrk simulate --json --for 2s $tmp/t.json | jq '[.tasks[].missed] | add'" 0 '^0$'
 check "times by colours: the plan of a plan is itself" "virtrk plan --json $tmp/t.json | cmp - $tmp/t.json" 0 ""
+# nine colours: 1000 requests; one other CPU, whose VM has other banks: 45 ns for each. With one bank for both: 7.5 + 54 + 12 * 31.5 + 58.5 = 498
+dram='.host.memory.banks = 4 | .host.memory.dram = {clock_ps:1500,rp:9,rcd:9,cl:9,wl:7,bl:8,wtr:5,wr:10,rrd:4,faw:20,reorder:12} | .vms[].memory.size = 268435456 | .vms[0].memory.banks = [0] | .vms[1].memory.banks = [1] | .vms[0].vcpus[0].tasks[0].dram_requests = [9000,8000,7000,6000,5000,4000,3000,2000,1000]'
+check "requests to DRAM: other banks" "with colored-tasks '$dram' '[.schedulable, (.estimates[] | .what, .ok, (.tasks[] | .response - .bound))]'" 0 '^\[true,"dram",true,45000,45000,0\]$'
+check "requests to DRAM: a colour less" "with colored-tasks '$dram | .vms[0].memory.cache_colors |= .[:8]' '.estimates[0].tasks[0] | .response - .bound'" 0 '^90000$'
+check "requests to DRAM: one bank for both" "with colored-tasks '$dram | .vms[1].memory.banks = [0] | .vms[0,1].memory.exclusive = false | .vms[0,1].vcpus[0].tasks[] |= (del(.wcet_by_colors) + {wcet:\"1ms\"}) | .vms[0].vcpus[0].tasks[0].dram_requests = 1000' '.estimates[0].tasks[0] | .response - .bound'" 0 '^498000$'
+check "requests to DRAM: no verdict is made of it" "with colored-tasks '$dram | .vms[0].vcpus[0].tasks[0].dram_requests = 1000000' '[.schedulable, .estimates[0].ok]'" 0 '^\[true,false\]$'
+check "requests to DRAM: for people" "jq '$dram' $examples/colored-tasks.json | virtrk analyze -" 0 '^estimate, not a promise: with what requests to DRAM wait for those of other CPUs$'
+check "requests to DRAM: nobody else, nothing to wait for" "with colored-tasks '$dram | .vms |= .[:1]' '.estimates[0].tasks[0] | .response - .bound'" 0 '^0$'
+check "requests to DRAM: plan keeps what is said" "jq '$dram' $examples/colored-tasks.json | virtrk plan --json - | jq -c '[.vms[0].vcpus[0].tasks[0].dram_requests[8], .host.memory.dram.faw]'" 0 '^\[1000,20\]$'
 check "times by colours: for people" "virtrk analyze $examples/colored-tasks.json" 0 'memory of control: .*90us a job for reloads'
 check "times by colours: fewer for the rest" "jq '$best | .vms[2].memory.size = \"6GiB\"' $examples/colored-tasks.json | virtrk plan -" 3 '^why: memory: no division of the 8 cache colours that are left'
 check "each stands in the table" "diff <(cd $examples && ls *.json) <(grep -oE '^\| .[a-z-]+\.json' $examples/README.md | tr -d '| \`' | sort)" 0 ""
@@ -103,6 +112,15 @@ both "half a reservation of a thread" '.irqs = [{name:"i", period:"1ms", hard:"1
 both "sections" "$task.critical_sections = [{resource:\"r\", length:1, count:2}] | .resources = [{name:\"r\", queue:\"priority\", latency:0}]" 0 ''
 both "interrupts" '.vms[0].masked = "1us" | .irqs = [{name:"i", cpu:0, period:"90ms", jitter:"1ms", hard:"1us", thread:{wcet:"1us", priority:99}, vm:"guest", vcpu:0, handler:"1us", injection:"1us"}]' 0 ''
 both "half a fair server" '.host.fair_server = {budget:1}' 2 'fair_server: fits nothing'
+dram='{clock_ps:1500,rp:9,rcd:9,cl:9,wl:7,bl:8,wtr:5,wr:10,rrd:4,faw:20,reorder:12}'
+both "requests to DRAM" ".host.memory = {size:\"1GiB\", banks:4, dram:$dram} | $task.dram_requests = 100" 0 ''
+both "requests below zero" ".host.memory = {size:\"1GiB\", dram:$dram} | $task.dram_requests = -1" 2 'dram_requests: fits nothing'
+both "a timing without cl" ".host.memory = {size:\"1GiB\", dram:$dram} | del(.host.memory.dram.cl)" 2 'dram\.cl: missing'
+both "no clock" ".host.memory = {size:\"1GiB\", dram:$dram} | .host.memory.dram.clock_ps = 0" 2 'clock_ps: out of range'
+both "an unknown time of DRAM" ".host.memory = {size:\"1GiB\", dram:$dram} | .host.memory.dram.ras = 1" 2 'dram\.ras: unknown$'
+# an array goes with a curve, and DRAM must be described: the schema does not see that
+check "requests to DRAM of which nothing is said" "jq '$task.dram_requests = 1' $examples/three-tasks.json | virtrk analyze -" 2 'host\.memory\.dram is missing$'
+check "requests by colours, and no times" "jq '.host.memory = {size:\"1GiB\", dram:$dram} | $task.dram_requests = [1]' $examples/three-tasks.json | virtrk analyze -" 2 'an array goes with wcet_by_colors'
 both "no vms" 'del(.vms)' 2 'document\.vms: missing'
 both "a whole fair server" '.host.fair_server = {budget:"10ms", period:"1s"}' 0 ''
 both "whole ns" "$task.wcet = 3000000 | .host.switch = 1000" 0 ''
