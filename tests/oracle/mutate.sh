@@ -148,6 +148,8 @@ memory-fit.c  | s/return \*ret_want > \*ret_hold;/return *ret_want >= *ret_hold;
 memory-fit.c  | s/k = f->by_kind\[i\];$/break;/
 memory-fit.c  | s/color = r\[i\].exclusive_colors || r\[j\].exclusive_colors/color = r[i].exclusive_colors/
 memory-check.c | s/if (got < wants(\&r\[i\]))/if (got + 1 < wants(\&r[i]))/
+memory-check.c | s/return all_apart(host, r, n);/return true;/
+memory-repair.c | s/\.fewest = !s->cut/.fewest = true/
 memory-check.c | s/return want > hold \&\&/return want >= hold \&\&/
 memory-check.c | s/left\[part->color \* host->banks + part->bank\] -= part->frames;/;/
 memory-repair.c | s/k < enough \&\& !s->cut; k++/k + 1 < enough; k++/

@@ -127,6 +127,7 @@ static void test_fp(void)
 {
 	struct vrk_dram_task tasks[] = { { 1000, 10000, 10000, 10, 0 }, { 3000, 20000, 20000, 10, 0 }, { 2000, 10000, 10000, 100, 1 } };
 	nsec_t response[3];
+	uint64_t ps[2];
 
 	CASE("requests at 45 and 120 ns: the better of both views");
 	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), 0);
@@ -137,6 +138,9 @@ static void test_fp(void)
 	tasks[1].deadline_ns = 6399;
 	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), 0);
 	EXPECT(response[1] == NSEC_MAX);
+	CASE("no clock: no window, no place either");
+	EXPECT(vrk_dram_jobs(&(const struct vrk_dram){ .bl = 8 }, apart, CORES, 0, tasks, 3, 1000) == UINT64_MAX);
+	EXPECT_INT(vrk_dram_place(&(const struct vrk_dram){ .bl = 8 }, apart, CORES, tasks, 3, 1000, ps), -EINVAL);
 	CASE("bad tasks");
 	tasks[1].deadline_ns = 20001;
 	EXPECT_INT(vrk_dram_fp(&ddr3, apart, CORES, tasks, 3, response), -EINVAL);

@@ -158,6 +158,80 @@ static void test_forged(void)
 	CASE("shared, but nobody minds");
 	no = (struct vrk_memory_answer){ .rule = VRK_MEMORY_SHARED_COLOR, .n_who = 2, .who = { 0, 1 }, .shared = 1 };
 	EXPECT_INT(vrk_memory_check(&host, r, 2, &no), -EBADMSG);
+	CASE("of three, two share");
+	no.n_who = 3;
+	no.who[2] = 2;
+	EXPECT_INT(vrk_memory_check(&host, (const struct vrk_memory_request[]){ r[0], r[1], r[0] }, 3, &no), -EBADMSG);
+}
+
+/* A yes that has room for everybody, but gives away what somebody wants for himself. */
+static void test_forged_own(void)
+{
+	const struct vrk_memory_host host = { 2, 2, flat };
+	struct vrk_memory_request r[] = { { .bytes = F(2), .colors.words[0] = 1, .banks.words[0] = 1 },
+					  { .bytes = F(2), .colors.words[0] = 3, .banks.words[0] = 3 } };
+	struct vrk_memory_part parts[] = { { 0, 0, 0, 2 }, { 1, 1, 1, 2 } };
+	const struct vrk_memory_answer a = { .n_parts = 2, .parts = parts };
+	struct vrk_memory_host wide = host;
+
+	CASE("nobody wants any for himself");
+	EXPECT_INT(vrk_memory_check(&host, r, 2, &a), 0);
+	for (size_t i = 0; i < 2; i++) {
+		CASE("a colour of somebody's own is in another's set");
+		r[i].exclusive_colors = true;
+		EXPECT_INT(vrk_memory_check(&host, r, 2, &a), -EBADMSG);
+		r[i].exclusive_colors = false;
+		CASE("a bank is");
+		r[i].exclusive_banks = true;
+		EXPECT_INT(vrk_memory_check(&host, r, 2, &a), -EBADMSG);
+		r[i].exclusive_banks = false;
+	}
+	CASE("his own colour apart");
+	r[0].exclusive_colors = true;
+	r[1].colors.words[0] = 2;
+	EXPECT_INT(vrk_memory_check(&host, r, 2, &a), 0);
+	CASE("a host larger than any");
+	wide.colors = VRK_COLORS_MAX + 1;
+	EXPECT_INT(vrk_memory_check(&wide, r, 2, &a), -EBADMSG);
+}
+
+/*
+ * Six groups of four colours with ten frames each, of which somebody wants 25 a group: one colour of a group brings ten frames, a second
+ * five, others nothing. Of any nine colours, counted each by itself, there might be enough; that twelve are needed takes more steps than
+ * are tried. What is offered is enough, and not said to be the fewest.
+ */
+static void test_cut_off(void)
+{
+	uint64_t frames[25];
+	struct vrk_memory_request r[7] = { 0 };
+	const struct vrk_memory_host host = { 25, 1, frames };
+	struct vrk_memory_repair fix;
+	struct vrk_memory_answer a;
+
+	CASE("a search without end");
+	for (size_t i = 0; i < 24; i++)
+		frames[i] = 10;
+	frames[24] = 5;
+	for (size_t i = 0; i < 6; i++)
+		r[i] = (struct vrk_memory_request){ .bytes = F(25), .colors.words[0] = 15ULL << 4 * i, .banks.words[0] = 1 };
+	r[6] = (struct vrk_memory_request){ .bytes = F(95), .colors.words[0] = 1ULL << 24, .banks.words[0] = 1 };
+	EXPECT_INT(vrk_memory_repair(&host, r, 7, 6, &fix), 0);
+	EXPECT_INT(fix.bytes, F(5));
+	EXPECT(fix.colors.more >= 12 && fix.colors.more <= 24);
+	EXPECT_INT(fix.colors.more, vrk_colors_count(&fix.colors.set) - 1);
+	EXPECT_INT(fix.colors.fewest, false);
+	r[6].colors = fix.colors.set;
+	EXPECT_INT(vrk_memory_fit(&host, r, 7, &a), 0);
+	EXPECT_INT(a.rule, VRK_MEMORY_FITS);
+	vrk_memory_answer_done(&a);
+	CASE("with fewer groups it ends");
+	r[6] = (struct vrk_memory_request){ .bytes = F(35), .colors.words[0] = 1ULL << 24, .banks.words[0] = 1 };
+	frames[8] = 0;
+	for (size_t i = 9; i < 24; i++)
+		frames[i] = 0;
+	EXPECT_INT(vrk_memory_repair(&host, (const struct vrk_memory_request[]){ r[0], r[1], r[6] }, 3, 2, &fix), 0);
+	EXPECT_INT(fix.colors.more, 4);
+	EXPECT_INT(fix.colors.fewest, true);
 }
 
 static const struct {
@@ -271,6 +345,8 @@ static void test_no_such(void)
 	const struct vrk_memory_request r = { .bytes = 1, .colors.words[0] = 1, .banks.words[0] = 1 };
 	struct vrk_memory_repair fix;
 
+	CASE("more frames of a pair than any host has");
+	EXPECT_INT(vrk_memory_repair(&(const struct vrk_memory_host){ 1, 1, (const uint64_t[]){ VRK_FRAMES_MAX + 1 } }, &r, 1, 0, &fix), -ERANGE);
 	CASE("no such request");
 	EXPECT_INT(vrk_memory_repair(&host, &r, 1, 1, &fix), -EINVAL);
 }
@@ -303,6 +379,8 @@ int main(void)
 	test_cases();
 	test_paper();
 	test_forged();
+	test_forged_own();
+	test_cut_off();
 	test_repairs();
 	test_choices();
 	test_choose_banks();
