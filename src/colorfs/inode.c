@@ -158,7 +158,17 @@ static int colorfs_getattr(struct mnt_idmap *idmap, const struct path *path, str
 	return 0;
 }
 
+/*
+ * A program's data is mapped privately and can be written, which is refused here: execve(2) would find that out when there is no way back, and
+ * kill its caller. So it is told before. Mapping what can be executed is another matter, and allowed.
+ */
+static int colorfs_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
+{
+	return mask & MAY_EXEC ? -EACCES : generic_permission(idmap, inode, mask);
+}
+
 const struct inode_operations colorfs_file_inode_operations = {
+	.permission	= colorfs_permission,
 	.setattr	= colorfs_setattr,
 	.getattr	= colorfs_getattr,
 };

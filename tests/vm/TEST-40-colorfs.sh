@@ -81,6 +81,9 @@ check_equal "statfs names it" "$(stat -f -c %t "$dir")" 636f6c66
 for what in promise zero mapping pin data; do
 	check "$what" 0 '' "$probe" "$what" "$dir"
 done
+cp /bin/true "$dir/true"
+check "a program is not started from it" 126 'Permission denied' bash -c "'$dir/true'"
+rm "$dir/true"
 check "processes wait for each other in it" 0 '' /product/colorfs/colorfs-futex "$dir"
 check "netlink says the same, tells of a refusal, and takes no harm from garbage" 0 '' /product/colorfs/colorfs-netlink "$dir"
 truncate -s 32M "$dir/all"
