@@ -145,7 +145,7 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 static int booked_find(const struct sysroot *root, const char *section, int64_t *ret)
 {
 	static const char key[] = "dl_bw->total_bw";
-	_cleanup_(closep) int fd = sysroot_open(root, "/sys/kernel/debug/sched/debug", O_RDONLY);
+	int fd = sysroot_open(root, "/sys/kernel/debug/sched/debug", O_RDONLY);
 	_cleanup_(freep) char *line = NULL;
 	FILE *file;
 	size_t size = 0;
@@ -154,9 +154,10 @@ static int booked_find(const struct sysroot *root, const char *section, int64_t 
 	if (fd < 0)
 		return fd;
 	file = fdopen(fd, "re");
-	if (!file)
-		return -errno;
-	fd = -EBADF;
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
 	while (r == -ENODATA && getline(&line, &size, file) > 0) {
 		const char *at = section ? NULL : strstr(line, key);
 
