@@ -83,9 +83,10 @@ take_away() {
 }
 verify_breach take_away "$rt" --for 4s --json
 check_between "taken away: the exit code" "$status" 4 4
+# All of them together: a thread that sleeps for a moment in between is promised nothing then, and that ends a breach.
 check_json "taken away: broken, for so long, and by taking its policy" \
-	'.verdict == "broken" and ([.threads[0].breaches[] | select(.demoted_to == 120 and .length_ns > 100000000 and .length_ns < 2000000000
-		and .got_ns < .promised_ns and (.instead | length) > 0)] | length) > 0' echo "$output"
+	'.verdict == "broken" and ([.threads[0].breaches[] | select(.demoted_to == 120 and .got_ns < .promised_ns and (.instead | length) > 0)
+		| .length_ns] | add | . > 100000000 and . < 2000000000)' echo "$output"
 check_between "instances left" "$(instances)" 0 0
 
 verify_breach take_away --for 4s
@@ -94,7 +95,7 @@ check "for people" 0 "$rt vcpu0: broken at [0-9:.]+: in [0-9.]+m?s it got [^;]*,
 
 # Killed in the middle.
 for signal in INT TERM HUP; do
-	setpriv --pdeathsig KILL env --default-signal=INT "$VIRTRK" --bus="$e2e_dir/bus" verify --for 60s >"$e2e_dir/out" 2>&1 &
+	setpriv --pdeathsig KILL env --default-signal=INT,HUP "$VIRTRK" --bus="$e2e_dir/bus" verify --for 60s >"$e2e_dir/out" 2>&1 &
 	verify=$!
 	for ((i = 0; i < 100; i++)); do
 		[ "$(instances)" -eq 0 ] || break
