@@ -71,8 +71,13 @@ check_between "pages that the guest has" "$(wc -l <"$e2e_dir/pages.before")" 400
 
 child_start /dev/null bash -c 'while :; do :; done'
 spin=$child
-latency "latency beside a process that wants the CPU and no memory"
-mean_before=$mean
+# One look may begin at a moment of the reservation's period at which the timer does better: the middle one of three.
+looks=()
+for look in 1 2 3; do
+	latency "latency beside a process that wants the CPU and no memory, look $look"
+	looks+=("$mean")
+done
+mean_before=$(printf '%s\n' "${looks[@]}" | sort -n | sed -n 2p)
 child_end "$spin"
 
 # --- a control group that wants more than it may have -----------------------------------------------------------------------
