@@ -202,19 +202,7 @@ static void dram_write(const struct system_document *d, const struct vrk_system_
 	json_line_open(line, NULL, '{');
 	json_line_text(line, "what", "dram");
 	json_line_bool(line, "ok", then->ok);
-	json_line_open(line, "tasks", '[');
-	for (size_t v = 0; v < d->n_vcpus; v++)
-		for (size_t t = d->names[v].first_task; t < d->names[v].first_task + d->names[v].n_tasks; t++) {
-			json_line_open(line, NULL, '{');
-			json_line_text(line, "vm", d->names[v].vm);
-			json_line_int(line, "vcpu", d->names[v].index);
-			json_line_text(line, "name", d->task_names[t]);
-			estimate_time_write(line, "response", then->responses_ns[t]);
-			estimate_time_write(line, "bound", result->responses_ns[t]);
-			estimate_time_write(line, "deadline", d->tasks[t].deadline_ns);
-			json_line_close(line, '}');
-		}
-	json_line_close(line, ']');
+	estimate_tasks_write(d, then->responses_ns, result, line);
 	json_line_close(line, '}');
 }
 

@@ -11,7 +11,8 @@
  */
 int system_dram_estimate(const struct system_document *document, const struct vrk_system_result *result, struct json_line *line);
 
-/* system-estimate.c: null where there is none. */
-void estimate_time_write(struct json_line *line, const char *key, nsec_t ns);
+/* system-estimate.c: "tasks", each with @responses_ns, its bound and its deadline; null where there is none. */
+void estimate_tasks_write(const struct system_document *document, const nsec_t *responses_ns, const struct vrk_system_result *result,
+			  struct json_line *line);
 
 #endif

@@ -121,12 +121,30 @@ static bool estimate_tells(const struct estimate *e, const struct vrk_system_res
 	return false;
 }
 
-void estimate_time_write(struct json_line *line, const char *key, nsec_t ns)
+static void time_write(struct json_line *line, const char *key, nsec_t ns)
 {
 	if (ns < NSEC_MAX)
 		json_line_int(line, key, (int64_t)ns);
 	else
 		json_line_null(line, key);
+}
+
+void estimate_tasks_write(const struct system_document *d, const nsec_t *responses_ns, const struct vrk_system_result *result,
+			  struct json_line *line)
+{
+	json_line_open(line, "tasks", '[');
+	for (size_t v = 0; v < d->n_vcpus; v++)
+		for (size_t t = d->names[v].first_task; t < d->names[v].first_task + d->names[v].n_tasks; t++) {
+			json_line_open(line, NULL, '{');
+			json_line_text(line, "vm", d->names[v].vm);
+			json_line_int(line, "vcpu", d->names[v].index);
+			json_line_text(line, "name", d->task_names[t]);
+			time_write(line, "response", responses_ns[t]);
+			time_write(line, "bound", result->responses_ns[t]);
+			time_write(line, "deadline", d->tasks[t].deadline_ns);
+			json_line_close(line, '}');
+		}
+	json_line_close(line, ']');
 }
 
 static void estimate_write(const struct estimate *e, const struct vrk_system_result *result, struct json_line *line)
@@ -143,19 +161,7 @@ static void estimate_write(const struct estimate *e, const struct vrk_system_res
 		json_line_close(line, '}');
 	}
 	json_line_close(line, ']');
-	json_line_open(line, "tasks", '[');
-	for (size_t v = 0; v < d->n_vcpus; v++)
-		for (size_t t = d->names[v].first_task; t < d->names[v].first_task + d->names[v].n_tasks; t++) {
-			json_line_open(line, NULL, '{');
-			json_line_text(line, "vm", d->names[v].vm);
-			json_line_int(line, "vcpu", d->names[v].index);
-			json_line_text(line, "name", d->task_names[t]);
-			estimate_time_write(line, "response", e->responses[t]);
-			estimate_time_write(line, "bound", result->responses_ns[t]);
-			estimate_time_write(line, "deadline", d->tasks[t].deadline_ns);
-			json_line_close(line, '}');
-		}
-	json_line_close(line, ']');
+	estimate_tasks_write(d, e->responses, result, line);
 	json_line_close(line, '}');
 }
 

@@ -167,6 +167,11 @@ static int say_busy(const struct case_of *c)
 			   "the kernel has no room for the " BW_FMT " CPU of %s (thread %d); what it has booked cannot be read "
 			   "(debugfs); if something was just given back, it is free after at most its period",
 			   BW_ARGS(asked), c->step->label, c->step->tid);
+	if ((int64_t)booked < 0)
+		return say(c, VR_KERNEL_BUSY,
+			   "the kernel refuses %s (thread %d), as it would anybody: it has lost count, and has booked " BW_FMT " CPU less than "
+			   "nothing; it counts anew when a CPU is given to a thread or comes back",
+			   c->step->label, c->step->tid, BW_ARGS(-booked));
 	limit *= (uint64_t)CPU_COUNT(&domain);
 	return say(c, VR_KERNEL_BUSY,
 		   "the kernel has no room for the " BW_FMT " CPU of %s (thread %d): it has booked " BW_FMT " of " BW_FMT

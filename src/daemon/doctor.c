@@ -169,7 +169,12 @@ static void check_lost(const struct regime *regime, struct finding *f)
 {
 	uint64_t milli = (uint64_t)(((unsigned __int128)regime->lost_bw * 1000) >> BW_SHIFT);
 
-	if (regime->lost_known != YES) {
+	if (regime->below_bw > 0) {
+		found(f, FINDING_WARN,
+		      "the kernel counts less than nothing as given away, and refuses everybody: a CPU was set apart, or came back, while bandwidth "
+		      "was on its way back. It counts anew when a cpuset partition is made or removed");
+		mend(f, "virtrk reserve DOMAIN --vcpu N --cpu CPU ..., or reboot");
+	} else if (regime->lost_known != YES) {
 		found(f, FINDING_NOTE, "what the kernel has booked cannot be read, so neither whether it has lost bandwidth");
 		mend(f, "mount -t debugfs none /sys/kernel/debug");
 	} else if (regime->lost_bw == 0) {

@@ -9,7 +9,7 @@
  *               a moment ago it takes from the new books when their 0-lag time comes. So it is when a CPU is set apart just after
  *               a release, and when a domain dies whose control group goes at once, and with it the partition in it. Below zero
  *               the kernel refuses everybody, since the number has no sign. It counts anew when sched_rt_runtime_us is read, in kernels such as
- *               6.12; where it does not, that is told.
+ *               6.12, which then leave out their own servers (admission here does not); where it does not, that is told.
  *
  * Decides no admission.
  */
@@ -98,11 +98,10 @@ int manager_lost(struct manager *m, bw_t *ret)
 
 /* ---- too little ---- */
 
-/* A CPU that all share, and what the kernel must have booked there at least. False: there are no such books, or they tell nothing. */
-static bool shared_books(const struct manager *m, uint32_t *ret_cpu, int64_t *ret_promised)
+/* A CPU that all share. False: there is none, or the kernel keeps no books. */
+static bool shared_cpu(const struct manager *m, uint32_t *ret)
 {
 	cpu_set_t shared;
-	int64_t promised = 0;
 	uint32_t cpu = 0;
 
 	if (m->regime.kind != REGIME_ROOT_DOMAIN)
@@ -118,12 +117,16 @@ static bool shared_books(const struct manager *m, uint32_t *ret_cpu, int64_t *re
 	}
 	while (cpu < CPU_SETSIZE && !CPU_ISSET(cpu, &shared))
 		cpu++;
-	for (size_t i = 0; i < m->ledger.n; i++)
-		if (!ledger_partition(&m->ledger, m->ledger.promises[i].tid, m->ledger.promises[i].start_ticks))
-			promised += (int64_t)reservation_bw(&m->ledger.promises[i].reservation);
-	*ret_cpu = cpu;
-	*ret_promised = promised;
+	*ret = cpu;
 	return cpu < CPU_SETSIZE;
+}
+
+bw_t manager_books_below(const struct manager *m)
+{
+	int64_t booked;
+	uint32_t cpu;
+
+	return shared_cpu(m, &cpu) && foreign_booked_on(m->root, cpu, &booked) >= 0 && booked < 0 ? (bw_t)-booked : 0;
 }
 
 /* What is on its way back would be forgotten by a new count, and then be taken from it. */
@@ -137,22 +140,25 @@ static bool somebody_returns(const struct manager *m)
 	return false;
 }
 
+/* Only below zero: a count that is too low by what somebody else took from our threads would be no better after a new one. */
 bool manager_books_mend(struct manager *m)
 {
-	int64_t booked, promised, limit;
-	uint32_t cpu;
+	bw_t below = m->options.dry_run || somebody_returns(m) ? 0 : manager_books_below(m);
+	uint64_t milli = ((unsigned __int128)below * 1000 + BW_UNIT - 1) >> BW_SHIFT;
+	int64_t limit;
 
-	if (m->options.dry_run || somebody_returns(m) || !shared_books(m, &cpu, &promised) ||
-	    foreign_booked_on(m->root, cpu, &booked) < 0 || (booked >= 0 && booked >= promised - BOOKED_LEAST_BW))
+	if (below == 0)
 		return false;
 	(void)sysroot_read_i64(m->root, "/proc/sys/kernel/sched_rt_runtime_us", &limit);
-	if (foreign_booked_on(m->root, cpu, &promised) >= 0 && promised > booked) {
-		log_info("the kernel had lost count of its bandwidth (%" PRId64 " / 2^20 CPUs), and has counted anew", booked);
+	if (manager_books_below(m) == 0) {
+		log_info("the kernel had counted %" PRIu64 ".%03" PRIu64 " CPU less than nothing as given away, which makes it refuse everybody: "
+			 "it has counted anew", milli / 1000, milli % 1000);
+		m->books_told = false;
 		return true;
 	}
 	if (!m->books_told)
-		log_warning("the kernel has lost count of its bandwidth (%" PRId64
-			    " / 2^20 CPUs), and may refuse reservations until a CPU is given to somebody, or taken away", booked);
+		log_warning("the kernel counts %" PRIu64 ".%03" PRIu64 " CPU less than nothing as given away, and refuses everybody until "
+			    "it counts anew: when a CPU is given to a thread or comes back", milli / 1000, milli % 1000);
 	m->books_told = true;
 	return false;
 }

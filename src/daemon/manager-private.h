@@ -117,7 +117,8 @@ void manager_prepared_free(struct manager *m);
 /* A partition whose time has come: is more booked on its CPUs than is promised there? Then a timer of the kernel is later than was counted with. */
 bool manager_still_booked(const struct manager *m, const struct partition *partition);
 int manager_books_look(struct manager *m);	/* soon, when nothing is on its way back: root domains have changed */
-bool manager_books_mend(struct manager *m);	/* has too little been booked, and is that mended? */
+bool manager_books_mend(struct manager *m);	/* were they below zero, and are not any more? */
+bw_t manager_books_below(const struct manager *m);	/* how far below zero; 0 = they are not, or cannot be read */
 void manager_books_free(struct manager *m);
 
 /* manager-rest.c: no thread becomes SCHED_DEADLINE again while it may be throttled from before. */

@@ -87,6 +87,7 @@ int manager_doctor(struct manager *m, struct finding **ret, size_t *ret_n)
 		return r;
 	if (manager_lost(m, &m->regime.lost_bw) >= 0)
 		m->regime.lost_known = YES;
+	m->regime.below_bw = manager_books_below(m);
 	r = doctor_findings(&m->regime, &findings, &n);
 	if (r < 0)
 		return r;

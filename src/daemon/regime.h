@@ -55,6 +55,7 @@ struct regime {
 	enum tristate process_connector;
 	enum tristate lost_known;	/* set by the manager: what the kernel has booked could be read */
 	bw_t lost_bw;			/* booked for no thread that there is */
+	bw_t below_bw;			/* booked are so much less than none: the kernel has lost count */
 	enum tristate perf_switch;	/* perf_event context-switch records: what the meter needs */
 };
 

@@ -3,6 +3,8 @@
 #ifndef TEST_FAKE_PROC_H
 #define TEST_FAKE_PROC_H
 
+#include <sys/inotify.h>
+
 #include "expect.h"
 
 static inline void fake_stat(const char *tree, int tid, int parent, const char *comm, unsigned long start_ticks)
@@ -50,6 +52,27 @@ static inline void fake_kernel_thread(const char *tree, int pid, int parent, con
 	snprintf(cut, sizeof(cut), "%.15s", comm);
 	fake_process(tree, pid, NULL, comm, "", 0);	/* its comm file has the whole name, its stat has not */
 	fake_stat(tree, pid, parent, cut, 1000 + (unsigned long)pid);
+}
+
+/* To ask whether a file is read: returns a descriptor. */
+static inline int fake_watch_reads(const char *tree, const char *name)
+{
+	_cleanup_(freep) char *path = tree_path(tree, name);
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	tree_must(fd >= 0 && inotify_add_watch(fd, path, IN_ACCESS) >= 0, path);
+	return fd;
+}
+
+/* Since the last call. */
+static inline bool fake_was_read(int watch)
+{
+	char events[4096];
+	bool any = false;
+
+	while (read(watch, events, sizeof(events)) > 0)
+		any = true;
+	return any;
 }
 
 static inline void fake_remove(const char *tree, const char *name)

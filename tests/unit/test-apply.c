@@ -320,6 +320,37 @@ static void test_busy_back(struct sysroot *root)
 	}
 }
 
+/* What the kernel has booked stands in the words, also where it has lost count. */
+static void test_busy_words(struct sysroot *root, const char *tree)
+{
+	static const struct {
+		const char *total, *words;
+	} cases[] = {
+		{ "1048576", "it has booked 1.000 of 1.899 CPUs" },
+		{ "-262144", "as it would anybody: it has lost count, and has booked 0.250 CPU less than nothing" },
+		{ NULL, "what it has booked cannot be read" },
+	};
+
+	tree_file(tree, "sys/devices/system/cpu/online", "0-1\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(ledger_done) struct ledger none = { 0 }, want = { 0 };
+		_cleanup_(plan_done) struct plan plan = { 0 };
+		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+		char text[128];
+
+		CASE(cases[i].words);
+		snprintf(text, sizeof(text), "  .dl_bw->bw : 996147\n%s%s\n", cases[i].total ? "  .dl_bw->total_bw : " : "", cases[i].total ?: "");
+		tree_file(tree, "sys/kernel/debug/sched/debug", text);
+		memset(&model, 0, sizeof(model));
+		model.now[2] = other;
+		ledger_put(&want, 2, 100000);
+		EXPECT_INT(plan_diff(&none, &want, &plan), 0);
+		model.busy = 10000;
+		EXPECT_INT(apply_plan(root, &plan, &err), -EBUSY);
+		EXPECT(err && err->reason == VR_KERNEL_BUSY && strstr(err->text, cases[i].words));
+	}
+}
+
 static struct step step_make(pid_t tid, const struct sched_state *old, const struct sched_state *new)
 {
 	return (struct step){ STEP_SCHED, tid, 1000 + (uint64_t)tid, (char *)"vcpu0 of d", *old, *new };
@@ -669,6 +700,7 @@ int main(void)
 	test_fail_on(root, false);
 	test_fail_on(root, true);
 	test_busy_back(root);
+	test_busy_words(root, tree);
 	test_one_step(root);
 	test_not_parked(root);
 	test_undo_parked(root);

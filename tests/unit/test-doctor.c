@@ -44,6 +44,7 @@ HOST(no_time, g->rt_runtime_us = 0)
 HOST(fair_assumed, g->fair_known = NO)
 HOST(fair_none, g->fair_budget_ns = 0)
 HOST(lost_some, g->lost_bw = BW_UNIT + BW_UNIT / 4)
+HOST(lost_below, g->below_bw = 3; g->lost_known = NO)
 HOST(lost_unknown, g->lost_known = NO; g->lost_bw = 7)
 HOST(tick_coarse, g->hrtick_dl = NO; g->tick_ns = g->jiffy_ns)
 HOST(tick_unknown, g->hrtick_dl = UNKNOWN; g->tick_ns = g->jiffy_ns)
@@ -95,6 +96,7 @@ static const struct {
 	{ fair_none, "fair-server", FINDING_OK, "no fair server", NULL },
 	{ nothing, "lost-bandwidth", FINDING_OK, "nothing for threads that do not exist", NULL },
 	{ lost_some, "lost-bandwidth", FINDING_WARN, "booked 1.250 CPU for nobody", "reboot" },
+	{ lost_below, "lost-bandwidth", FINDING_WARN, "less than nothing", "virtrk reserve" },
 	{ lost_unknown, "lost-bandwidth", FINDING_NOTE, "cannot be read", "mount -t debugfs" },
 	{ nothing, "hrtick", FINDING_OK, "within 10us", NULL },
 	{ tick_coarse, "hrtick", FINDING_WARN, "at the 4ms tick: a reservation may overrun by up to 4ms and is paid back; "

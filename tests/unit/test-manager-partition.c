@@ -3,8 +3,6 @@
  * The administrator switches the kernel's limit on SCHED_DEADLINE off and on: what is asked next is decided by what the host is then, but
  * not as long as somebody is pinned. A manager that only decides, over a host made of files.
  */
-#include <sys/inotify.h>
-
 #include "cpulist.h"
 #include "fake-proc.h"
 #include "manager-private.h"
@@ -28,25 +26,6 @@ static int model_affinity_get(const struct sysroot *root, pid_t tid, cpu_set_t *
 static const struct sysroot_ops model_ops = { .sched_get = model_get, .affinity_get = model_affinity_get };
 
 static int reading;	/* inotify: of the limit */
-
-static void reading_watch(const char *tree)
-{
-	_cleanup_(freep) char *path = tree_path(tree, LIMIT);
-
-	reading = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	tree_must(reading >= 0 && inotify_add_watch(reading, path, IN_ACCESS) >= 0, path);
-}
-
-/* Since the last call. */
-static bool was_read(void)
-{
-	char events[4096];
-	bool any = false;
-
-	while (read(reading, events, sizeof(events)) > 0)
-		any = true;
-	return any;
-}
 
 static void domain_make(struct manager *m, const char *tree)
 {
@@ -72,7 +51,7 @@ static struct manager *manager_make(const char *tree, sd_event *event)
 	m->event = sd_event_ref(event);
 	tree_must(sysroot_new(&m->root, tree) >= 0, "sysroot_new");
 	m->root->ops = &model_ops;
-	reading_watch(tree);
+	reading = fake_watch_reads(tree, LIMIT);
 	tree_must(manager_regime_read(m) >= 0, "regime");
 	tree_must(monitor_new(&m->monitor, m->root) >= 0, "monitor_new");
 	domain_make(m, tree);
@@ -94,16 +73,16 @@ static void test_limit(struct manager *m, const char *tree)
 
 	CASE("as it was when the daemon started: not looked at again, since that is no mere look");
 	EXPECT_INT(m->regime.kind, REGIME_ROOT_DOMAIN);
-	(void)was_read();
+	(void)fake_was_read(reading);
 	EXPECT_INT(ask(m, NULL), 0);
 	EXPECT_INT(m->regime.kind, REGIME_ROOT_DOMAIN);
 	EXPECT_INT(manager_regime_read(m), 0);
-	EXPECT(!was_read());
+	EXPECT(!fake_was_read(reading));
 	CASE("less of it");
 	tree_file(tree, LIMIT, "500000\n");
 	EXPECT_INT(ask(m, NULL), 0);
 	EXPECT_INT(m->regime.rt_runtime_us, 500000);
-	EXPECT(was_read());
+	EXPECT(fake_was_read(reading));
 	CASE("its period");
 	tree_file(tree, "proc/sys/kernel/sched_rt_period_us", "500000\n");
 	EXPECT_INT(ask(m, NULL), 0);

@@ -285,7 +285,7 @@ check "is ordinary again" 0 '' chrt --other --pid 0 "$child"
 check "the kernel counts anew, without what it had" 0 'CPU 2' virtrk reserve d --vcpu 0 --budget 10ms --period 100ms --cpu 2
 sleep 4	# and has taken that from its new books: below zero it refuses everybody
 check "virtrkd makes it count once more: it refuses nobody" 0 '' virtrk reserve b --vcpu 0 --budget 1ms --period 100ms
-check "and says so" 0 'has counted anew' cat "$e2e_dir/daemon.log"
+check "and says so" 0 'it has counted anew' cat "$e2e_dir/daemon.log"
 check "and that is back, too" 0 '' virtrk release b --vcpu 0
 child_end "$child"
 domain_down d

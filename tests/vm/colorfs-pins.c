@@ -92,6 +92,14 @@ static unsigned char *map(int fd, unsigned long pages)
 	return p;
 }
 
+/* Nobody has it any more but who holds its frames. */
+static void file_end(int fd, unsigned char *p)
+{
+	munmap(p, PAGES * PAGE);
+	unlink(path);
+	close(fd);
+}
+
 static bool all_zero(const unsigned char *p, unsigned long pages)
 {
 	size_t i;
@@ -193,21 +201,15 @@ static void direct_truncated(int disk, bool removed)
 	pause_ms(300);
 	EXPECT_INT(waitpid(child, &status, WNOHANG), 0);	/* it waits for the disk */
 	EXPECT_INT(ftruncate(fd, 0), 0);
-	if (removed) {
-		munmap(p, PAGES * PAGE);
-		unlink(path);
-		close(fd);
-	}
+	if (removed)
+		file_end(fd, p);
 	rest_take(&rest, total - PAGES);
 	EXPECT_INT(waitpid(child, &status, 0), child);
 	EXPECT_INT(status, 0);
 	EXPECT(available_soon(PAGES));
 	rest_give(&rest);
-	if (!removed) {
-		munmap(p, PAGES * PAGE);
-		unlink(path);
-		close(fd);
-	}
+	if (!removed)
+		file_end(fd, p);
 	all_is_back();
 }
 
@@ -421,11 +423,8 @@ static void vfio_once(struct edu *edu, bool removed)
 	edu_copy(edu, IOVA + 5 * PAGE, true);
 	EXPECT(memcmp(p + 5 * PAGE, pattern + 2 * PAGE, PAGE) == 0 && memcmp(p + 4 * PAGE, pattern + 4 * PAGE, PAGE) == 0);
 	EXPECT_INT(ftruncate(fd, 0), 0);
-	if (removed) {
-		munmap(p, PAGES * PAGE);
-		unlink(path);
-		close(fd);
-	}
+	if (removed)
+		file_end(fd, p);
 	rest_take(&rest, total - PAGES);
 	edu_copy(edu, IOVA + 6 * PAGE, true);		/* into nobody's */
 	edu_copy(edu, IOVA + 1 * PAGE, false);		/* what it had is there still */
@@ -435,11 +434,8 @@ static void vfio_once(struct edu *edu, bool removed)
 	EXPECT_INT(available(), total - PAGES);
 	EXPECT_INT(ioctl(edu->container, VFIO_IOMMU_UNMAP_DMA, &unmap), 0);
 	EXPECT_INT(unmap.size, PAGES * PAGE);
-	if (!removed) {
-		munmap(p, PAGES * PAGE);
-		unlink(path);
-		close(fd);
-	}
+	if (!removed)
+		file_end(fd, p);
 	all_is_back();
 }
 
