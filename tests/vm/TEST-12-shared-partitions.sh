@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# limit: 600
+# limit: 300
 #
 # CPUs that several domains share apart from the rest: domains in virtrk.slice, which becomes a cpuset partition with the first reservation and
 # gives its CPUs back after the last; on one CPU by processor demand, on two by the tests for global EDF; what does not go is refused in

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# limit: 600
+# limit: 300
 #
 # A host whose kernel checks nothing (sched_rt_runtime_us = -1, as some set it for real-time guests): threads of several domains
 # are pinned to one CPU and get their budgets there, our admission is the only one, and says no where the kernel would not; affinities

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
-# limit: 500
+# limit: 300
 # long limit: 700
 #
 # Several threads of one domain on an exclusive CPU: they share the partition below one vCPU's control group, each is given its budget,

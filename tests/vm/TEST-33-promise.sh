@@ -22,9 +22,6 @@ mount -t debugfs none /sys/kernel/debug
 mount -t tracefs none /sys/kernel/tracing
 echo HRTICK_DL >/sys/kernel/debug/sched/features	# as virtrk doctor advises
 
-# A guest that knows of KVM writes its end of interrupt and reads its stolen time in shared memory: where it does not have an emulated CPU
-# for itself, it was seen to wait for a lock of its own for ever.
-kvm_cpu=host,kvm=off
 for name in left right; do guest_start $name 1; done
 for name in left right; do
 	guest_wait $name 180 || { tail -n 5 "$e2e_dir/$name.console" "$e2e_dir/$name.qemu"; fail "$name does not boot"; vm_done; }

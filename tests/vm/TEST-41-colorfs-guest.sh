@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: B
 # clock: instructions
-# limit: 800
+# limit: 300
 #
 # A guest of nested KVM whose memory is a file of colorfs: it boots, each page of it that is there has a colour and a bank of the
 # mount, by /proc/PID/pagemap; the mount's memory is the guest's as long as QEMU lives and comes back when QEMU is killed; where the
@@ -25,7 +25,7 @@ guest_up() {	# NAME MIB: QEMU whose memory is an unlinked file of the mount
 	guest_out[$1]=$fd
 	exec {fd}<>"$e2e_dir/$1.in"
 	guest_in[$1]=$fd
-	child_start "$e2e_dir/$1.log" qemu-system-x86_64 -accel kvm -machine pc,memory-backend=ram -cpu host -m "$2" \
+	child_start "$e2e_dir/$1.log" qemu-system-x86_64 -accel kvm -machine pc,memory-backend=ram -cpu "$kvm_cpu" -m "$2" \
 		-object "memory-backend-file,id=ram,size=$2M,mem-path=$dir,share=on" -nodefaults -no-user-config -display none \
 		-kernel /product/domain/kernel -initrd /product/domain/initramfs -append "$guest_append" \
 		-serial "file:$e2e_dir/$1.console" -chardev "pipe,id=command,path=$e2e_dir/$1" -serial chardev:command
@@ -37,7 +37,7 @@ insmod "/product/colorfs/$(uname -r)/colorfs.ko" || { fail "the module does not 
 check "a mount" 0 '' mount -i -t colorfs -o "size=140M,colors=4-7,banks=1:2,profile=$profile" none "$dir"
 guest_up a 128
 check_soon "its memory is promised" 60 available_is $((12 * 1024))
-guest_wait a 300 || { tail -n 5 "$e2e_dir/a.console" "$e2e_dir/a.log"; fail "the guest does not boot"; vm_done; }
+guest_wait a 60 || { tail -n 5 "$e2e_dir/a.console" "$e2e_dir/a.log"; fail "the guest does not boot"; vm_done; }
 pass "the guest boots"
 check "its pages" 0 '' "$probe" process "$profile" "${guest_pid[a]}" "$dir"
 echo "$output"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tier: C
-# limit: 500
+# limit: 300
 #
 # Memory of certain colours for a libvirt domain: virtrk define writes what it is to have, libvirt's hook asks virtrkd, mounts a colorfs when
 # the domain starts and unmounts it when it has ended. All pages of the guest that runs have the promised colours, by their frame

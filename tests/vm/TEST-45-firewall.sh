@@ -19,7 +19,7 @@ vm_begin firewall
 
 export VIRTRK_BUS=$e2e_dir/bus
 # shellcheck disable=SC2034  # for tests/e2e/lib.sh
-accel=kvm kvm_cpu=host,kvm=off kernel=/product/domain/kernel initramfs=/product/domain/initramfs
+accel=kvm kernel=/product/domain/kernel initramfs=/product/domain/initramfs
 probe=/product/colorfs/colorfs-probe churn=/product/colorfs/colorfs-churn
 profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
 cgroup=/sys/fs/cgroup

@@ -14,7 +14,7 @@
 vm_begin colors-through-a-guest
 
 # shellcheck disable=SC2034  # for tests/e2e/lib.sh
-accel=kvm kvm_cpu=host,kvm=off kernel=/product/domain/kernel initramfs=$e2e_dir/initramfs
+accel=kvm kernel=/product/domain/kernel initramfs=$e2e_dir/initramfs
 tools=/product/colorfs
 profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
 guest_profile='virtrk-profile;1;cache=12:13;bank=14'
