@@ -50,8 +50,8 @@ budget_us=80000
 period_us=200000
 reserve=(virtrk reserve spin --emulator --budget 80ms --period 200ms)
 # first_budget TRACE: how long the thread has run, in us, from the end of the call that gave it its reservation to its first
-# replenishment, before which it cannot come back. It need not run in one piece: the kernel's server for everybody else may have its turn
-# before (it stands in the line of deadlines), and then the switch looks as that of a budget's end does.
+# replenishment, before which it cannot come back. It need not run in one piece: the kernel's stopper (migration/N) now and then has 10 us
+# in between, and then the switch looks as that at a budget's end does.
 first_budget() {
 	awk -v tid="$spin" -v period_us="$period_us" '
 	{ match($0, / [0-9]+\.[0-9]+: /); at = substr($0, RSTART + 1, RLENGTH - 3) * 1e6 }
