@@ -6,13 +6,14 @@
 #ifndef DAEMON_LEDGER_H
 #define DAEMON_LEDGER_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include <virtrk/analysis.h>
 
-#include "sysroot.h"	/* struct sched_state only */
+#include "sched-state.h"
 #include "vm.h"		/* VM_THREAD_NAME_MAX only */
 
 struct promise {

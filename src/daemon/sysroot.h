@@ -6,7 +6,6 @@
 #ifndef DAEMON_SYSROOT_H
 #define DAEMON_SYSROOT_H
 
-#include <linux/sched.h>	/* SCHED_FLAG_* */
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,31 +14,13 @@
 #include <virtrk/units.h>
 
 #include "cleanup.h"
-
-/* The kernel's struct sched_attr (version 0 is enough), in our words. */
-struct sched_state {
-	uint32_t policy;	/* SCHED_OTHER, SCHED_FIFO, SCHED_DEADLINE ... */
-	uint64_t flags;		/* SCHED_FLAG_* */
-	int32_t nice;
-	uint32_t priority;
-	nsec_t runtime_ns;	/* SCHED_DEADLINE: the budget; the fair policies: an own slice, 0 = the kernel's (>= 6.12) */
-	nsec_t deadline_ns;
-	nsec_t period_ns;
-};
-
-bool sched_state_equal(const struct sched_state *a, const struct sched_state *b);	/* what the policy makes matter */
-const char *sched_policy_name(uint32_t policy);						/* "other", "deadline", ... */
-
-#define SCHED_STATE_STRLEN 128
-
-/* For a person: "other nice 5", "fifo 50", "deadline 4ms/9ms/10ms soft" (budget/deadline/period). Return: @buf. */
-char *sched_state_format(char buf[SCHED_STATE_STRLEN], const struct sched_state *state);
+#include "sched-state.h"
 
 struct sysroot;
 
 /*
  * The system calls that change or read a thread; tests wrap them to let the n-th fail. All return 0 or -errno.
- * In a fake root nothing can be set (-ENOSYS); what can be read is told in sysroot.c.
+ * In a fake root nothing can be set (-ENOSYS); what can be read is told in sysroot-threads.c.
  */
 struct sysroot_ops {
 	int (*sched_get)(const struct sysroot *root, pid_t tid, struct sched_state *ret);
@@ -81,11 +62,9 @@ bool sysroot_exists(const struct sysroot *root, const char *path);
 int sysroot_links(const struct sysroot *root, const char *path, uint64_t *ret);
 int sysroot_readlink(const struct sysroot *root, const char *path, char **ret);
 
-/* Field 22 of /proc/TID/stat. -ESRCH when the thread is gone. */
-/* Field 39: the CPU on which it runs, or has run last. -EBADMSG: not told. */
-/* Field 9: the kernel's PF_*. */
-int sysroot_thread_flags(const struct sysroot *root, pid_t tid, uint64_t *ret);
-int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret);
-int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret);
+/* Of /proc/TID/stat. -ESRCH: the thread is gone; -EBADMSG: not told. */
+int sysroot_thread_flags(const struct sysroot *root, pid_t tid, uint64_t *ret);	/* field 9: the kernel's PF_* */
+int sysroot_start_ticks(const struct sysroot *root, pid_t tid, uint64_t *ret);	/* field 22 */
+int sysroot_thread_cpu(const struct sysroot *root, pid_t tid, uint32_t *ret);	/* field 39: on which it runs, or has run last */
 
 #endif

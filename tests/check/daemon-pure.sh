@@ -6,10 +6,10 @@
 set -u
 allowed='^(malloc|calloc|realloc|reallocarray|free|qsort|bsearch|abort|mem[a-z]+|str[a-z]+|__str[a-z]+|__assert_fail'
 allowed="$allowed"'|v?a?s?n?printf|__v?a?s?n?printf_chk|asprintf|__isoc99_sscanf|__isoc23_[a-z]+|__errno_location|__ctype_b_loc'
-# Text is put together in a stream in memory: there is none to open a file with. The last two are pure, and live with
-# their type.
+# Text is put together in a stream in memory: there is none to open a file with. The last one is pure, and lives with
+# its type.
 allowed="$allowed"'|open_memstream|fclose|fputs|fputc|fwrite|putc|fprintf|__fprintf_chk'
-allowed="$allowed"'|__sched_cpu[a-z]+|vrk_[a-z_]+|regime_kind_name|sched_state_equal)$'
+allowed="$allowed"'|__sched_cpu[a-z]+|vrk_[a-z_]+|regime_kind_name)$'
 forbidden='^v?printf$|^__v?printf_chk$'
 compiler='^(_GLOBAL_OFFSET_TABLE_|__stack_chk_fail|__gcov_.*|__asan_.*|__ubsan_.*|__tsan_.*|__sanitizer_.*|__sancov_.*)$'
 compiler="$compiler"'|^__(mem|str)[a-z]+_chk$|^__[a-z]+[dt]i[0-9]$'

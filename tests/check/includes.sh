@@ -12,7 +12,8 @@ src/analysis/*                      | *@src/analysis virtrk/analysis.h virtrk/ge
 src/intent/intent.*                 | intent.h virtrk/units.h                                                          |
 src/intent/intent-read.*            | intent.h virtrk/units.h                                                          | xml
 src/daemon/vm.*                     | vm.h                                                                             |
-src/daemon/ledger.h                 | sysroot.h vm.h virtrk/analysis.h                                                 |
+src/daemon/sched-state.*            | sched-state.h virtrk/units.h                                                     |
+src/daemon/ledger.h                 | sched-state.h vm.h virtrk/analysis.h                                             |
 src/daemon/memory-shares.*          | memory.h memory-shares.h virtrk/memory.h virtrk/units.h                          |
 src/daemon/memory.*                 | memory.h memory-shares.h color-map.h virtrk/memory.h virtrk/units.h              |
 src/daemon/memory-look.*            | memory.h color-map.h profile-file.h sysroot.h virtrk/memory.h virtrk/units.h    |
@@ -36,7 +37,7 @@ src/daemon/missed.*                 | missed.h virtrk/units.h                   
 src/daemon/regime.h                 | virtrk/units.h                                                                   |
 src/daemon/doctor-regimes.*         | doctor-regimes.h admit.h                                                         |
 src/daemon/doctor.*                 | doctor.h regime.h cpulist.h virtrk/units.h virtrk/analysis.h                     |
-src/daemon/sysroot*                  | sysroot.h sysroot-walk.h cpulist.h virtrk/units.h                                |
+src/daemon/sysroot*                  | sysroot.h sysroot-private.h sysroot-walk.h sched-state.h cpulist.h virtrk/units.h |
 src/daemon/topology.*               | topology.h regime.h sysroot.h cpulist.h virtrk/units.h                           |
 src/daemon/perf.*                   | perf.h meter.h sysroot.h virtrk/units.h                                          |
 src/daemon/monitor.*                | monitor.h ledger.h meter.h perf.h sysroot.h virtrk/units.h                       |

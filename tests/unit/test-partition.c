@@ -7,6 +7,7 @@
 #include "cpulist.h"
 #include "expect.h"
 #include "partition.h"
+#include "sysroot.h"
 
 #define MS NSEC_PER_MSEC
 
