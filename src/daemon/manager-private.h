@@ -138,22 +138,31 @@ int manager_plan_freezers(struct manager *m, struct plan *plan, struct vr_error 
 int manager_lost(struct manager *m, bw_t *ret);
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
 
-/* manager-reserve.c */
+/* manager-request.c */
+int manager_vm_lookup(struct manager *m, const char *domain, struct vm **ret, struct vr_error **reterr);
 /* Numbers that no other reservation is needed to refuse. */
 int manager_items_check(const struct manager *m, const struct request_item *items, size_t n, struct vr_error **reterr);
+int manager_request_check(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			  struct vr_error **reterr);	/* these, and threads */
+/* Has one of them a reservation already, which is not to be replaced? */
+int manager_duplicate_check(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
+			    struct vr_error **reterr);
+
+/* manager-reserve.c */
 void manager_waiting_free(struct manager *m);
 
 /*
- * manager_commit() - from the ledger in force to @want: written down, applied, written down again. Takes @want on success;
+ * manager-commit.c: manager_commit() - from the ledger in force to @want: written down, applied, written down again. Takes @want on success;
  * on failure the ledger in force, the kernel and the state file are as before.
  */
 int manager_commit(struct manager *m, struct ledger *want, struct vr_error **reterr);
 
+/* manager-release.c */
 /* Promises of threads that have ended: forgotten, told, and their bandwidth remembered as returning. */
 void manager_forget(struct manager *m, const struct promise *promise, const char *why);
 
 /*
- * manager-partition.c. manager_place(): which item gets which CPU; @settled: as if partitions that end were gone already.
+ * manager-place.c. manager_place(): which item gets which CPU; @settled: as if partitions that end were gone already.
  * -EAGAIN: one has to be waited for.
  */
 int manager_place(struct manager *m, const struct vm *vm, bool settled, const struct foreign *foreign, struct request_item *items,
@@ -167,6 +176,8 @@ bool manager_place_is_known(struct manager *m, const struct manager_start *start
 int manager_place_settles(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n, struct vr_error **reterr);
 int manager_want_partitions(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,
 			    struct ledger *want, struct vr_error **reterr);
+
+/* manager-partition.c */
 int manager_partition_update(struct manager *m);
 const char *manager_partition_drift(const struct manager *m, const struct promise *promise);	/* "" = none */
 /* *expected: as seen last, becomes what is right now. */
@@ -208,5 +219,6 @@ int manager_recover(struct manager *m, struct vr_error **reterr);
 
 /* manager-watch.c: keeps the watch in step with the ledger; no promise, no timer. */
 int manager_watch_update(struct manager *m);
+void manager_watch_follow(struct manager *m);	/* the same, and what cannot be watched is told in the log */
 
 #endif

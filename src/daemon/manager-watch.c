@@ -483,3 +483,11 @@ int manager_watch_update(struct manager *m)
 	r = timer_update(m);
 	return failed < 0 ? failed : r;
 }
+
+void manager_watch_follow(struct manager *m)
+{
+	int r = manager_watch_update(m);
+
+	if (r < 0)
+		log_warning("cannot watch every reservation: %s, ignoring", strerror(-r));
+}

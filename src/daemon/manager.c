@@ -5,7 +5,7 @@
  *   start    read what the host is, recover what a predecessor left (manager-recover.c), look for domains
  *   domains  sources report snapshots; the table merges them; who is new gets the reservations of its file;
  *            or what libvirt's metadata say (manager-intent.c); whose threads have ended loses their promises
- *   requests check, reserve, release (manager-reserve.c): decide, write down, apply, write down
+ *   requests check, reserve (manager-reserve.c), release (manager-release.c): decide, write down, apply, write down
  *   watch    once a second, while there is a promise: is it still what the kernel does (manager-watch.c)?
  *
  * It never opens a file or calls libvirt, netlink or cgroups itself: the shelves do.
