@@ -3,7 +3,7 @@
  * Walks over a JSON text that a parser has accepted and looks at the keys only. It keeps a stack of the objects and
  * arrays it is in: of an object the keys seen so far, of an array the index. So it can say where a double stands.
  *
- * Called by those who read documents that people or a crash may have damaged (state-json.c). It is no parser: of a text
+ * Called by those who read documents that people or a crash may have damaged (state-json-read.c). It is no parser: of a text
  * that is no JSON it says -EINVAL or nothing, but never reads beyond @length. Never opens a file.
  */
 #include <errno.h>

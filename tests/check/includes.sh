@@ -56,7 +56,8 @@ src/daemon/apply*                   | apply.h apply-*.h freezer.h ledger.h state
 src/daemon/config-memory.*          | config.h config-memory.h intent.h virtrk/units.h                                          | json
 src/daemon/config.*                 | json-strict.h config.h config-memory.h intent.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128
-src/daemon/state-json.*             | json-strict.h state-json.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json
+src/daemon/state-json-fields.*      | state-json-fields.h ledger.h virtrk/units.h                                      |
+src/daemon/state-json*              | json-strict.h state-json.h state-json-fields.h cpulist.h json-keys.h state.h ledger.h virtrk/units.h                         | json
 src/daemon/json-keys.*              | json-keys.h                                                                      | json
 src/daemon/log.*                    | log.h                                                                            | journal
 src/daemon/bus*                     | bus.h bus-private.h manager.h memory.h vm.h cpulist.h log.h resctrl.h virtrk/memory.h virtrk/dbus.h virtrk/units.h  | bus event
