@@ -46,6 +46,17 @@ int vrk_nsec_parse(const char *text, nsec_t *ret);
  */
 char *vrk_nsec_format(char *buf, nsec_t ns);
 
+#define VRK_BW_STRLEN 24
+
+/**
+ * vrk_bw_format() - a bandwidth as CPUs, for people: "0.123"
+ * @buf: at least VRK_BW_STRLEN bytes
+ *
+ * Three decimals, rounded to the nearest, but what is above zero is 0.001 at least: something is never told as nothing.
+ * Return: @buf.
+ */
+char *vrk_bw_format(char *buf, bw_t bw);
+
 /**
  * vrk_bytes_parse() - an amount of memory: a whole number and its unit, which is B, KiB, MiB, GiB or TiB
  *

@@ -168,6 +168,21 @@ char *vrk_nsec_format(char *buf, nsec_t ns)
 	return buf;
 }
 
+/* ---- bandwidth ---- */
+
+char *vrk_bw_format(char *buf, bw_t bw)
+{
+	uint64_t milli = (uint64_t)(((unsigned __int128)bw * 1000 + BW_UNIT / 2) >> BW_SHIFT);
+	char *p;
+
+	if (bw > 0 && milli == 0)
+		milli = 1;
+	p = put_number(buf, milli / 1000, 1);
+	*p++ = '.';
+	*put_number(p, milli % 1000, 3) = '\0';
+	return buf;
+}
+
 /* ---- memory ---- */
 
 static const struct {

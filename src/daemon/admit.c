@@ -10,7 +10,6 @@
  * analysis below the first two tells "somebody else would be hit" and the rest is the request's own item.
  */
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,22 +179,14 @@ static int question_init(struct question *q, const struct ledger *ledger, const 
 	return 0;
 }
 
-static void bw_format(char *buf, size_t size, uint64_t bw)
-{
-	/* per mille, rounded; an upper bound is printed as it is used */
-	uint64_t permille = (uint64_t)(((unsigned __int128)bw * 1000 + BW_UNIT / 2) >> BW_SHIFT);
-
-	snprintf(buf, size, "%" PRIu64 ".%03" PRIu64 " CPUs", permille / 1000, permille % 1000);
-}
-
 static void side_format(char *buf, size_t size, enum vrk_side_unit unit, uint64_t value)
 {
-	char text[VRK_NSEC_STRLEN];
+	char ns[VRK_NSEC_STRLEN], cpus[VRK_BW_STRLEN];
 
 	if (unit == VRK_SIDE_BW)
-		bw_format(buf, size, value);
+		snprintf(buf, size, "%s CPUs", vrk_bw_format(cpus, value));
 	else
-		snprintf(buf, size, "%s", vrk_nsec_format(text, value));
+		snprintf(buf, size, "%s", vrk_nsec_format(ns, value));
 }
 
 /* Who is hit: "vcpu0", "vcpu1 of plc (promised already)", "thread 123 (stress, not ours)". */

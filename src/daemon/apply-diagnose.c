@@ -32,10 +32,6 @@ struct case_of {
 
 #define say(c, reason, ...) vr_error_set((c)->reterr, (c)->r, reason, __VA_ARGS__)
 
-/* A bandwidth as CPUs with three decimals, rounded down. */
-#define BW_FMT	    "%" PRIu64 ".%03" PRIu64
-#define BW_ARGS(bw) (uint64_t)((bw) >> BW_SHIFT), (uint64_t)((((bw) & (BW_UNIT - 1)) * 1000) >> BW_SHIFT)
-
 /* True when it is known that we lack it. */
 static bool capability_missing(const struct sysroot *root)
 {
@@ -157,6 +153,7 @@ static int say_busy(const struct case_of *c)
 	uint64_t asked = c->state->period_ns == 0 ? 0 : (uint64_t)(
 		((unsigned __int128)c->state->runtime_ns << BW_SHIFT) / c->state->period_ns);
 	_cleanup_(freep) char *debug = NULL;
+	char asked_text[VRK_BW_STRLEN], booked_text[VRK_BW_STRLEN], limit_text[VRK_BW_STRLEN];
 	uint64_t limit, booked;
 	cpu_set_t domain;
 
@@ -164,19 +161,20 @@ static int say_busy(const struct case_of *c)
 	    sysroot_read(c->root, "/sys/kernel/debug/sched/debug", &debug) < 0 ||
 	    !debug_number(debug, "dl_bw->bw", &limit) || !debug_number(debug, "dl_bw->total_bw", &booked))
 		return say(c, VR_KERNEL_BUSY,
-			   "the kernel has no room for the " BW_FMT " CPU of %s (thread %d); what it has booked cannot be read "
+			   "the kernel has no room for the %s CPU of %s (thread %d); what it has booked cannot be read "
 			   "(debugfs); if something was just given back, it is free after at most its period",
-			   BW_ARGS(asked), c->step->label, c->step->tid);
+			   vrk_bw_format(asked_text, asked), c->step->label, c->step->tid);
 	if ((int64_t)booked < 0)
 		return say(c, VR_KERNEL_BUSY,
-			   "the kernel refuses %s (thread %d), as it would anybody: it has lost count, and has booked " BW_FMT " CPU less than "
+			   "the kernel refuses %s (thread %d), as it would anybody: it has lost count, and has booked %s CPU less than "
 			   "nothing; it counts anew when a CPU is given to a thread or comes back",
-			   c->step->label, c->step->tid, BW_ARGS(-booked));
+			   c->step->label, c->step->tid, vrk_bw_format(booked_text, -booked));
 	limit *= (uint64_t)CPU_COUNT(&domain);
 	return say(c, VR_KERNEL_BUSY,
-		   "the kernel has no room for the " BW_FMT " CPU of %s (thread %d): it has booked " BW_FMT " of " BW_FMT
-		   " CPUs, for whoever asked; what was just given back is free after at most its period",
-		   BW_ARGS(asked), c->step->label, c->step->tid, BW_ARGS(booked), BW_ARGS(limit));
+		   "the kernel has no room for the %s CPU of %s (thread %d): it has booked %s of %s CPUs, for whoever asked; "
+		   "what was just given back is free after at most its period",
+		   vrk_bw_format(asked_text, asked), c->step->label, c->step->tid, vrk_bw_format(booked_text, booked),
+		   vrk_bw_format(limit_text, limit));
 }
 
 /* A limit of the host on periods, in ns; @fallback when it cannot be read. */

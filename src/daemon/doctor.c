@@ -167,7 +167,7 @@ static void check_fair_server(const struct regime *regime, struct finding *f)
 
 static void check_lost(const struct regime *regime, struct finding *f)
 {
-	uint64_t milli = (uint64_t)(((unsigned __int128)regime->lost_bw * 1000) >> BW_SHIFT);
+	char lost[VRK_BW_STRLEN];
 
 	if (regime->below_bw > 0) {
 		found(f, FINDING_WARN,
@@ -181,9 +181,9 @@ static void check_lost(const struct regime *regime, struct finding *f)
 		found(f, FINDING_OK, "the kernel has booked nothing for threads that do not exist");
 	} else {
 		found(f, FINDING_WARN,
-		      "the kernel has booked %" PRIu64 ".%03" PRIu64 " CPU for nobody, and refuses as much: somebody took sleeping threads out of "
+		      "the kernel has booked %s CPU for nobody, and refuses as much: somebody took sleeping threads out of "
 		      "SCHED_DEADLINE, and it has lost count. It counts anew when its root domains are rebuilt: "
-		      "when a cpuset partition is made or removed, or a CPU goes offline", milli / 1000, milli % 1000);
+		      "when a cpuset partition is made or removed, or a CPU goes offline", vrk_bw_format(lost, regime->lost_bw));
 		mend(f, "reboot");
 	}
 }

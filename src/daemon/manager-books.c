@@ -13,7 +13,6 @@
  *
  * Decides no admission.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,21 +143,21 @@ static bool somebody_returns(const struct manager *m)
 bool manager_books_mend(struct manager *m)
 {
 	bw_t below = m->options.dry_run || somebody_returns(m) ? 0 : manager_books_below(m);
-	uint64_t milli = ((unsigned __int128)below * 1000 + BW_UNIT - 1) >> BW_SHIFT;
+	char text[VRK_BW_STRLEN];
 	int64_t limit;
 
 	if (below == 0)
 		return false;
 	(void)sysroot_read_i64(m->root, "/proc/sys/kernel/sched_rt_runtime_us", &limit);
 	if (manager_books_below(m) == 0) {
-		log_info("the kernel had counted %" PRIu64 ".%03" PRIu64 " CPU less than nothing as given away, which makes it refuse everybody: "
-			 "it has counted anew", milli / 1000, milli % 1000);
+		log_info("the kernel had counted %s CPU less than nothing as given away, which makes it refuse everybody: "
+			 "it has counted anew", vrk_bw_format(text, below));
 		m->books_told = false;
 		return true;
 	}
 	if (!m->books_told)
-		log_warning("the kernel counts %" PRIu64 ".%03" PRIu64 " CPU less than nothing as given away, and refuses everybody until "
-			    "it counts anew: when a CPU is given to a thread or comes back", milli / 1000, milli % 1000);
+		log_warning("the kernel counts %s CPU less than nothing as given away, and refuses everybody until "
+			    "it counts anew: when a CPU is given to a thread or comes back", vrk_bw_format(text, below));
 	m->books_told = true;
 	return false;
 }

@@ -164,14 +164,15 @@ static int repair_write(struct manager *m, const struct promise *p, const struct
 /* It was asleep when somebody took it out of SCHED_DEADLINE: its bandwidth is booked twice from now on. */
 static void lost_log(struct manager *m, const struct promise *p)
 {
+	char text[VRK_BW_STRLEN];
 	bw_t lost;
 
 	if (manager_lost(m, &lost) < 0 || lost <= m->lost_told_bw)
 		return;
 	m->lost_told_bw = lost;
 	log_line(LOG_WARNING, &(struct log_about) { MSG_DRIFT, p->domain, p->thread },
-		 "%s of %s was asleep when somebody took it out of SCHED_DEADLINE: the kernel has lost count and now has %" PRIu64
-		 "/1000 of a CPU booked for nobody (virtrk doctor)", p->thread, p->domain, lost * 1000 >> BW_SHIFT);
+		 "%s of %s was asleep when somebody took it out of SCHED_DEADLINE: the kernel has lost count and now has %s CPU "
+		 "booked for nobody (virtrk doctor)", p->thread, p->domain, vrk_bw_format(text, lost));
 }
 
 /* 1: it is not time yet. */

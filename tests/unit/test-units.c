@@ -147,8 +147,33 @@ static void test_bytes(void)
 	}
 }
 
+static void test_bw(void)
+{
+	static const struct {
+		bw_t bw;
+		const char *text;
+	} cases[] = {
+		{ 0, "0.000" },
+		{ 1, "0.001" },				/* something is never told as nothing */
+		{ BW_UNIT / 2000, "0.001" },
+		{ 943718, "0.900" },			/* 9 ms of 10 ms, as the kernel truncates it */
+		{ BW_UNIT - 1, "1.000" },
+		{ BW_UNIT, "1.000" },
+		{ 4 * 996147, "3.800" },		/* what the kernel gives away of four CPUs */
+		{ BW_UNIT + BW_UNIT / 4, "1.250" },
+		{ UINT64_MAX, "17592186044416.000" },
+	};
+	char buf[VRK_BW_STRLEN];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CASE(cases[i].text);
+		EXPECT_STR(vrk_bw_format(buf, cases[i].bw), cases[i].text);
+	}
+}
+
 int main(void)
 {
+	test_bw();
 	test_parse();
 	test_format();
 	test_round_trip();
