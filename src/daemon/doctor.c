@@ -146,6 +146,18 @@ static void check_rt_limit(const struct regime *regime, struct finding *f)
 	}
 }
 
+static void check_limit_watch(const struct regime *regime, struct finding *f)
+{
+	if (regime->limit_heard == YES) {
+		found(f, FINDING_OK, "writes to sched_rt_runtime_us are noticed");
+		return;
+	}
+	found(f, FINDING_WARN, "writes to sched_rt_runtime_us %s: what is asked after one is decided by the limit as it was",
+	      regime->limit_heard == NO ? "cannot be watched" :
+					  "are watched in virtrkd's own /proc, since that of process 1 cannot be opened, and may not be noticed");
+	mend(f, "systemctl restart virtrkd, after such a write");
+}
+
 static void check_fair_server(const struct regime *regime, struct finding *f)
 {
 	char budget[VRK_NSEC_STRLEN], period[VRK_NSEC_STRLEN];
@@ -341,6 +353,7 @@ static const struct {
 	{ "cpus",		check_cpus },
 	{ "isolated",		check_isolated },
 	{ "rt-limit",		check_rt_limit },
+	{ "limit-watch",	check_limit_watch },
 	{ "fair-server",	check_fair_server },
 	{ "lost-bandwidth",	check_lost },
 	{ "hrtick",		check_hrtick },

@@ -6,7 +6,8 @@
  * watched (inotify tells of writes to files of /proc as of any others), and read when one was written.
  *
  * A service of systemd often has a /proc of its own, whose files are others and tell nothing: so those are watched that the first process
- * has, which is where administrators write; one's own where these cannot be had.
+ * has, which is where administrators write; one's own where these cannot be had, and then that is told to who asks. A copy of a host has no
+ * first process, and no /proc but one.
  *
  * The files are held open all the time: an entry of /proc that nobody holds may be made anew, and the watch is of the old one.
  *
@@ -26,6 +27,7 @@ static const char *const files[] = { "/proc/sys/kernel/sched_rt_runtime_us", "/p
 struct limit_watch {
 	int held[ARRAY_SIZE(files)];
 	int inotify;
+	bool own;
 };
 
 struct limit_watch *limit_watch_free(struct limit_watch *watch)
@@ -47,8 +49,10 @@ static int file_add(struct limit_watch *watch, size_t i, const struct sysroot *r
 
 	snprintf(path, sizeof(path), "/proc/1/root%s", files[i]);
 	watch->held[i] = sysroot_open(root, path, O_PATH | O_CLOEXEC);
-	if (watch->held[i] < 0)
+	if (watch->held[i] < 0) {
+		watch->own |= watch->held[i] != -ENOENT || sysroot_is_host(root);
 		watch->held[i] = sysroot_open(root, files[i], O_PATH | O_CLOEXEC);
+	}
 	if (watch->held[i] < 0)
 		return watch->held[i];
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", watch->held[i]);
@@ -71,6 +75,11 @@ int limit_watch_new(struct limit_watch **ret, const struct sysroot *root)
 	else
 		*ret = watch;
 	return r;
+}
+
+bool limit_watch_is_own(const struct limit_watch *watch)
+{
+	return watch->own;
 }
 
 bool limit_watch_written(struct limit_watch *watch)

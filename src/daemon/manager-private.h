@@ -61,6 +61,7 @@ struct manager {
 	struct sysroot *root;
 	struct regime regime;
 	struct limit_watch *limit;	/* of the kernel; NULL: it cannot be watched, or is not yet */
+	bool limit_told;		/* the log knows that it is not, or perhaps not */
 	bool limit_other;		/* it was written, and may be another one than regime goes by */
 	struct state *state;
 	struct vm_table vms;

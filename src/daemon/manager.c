@@ -60,17 +60,30 @@ const struct ledger *manager_ledger(const struct manager *m)
 	return &m->ledger;
 }
 
+/* As long as there is no watch it is tried again. It tells of writes only since it began: what was read before may be old. */
+static bool limit_unwritten(struct manager *m)
+{
+	bool watched = m->limit != NULL;
+	int r = watched ? 0 : limit_watch_new(&m->limit, m->root);
+
+	if (r < 0 && !m->limit_told)
+		log_warning("writes to the kernel's limit on SCHED_DEADLINE (sched_rt_runtime_us) cannot be watched: %s; restart virtrkd after "
+			    "such a write", strerror(-r));
+	else if (r >= 0 && limit_watch_is_own(m->limit) && !m->limit_told)
+		log_warning("writes to the kernel's limit on SCHED_DEADLINE (sched_rt_runtime_us) are watched in virtrkd's own /proc, since that of "
+			    "process 1 cannot be opened: where these are two, as in many services, restart virtrkd after such a write");
+	m->limit_told |= r < 0 || limit_watch_is_own(m->limit);
+	return watched && !limit_watch_written(m->limit);
+}
+
 int manager_regime_read(struct manager *m)
 {
-	const struct regime *before = NULL;
+	bool same = limit_unwritten(m) && !m->limit_other;
 	int r;
 
-	if (m->limit && !m->limit_other && !limit_watch_written(m->limit))
-		before = &m->regime;
-	else if (!m->limit && limit_watch_new(&m->limit, m->root) < 0)
-		log_debug("writes to the kernel's limit cannot be watched, ignoring");
 	m->limit_other = false;
-	r = regime_read(m->root, before, &m->regime);
+	r = regime_read(m->root, same ? &m->regime : NULL, &m->regime);
+	m->regime.limit_heard = !m->limit ? NO : limit_watch_is_own(m->limit) ? UNKNOWN : YES;
 	if (r >= 0 && m->source_proc && !source_proc_hears(m->source_proc))
 		m->regime.process_connector = NO;
 	return r;

@@ -53,6 +53,7 @@ struct regime {
 	char governor[32];
 	bool root_user;
 	enum tristate process_connector;
+	enum tristate limit_heard;	/* set by the manager: writes to rt_runtime_us are; UNKNOWN: in a /proc of its own they may not be */
 	enum tristate lost_known;	/* set by the manager: what the kernel has booked could be read */
 	bw_t lost_bw;			/* booked for no thread that there is */
 	bw_t below_bw;			/* booked are so much less than none: the kernel has lost count */

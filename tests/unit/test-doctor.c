@@ -16,7 +16,7 @@ static struct regime healthy(void)
 		.hrtick_dl = YES, .jiffy_ns = 4 * NSEC_PER_MSEC, .tick_ns = 10 * NSEC_PER_USEC,
 		.period_min_ns = 100 * NSEC_PER_USEC, .period_max_ns = 4194304 * NSEC_PER_USEC,
 		.deadline = YES, .preempt_rt = YES, .preemption = "full", .irq_time = YES, .governor = "performance", .root_user = true,
-		.process_connector = YES, .perf_switch = YES, .lost_known = YES,
+		.process_connector = YES, .perf_switch = YES, .lost_known = YES, .limit_heard = YES,
 	};
 	unsigned int cpu;
 
@@ -36,6 +36,8 @@ static struct regime healthy(void)
 HOST(no_deadline, g->deadline = NO)
 HOST(deadline_unknown, g->deadline = UNKNOWN)
 HOST(not_root, g->root_user = false)
+HOST(limit_own, g->limit_heard = UNKNOWN)
+HOST(limit_unheard, g->limit_heard = NO)
 HOST(one_cpu, g->n_cpus = 1; CPU_ZERO(&g->online); CPU_SET(0, &g->online))
 HOST(all_isolated, g->n_cpus = 0; g->isolated = g->online)
 HOST(two_isolated, g->n_cpus = 2; CPU_SET(2, &g->isolated); CPU_SET(3, &g->isolated))
@@ -98,6 +100,9 @@ static const struct {
 	{ lost_some, "lost-bandwidth", FINDING_WARN, "booked 1.250 CPU for nobody", "reboot" },
 	{ lost_below, "lost-bandwidth", FINDING_WARN, "less than nothing", "virtrk reserve" },
 	{ lost_unknown, "lost-bandwidth", FINDING_NOTE, "cannot be read", "mount -t debugfs" },
+	{ nothing, "limit-watch", FINDING_OK, "are noticed", NULL },
+	{ limit_own, "limit-watch", FINDING_WARN, "virtrkd's own /proc", "restart virtrkd" },
+	{ limit_unheard, "limit-watch", FINDING_WARN, "cannot be watched", "restart virtrkd" },
 	{ nothing, "hrtick", FINDING_OK, "within 10us", NULL },
 	{ tick_coarse, "hrtick", FINDING_WARN, "at the 4ms tick: a reservation may overrun by up to 4ms and is paid back; "
 	  "admission counts it", "echo HRTICK_DL > /sys/kernel/debug/sched/features" },
@@ -177,7 +182,7 @@ static void test_healthy(void)
 
 	CASE("a healthy host");
 	EXPECT_INT(doctor_findings(&regime, &findings, &n), 0);
-	EXPECT_INT(n, 19);
+	EXPECT_INT(n, 20);
 	for (i = 0; i < n; i++) {
 		EXPECT(findings[i].level == FINDING_OK && !findings[i].mend);
 		for (j = 0; j < i; j++)
