@@ -7,7 +7,9 @@
 #define COLORFS_COMPAT_H
 
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/uio.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -26,11 +28,22 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#define copy_splice_read generic_file_splice_read
+
 /*
- * The other way puts the frame itself into the pipe, which then wants to know from the page cache whether it is up to date, and may
- * take it out of there: splice() and sendfile() are refused (EINVAL) and their callers read instead.
+ * Given a page, an iterator that is a pipe keeps the frame itself, then wants to know from the page cache whether it is up to date, and
+ * may take it out of there. Given bytes, it copies them, as newer kernels do.
  */
-#define copy_splice_read NULL
+static inline size_t compat_copy_to_iter(struct page *page, size_t offset, size_t bytes, struct iov_iter *to)
+{
+	void *p = kmap_local_page(page);
+	size_t copied = copy_to_iter(p + offset, bytes, to);
+
+	kunmap_local(p);
+	return copied;
+}
+#else
+#define compat_copy_to_iter copy_page_to_iter
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)

@@ -124,7 +124,7 @@ static ssize_t colorfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		part = min_t(loff_t, PAGE_SIZE - offset_in_page(iocb->ki_pos), size - iocb->ki_pos);
 		part = min(part, iov_iter_count(to));
 		if (page) {
-			copied = copy_page_to_iter(page, offset_in_page(iocb->ki_pos), part, to);
+			copied = compat_copy_to_iter(page, offset_in_page(iocb->ki_pos), part, to);
 			put_page(page);
 		} else {
 			copied = iov_iter_zero(part, to);

@@ -63,16 +63,16 @@ static int size_parse(struct fs_context *fc, const char *text, u64 *ret)
 	u64 size;
 
 	if (!isdigit(text[0]))
-		return invalf(fc, "size=%s: not a number of bytes", text);
+		return invalfc(fc, "size=%s: not a number of bytes", text);
 	size = memparse(text, &end);
 	if (*end)
-		return invalf(fc, "size=%s: not a number of bytes, with k, m, g or t at most", text);
+		return invalfc(fc, "size=%s: not a number of bytes, with k, m, g or t at most", text);
 	if (size == 0)
-		return invalf(fc, "size=%s: nothing", text);
+		return invalfc(fc, "size=%s: nothing", text);
 	if (size % PAGE_SIZE)
-		return invalf(fc, "size=%s: not a multiple of %lu", text, PAGE_SIZE);
+		return invalfc(fc, "size=%s: not a multiple of %lu", text, PAGE_SIZE);
 	if (size > (u64)totalram_pages() << PAGE_SHIFT) {
-		errorf(fc, "size=%s: more than this machine has", text);
+		errorfc(fc, "size=%s: more than this machine has", text);
 		return -ENOMEM;
 	}
 	*ret = size;
@@ -84,13 +84,13 @@ static int owner_parse(struct fs_context *fc, struct colorfs_options *options, i
 	switch (key) {
 	case OPT_UID:
 		options->uid = make_kuid(current_user_ns(), value);
-		return uid_valid(options->uid) ? 0 : invalf(fc, "uid=%u: no such user here", value);
+		return uid_valid(options->uid) ? 0 : invalfc(fc, "uid=%u: no such user here", value);
 	case OPT_GID:
 		options->gid = make_kgid(current_user_ns(), value);
-		return gid_valid(options->gid) ? 0 : invalf(fc, "gid=%u: no such group here", value);
+		return gid_valid(options->gid) ? 0 : invalfc(fc, "gid=%u: no such group here", value);
 	default:
 		options->mode = value;
-		return value <= 07777 ? 0 : invalf(fc, "mode=%o: more than 7777", value);
+		return value <= 07777 ? 0 : invalfc(fc, "mode=%o: more than 7777", value);
 	}
 }
 
@@ -121,12 +121,12 @@ static int colorfs_parse_param(struct fs_context *fc, struct fs_parameter *param
 		return 0;
 	case OPT_LAYOUT:
 		if (strcmp(param->string, "preserve") != 0 && strcmp(param->string, "any") != 0)
-			return invalf(fc, "layout=%s: neither preserve nor any", param->string);
+			return invalfc(fc, "layout=%s: neither preserve nor any", param->string);
 		string_take(&options->layout, param);
 		return 0;
 	case OPT_NODE:
 		if (result.uint_32 >= MAX_NUMNODES || !node_online(result.uint_32))
-			return invalf(fc, "node=%u: no such node", result.uint_32);
+			return invalfc(fc, "node=%u: no such node", result.uint_32);
 		options->node = result.uint_32;
 		options->has_node = true;
 		return 0;
@@ -153,7 +153,7 @@ static int set_parse(struct fs_context *fc, struct colorfs_choice *choice, enum 
 		choice->all[kind] = choice->set[kind].count == count;
 		return 0;
 	}
-	errorf(fc, "%s=%s: %s (at character %zu; the profile has 0-%llu)", name, text, color_fault_text(fault), at + 1,
+	errorfc(fc, "%s=%s: %s (at character %zu; the profile has 0-%llu)", name, text, color_fault_text(fault), at + 1,
 	       count - 1);
 	return color_fault_errno(fault);
 }
@@ -169,7 +169,7 @@ static int layout_make(struct fs_context *fc, struct colorfs_choice *choice)
 		fault = color_layout_make(&choice->layout, &choice->map, choice->set, choice->all);
 	if (fault == COLOR_OK)
 		return 0;
-	errorf(fc, "%s", color_fault_text(fault));
+	errorfc(fc, "%s", color_fault_text(fault));
 	return color_fault_errno(fault);
 }
 
@@ -182,7 +182,7 @@ static int choice_make(struct fs_context *fc, struct colorfs_choice *choice)
 
 	r = colorfs_registry_map(options->profile, &choice->map, &error);
 	if (r < 0) {
-		errorf(fc, "%s", error);
+		errorfc(fc, "%s", error);
 		return r;
 	}
 	if (options->colors)
@@ -206,14 +206,14 @@ static int want_make(struct fs_context *fc, const struct colorfs_choice *choice,
 	u64 capacity = colorfs_choice_capacity(choice), frames = size >> PAGE_SHIFT;
 
 	if (choice->preserve && choice->exclusive)
-		return invalf(fc, "exclusive: not with layout=preserve, which takes as many frames of each colour");
+		return invalfc(fc, "exclusive: not with layout=preserve, which takes as many frames of each colour");
 	if (choice->preserve && size % ((u64)color_layout_classes(&choice->layout) << PAGE_SHIFT))
-		return invalf(fc, "size: with layout=preserve a multiple of %lu here, a page of each colour and bank",
+		return invalfc(fc, "size: with layout=preserve a multiple of %lu here, a page of each colour and bank",
 			      (unsigned long)color_layout_classes(&choice->layout) << PAGE_SHIFT);
 	if (size == 0 && !choice->exclusive)
-		return invalf(fc, "size= is missing");
+		return invalfc(fc, "size= is missing");
 	if (frames > capacity || capacity == 0) {
-		errorf(fc, "size: %llu pages are wanted, and this machine has %llu at most of these colours and banks", frames,
+		errorfc(fc, "size: %llu pages are wanted, and this machine has %llu at most of these colours and banks", frames,
 		       capacity);
 		return -ENOSPC;
 	}
@@ -225,11 +225,11 @@ static int want_make(struct fs_context *fc, const struct colorfs_choice *choice,
 static int resize_fault(struct fs_context *fc, int r)
 {
 	if (r == -ENOMEM)
-		errorf(fc, "size: the machine would have too little memory left");
+		errorfc(fc, "size: the machine would have too little memory left");
 	else if (r == -ENOSPC)
-		errorf(fc, "size: not that many frames of these colours and banks are free");
+		errorfc(fc, "size: not that many frames of these colours and banks are free");
 	else if (r == -EBUSY)
-		errorf(fc, "size: files have been promised more than that");
+		errorfc(fc, "size: files have been promised more than that");
 	return r;
 }
 
@@ -282,7 +282,7 @@ static int pool_make(struct super_block *sb, struct fs_context *fc, struct color
 	pool->id = MINOR(sb->s_dev);
 	r = colorfs_registry_add(pool, &error);
 	if (r < 0) {
-		errorf(fc, "%s", error);
+		errorfc(fc, "%s", error);
 		return r;
 	}
 	return pool_fill(fc, pool, options->size, want);
@@ -400,12 +400,12 @@ static int pool_change(struct fs_context *fc, struct colorfs_pool *pool, struct 
 	colorfs_registry_lock();
 	r = colorfs_registry_may_change(pool, choice, &error);
 	if (r < 0)
-		errorf(fc, "%s", error);
+		errorfc(fc, "%s", error);
 	else
 		r = colorfs_pool_recolor(pool, choice, want);
 	colorfs_registry_unlock();
 	if (r == -EBUSY && !error[0])
-		errorf(fc, "files use the memory of this mount: its colours cannot change");
+		errorfc(fc, "files use the memory of this mount: its colours cannot change");
 	return r;
 }
 
@@ -419,7 +419,7 @@ static int colorfs_reconfigure(struct fs_context *fc)
 
 	/* mount(8) repeats the present options: only a change is a mistake. */
 	if (!uid_eq(options->uid, root->i_uid) || !gid_eq(options->gid, root->i_gid) || options->mode != (root->i_mode & 07777))
-		return invalf(fc, "uid=, gid= and mode= are for a new mount: use chown and chmod");
+		return invalfc(fc, "uid=, gid= and mode= are for a new mount: use chown and chmod");
 	choice = kmemdup(&pool->choice, sizeof(*choice), GFP_KERNEL);
 	if (!choice)
 		return -ENOMEM;

@@ -22,17 +22,26 @@ color_mount() {	# OPTIONS [DIRECTORY]
 	mount -i -t colorfs -o "$1" none "${2:-$dir}"
 }
 # The kernel gives words to a mount's errors in the log; mount(8) of Debian 13 shows them, that of Debian 12 shows the errno.
-last_words() { dmesg | grep -o 'colorfs: .*' | tail -n 1; }
+last_words() {	# LINES: of what the kernel has said since it had said so many
+	dmesg | tail -n "+$(($1 + 1))" | grep -o 'colorfs: .*' | tail -n 1
+}
+in_words() {	# COMMAND...: what it says, and what the kernel does, with the command's exit code
+	local r=0 lines
+	lines=$(dmesg | wc -l)
+	"$@" || r=$?
+	last_words "$lines"
+	return $r
+}
 refused() {	# WHAT WORDS-REGEX OPTIONS
 	local before after
 
 	before=$(pages_free)
-	if color_mount "$3" >"$e2e_dir/.output" 2>&1; then
+	if in_words color_mount "$3" >"$e2e_dir/.output" 2>&1; then
 		fail "$1: is mounted"
 		umount "$dir"
 		return
 	fi
-	output="$(<"$e2e_dir/.output") $(last_words)"
+	output=$(<"$e2e_dir/.output")
 	after=$(pages_free)
 	if ! [[ $output =~ $2 ]]; then
 		fail "$1: says '$output', not /$2/"
@@ -94,9 +103,9 @@ check "no room for another" 1 'No space left' truncate -s 4096 "$dir/other"
 check "du and df agree" 0 '^32768' du -k "$dir/all"
 check "rmmod in use" 1 'in use' rmmod colorfs
 
-check "other colours while files use them" 32 'its colours cannot change' mount -i -o "remount,colors=4-7" "$dir"
-check "another owner" 32 'use chown' mount -i -o "remount,uid=5" "$dir"
-check "less than was promised" 32 'promised more' mount -i -o "remount,size=16M" "$dir"
+check "other colours while files use them" 32 'its colours cannot change' in_words mount -i -o "remount,colors=4-7" "$dir"
+check "another owner" 32 'use chown' in_words mount -i -o "remount,uid=5" "$dir"
+check "less than was promised" 32 'promised more' in_words mount -i -o "remount,size=16M" "$dir"
 check "more" 0 '' mount -i -o "remount,size=48M" "$dir"
 check_equal "df" "$(df --output=size,used,avail -k "$dir" | tail -n 1 | xargs)" "49152 32768 16384"
 check "less again" 0 '' mount -i -o "remount,size=32M" "$dir"
@@ -126,7 +135,7 @@ mount -t debugfs none /sys/kernel/debug 2>/dev/null
 check "all that is free of two colours" 0 '' color_mount "exclusive,colors=0-1,profile=$profile"
 check_between "per cent of colour 0, on a machine that does nothing" \
 	"$(awk '$2 == 0 { sub("%", "", $5); print $5 }' /sys/kernel/debug/colorfs/colors)" 40 100
-check "nobody else gets one of them" 32 "another mount's exclusively" color_mount "size=1M,colors=1-2,profile=$profile" "$dir.2"
+check "nobody else gets one of them" 32 "another mount's exclusively" in_words color_mount "size=1M,colors=1-2,profile=$profile" "$dir.2"
 check "others he gets" 0 '' color_mount "size=1M,colors=2-3,profile=$profile" "$dir.2"
 check "but not for himself alone what somebody has" 32 "busy|another mount's" mount -i -o remount,exclusive,colors=1-2 "$dir.2"
 truncate -s "$(($(stat -f -c %b "$dir") * 4096))" "$dir/all"

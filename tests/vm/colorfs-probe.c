@@ -343,7 +343,7 @@ static void check_data(const char *dir)
 	EXPECT_INT(sendfile(other, fd, &offset, 2 * PAGE), 2 * PAGE);
 	EXPECT_INT(pread(other, out, 2 * PAGE, 0), 2 * PAGE);
 	EXPECT(memcmp(out, p, 2 * PAGE) == 0);
-	EXPECT_INT(pipe2(pipes, O_CLOEXEC), 0);
+	EXPECT_INT(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
 	offset = 24 * PAGE;
 	EXPECT_INT(splice(fd, &offset, pipes[1], NULL, PAGE, 0), PAGE);
 	offset = 5 * PAGE;
