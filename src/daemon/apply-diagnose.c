@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "apply-sched.h"
+#include "books.h"
 #include "cpulist.h"
 
 #define CAP_SYS_NICE_BIT 23	/* linux/capability.h */
@@ -136,45 +137,54 @@ static int say_not_permitted(const struct case_of *c)
 		   c->step->label, c->step->tid, cgroup ?: "unknown");
 }
 
-/* "  .dl_bw->total_bw               : 209713" of the first CPU; false when it cannot be read. */
-static bool debug_number(const char *text, const char *key, uint64_t *ret)
+/*
+ * The books of the root domain in which the thread is: its CPUs are all among the thread's, which the kernel has checked before it says EBUSY, and
+ * those of isolcpus= are not.
+ */
+static int books_of(const struct case_of *c, struct books *ret, uint32_t *ret_cpus)
 {
-	const char *line = strstr(text, key);
-	const char *colon = line ? strchr(line, ':') : NULL;
+	cpu_set_t domain, all;
+	uint32_t cpu = 0;
+	int r;
 
-	if (!colon)
-		return false;
-	*ret = strtoull(colon + 1, NULL, 10);
-	return true;
+	r = root_domain_read(c->root, &all);
+	if (r >= 0)
+		r = c->root->ops->affinity_get(c->root, c->step->tid, &domain);
+	if (r < 0)
+		return r;
+	CPU_AND(&domain, &domain, &all);
+	if (CPU_COUNT(&domain) == 0)
+		return -ENODATA;
+	while (!CPU_ISSET(cpu, &domain))
+		cpu++;
+	*ret_cpus = (uint32_t)CPU_COUNT(&domain);
+	r = books_read(c->root, cpu, ret);
+	return r >= 0 && ret->limit_bw <= 0 ? -ENODATA : r;
 }
 
 static int say_busy(const struct case_of *c)
 {
 	uint64_t asked = c->state->period_ns == 0 ? 0 : (uint64_t)(
 		((unsigned __int128)c->state->runtime_ns << BW_SHIFT) / c->state->period_ns);
-	_cleanup_(freep) char *debug = NULL;
 	char asked_text[VRK_BW_STRLEN], booked_text[VRK_BW_STRLEN], limit_text[VRK_BW_STRLEN];
-	uint64_t limit, booked;
-	cpu_set_t domain;
+	struct books books;
+	uint32_t cpus;
 
-	if (root_domain_read(c->root, &domain) < 0 ||
-	    sysroot_read(c->root, "/sys/kernel/debug/sched/debug", &debug) < 0 ||
-	    !debug_number(debug, "dl_bw->bw", &limit) || !debug_number(debug, "dl_bw->total_bw", &booked))
+	if (books_of(c, &books, &cpus) < 0)
 		return say(c, VR_KERNEL_BUSY,
 			   "the kernel has no room for the %s CPU of %s (thread %d); what it has booked cannot be read "
 			   "(debugfs); if something was just given back, it is free after at most its period",
 			   vrk_bw_format(asked_text, asked), c->step->label, c->step->tid);
-	if ((int64_t)booked < 0)
+	if (books.booked_bw < 0)
 		return say(c, VR_KERNEL_BUSY,
 			   "the kernel refuses %s (thread %d), as it would anybody: it has lost count, and has booked %s CPU less than "
 			   "nothing; it counts anew when a CPU is given to a thread or comes back",
-			   c->step->label, c->step->tid, vrk_bw_format(booked_text, -booked));
-	limit *= (uint64_t)CPU_COUNT(&domain);
+			   c->step->label, c->step->tid, vrk_bw_format(booked_text, (bw_t)-books.booked_bw));
 	return say(c, VR_KERNEL_BUSY,
 		   "the kernel has no room for the %s CPU of %s (thread %d): it has booked %s of %s CPUs, for whoever asked; "
 		   "what was just given back is free after at most its period",
-		   vrk_bw_format(asked_text, asked), c->step->label, c->step->tid, vrk_bw_format(booked_text, booked),
-		   vrk_bw_format(limit_text, limit));
+		   vrk_bw_format(asked_text, asked), c->step->label, c->step->tid, vrk_bw_format(booked_text, (bw_t)books.booked_bw),
+		   vrk_bw_format(limit_text, (bw_t)books.limit_bw * cpus));
 }
 
 /* A limit of the host on periods, in ns; @fallback when it cannot be read. */

@@ -8,8 +8,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,56 +134,6 @@ static int process_look(const struct sysroot *root, pid_t pid, const struct ledg
 			return r;
 	}
 	return r;
-}
-
-/*
- * The number behind the first key, or, with a @section, behind the first one after that line. The file lists every thread of the host, CPU by
- * CPU: no more of it is read than is needed.
- */
-static int booked_find(const struct sysroot *root, const char *section, int64_t *ret)
-{
-	static const char key[] = "dl_bw->total_bw";
-	int fd = sysroot_open(root, "/sys/kernel/debug/sched/debug", O_RDONLY);
-	_cleanup_(freep) char *line = NULL;
-	FILE *file;
-	size_t size = 0;
-	int r = -ENODATA;
-
-	if (fd < 0)
-		return fd;
-	file = fdopen(fd, "re");
-	if (!file) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (r == -ENODATA && getline(&line, &size, file) > 0) {
-		const char *at = section ? NULL : strstr(line, key);
-
-		if (section && strcmp(line, section) == 0)
-			section = NULL;
-		at = at ? strchr(at, ':') : NULL;
-		if (!at || !strchr(at, '\n'))
-			continue;
-		*ret = strtoll(at + 1, NULL, 10);
-		r = 0;
-	}
-	if (ferror(file))
-		r = -EIO;
-	(void)fclose(file);
-	return r;
-}
-
-int foreign_booked(const struct sysroot *root, int64_t *ret)
-{
-	return booked_find(root, NULL, ret);
-}
-
-int foreign_booked_on(const struct sysroot *root, uint32_t cpu, int64_t *ret)
-{
-	char section[32];
-
-	snprintf(section, sizeof(section), "dl_rq[%" PRIu32 "]:\n", cpu);
-	return booked_find(root, section, ret);
 }
 
 static int cannot_scan(int r, struct vr_error **reterr)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "books.h"
 #include "log.h"
 #include "manager-private.h"
 #include "partition.h"
@@ -23,79 +24,6 @@
 #define BOOKED_LEAST_BW 64		/* less is rounding */
 #define LOST_LEAST_BW (BW_UNIT / 1000)	/* less may be a difference of rounding */
 #define LOOK_AGAIN_NS NSEC_PER_SEC
-
-/* ---- too much ---- */
-
-static bw_t reservation_bw(const struct vrk_reservation *reservation)
-{
-	return vrk_bw(reservation->budget_ns, reservation->period_ns);
-}
-
-/*
- * The rest counts with timers that are late by a tick or two; where a CPU stands still for longer the debt is larger, and then only the kernel's
- * books tell. Its own servers, one per CPU, may be among what is booked or not: it forgets them now and then, and then bandwidth that is as large as
- * theirs is not seen. False where the books cannot be read, and of a partition that has gone with its domain: the CPU is everybody's again.
- */
-bool manager_still_booked(const struct manager *m, const struct partition *partition)
-{
-	bw_t server = m->regime.fair_budget_ns ? vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns) : 0;
-	_cleanup_(freep) char *state = NULL;
-	int64_t booked;
-	cpu_set_t cpus;
-
-	if (partition_state_read(m->root, partition, &state) < 0 || strcmp(state, "root") != 0 ||
-	    foreign_booked_on(m->root, partition->cpu, &booked) < 0)
-		return false;
-	for (size_t i = 0; i < m->ledger.n; i++) {
-		const struct promise *p = &m->ledger.promises[i];
-		const struct partition *own = ledger_partition(&m->ledger, p->tid, p->start_ticks);
-
-		if (own && own->kind == partition->kind && own->cpu == partition->cpu)
-			booked -= (int64_t)reservation_bw(&p->reservation);
-	}
-	partition_cpus(partition, &cpus);
-	for (int servers = 0; servers <= (server ? CPU_COUNT(&cpus) : 0); servers++)
-		if (booked <= BOOKED_LEAST_BW + servers * (int64_t)server && booked >= servers * (int64_t)server - BOOKED_LEAST_BW)
-			return false;
-	return booked > 0;
-}
-
-/* Rounded up each, so that what is lost is never said to be more than it is. */
-static bw_t explained_bw(const struct manager *m, const struct foreign *foreign)
-{
-	bw_t sum = 0;
-
-	for (size_t i = 0; i < m->ledger.n; i++)
-		sum += reservation_bw(&m->ledger.promises[i].reservation);
-	for (size_t i = 0; i < foreign->n; i++)
-		sum += reservation_bw(&foreign->loads[i].reservation);
-	for (size_t i = 0; i < m->n_returning; i++)
-		sum += reservation_bw(&m->returning[i].reservation);
-	if (m->regime.fair_budget_ns)
-		sum += m->regime.n_cpus * vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns);
-	return sum;
-}
-
-int manager_lost(struct manager *m, bw_t *ret)
-{
-	_cleanup_(foreign_done) struct foreign foreign = { 0 };
-	int64_t booked;
-	bw_t explained;
-	int r;
-
-	if (m->regime.kind != REGIME_ROOT_DOMAIN || m->ledger.n_partitions > 0)
-		return -EOPNOTSUPP;		/* each partition has books of its own */
-	r = foreign_booked(m->root, &booked);
-	if (r >= 0)
-		r = foreign_scan(m->root, &m->ledger, &foreign, NULL);
-	if (r < 0)
-		return r;
-	explained = explained_bw(m, &foreign);
-	*ret = booked > 0 && (bw_t)booked > explained + LOST_LEAST_BW ? (bw_t)booked - explained : 0;
-	return 0;
-}
-
-/* ---- too little ---- */
 
 /* A CPU that all share. False: there is none, or the kernel keeps no books. */
 static bool shared_cpu(const struct manager *m, uint32_t *ret)
@@ -120,12 +48,88 @@ static bool shared_cpu(const struct manager *m, uint32_t *ret)
 	return cpu < CPU_SETSIZE;
 }
 
+/* ---- too much ---- */
+
+static bw_t reservation_bw(const struct vrk_reservation *reservation)
+{
+	return vrk_bw(reservation->budget_ns, reservation->period_ns);
+}
+
+/*
+ * The rest counts with timers that are late by a tick or two; where a CPU stands still for longer the debt is larger, and then only the kernel's
+ * books tell. Its own servers, one per CPU, may be among what is booked or not: it forgets them now and then, and then bandwidth that is as large as
+ * theirs is not seen. False where the books cannot be read, and of a partition that has gone with its domain: the CPU is everybody's again.
+ */
+bool manager_still_booked(const struct manager *m, const struct partition *partition)
+{
+	bw_t server = m->regime.fair_budget_ns ? vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns) : 0;
+	_cleanup_(freep) char *state = NULL;
+	struct books books;
+	int64_t booked;
+	cpu_set_t cpus;
+
+	if (partition_state_read(m->root, partition, &state) < 0 || strcmp(state, "root") != 0 ||
+	    books_read(m->root, partition->cpu, &books) < 0)
+		return false;
+	booked = books.booked_bw;
+	for (size_t i = 0; i < m->ledger.n; i++) {
+		const struct promise *p = &m->ledger.promises[i];
+		const struct partition *own = ledger_partition(&m->ledger, p->tid, p->start_ticks);
+
+		if (own && own->kind == partition->kind && own->cpu == partition->cpu)
+			booked -= (int64_t)reservation_bw(&p->reservation);
+	}
+	partition_cpus(partition, &cpus);
+	for (int servers = 0; servers <= (server ? CPU_COUNT(&cpus) : 0); servers++)
+		if (booked <= BOOKED_LEAST_BW + servers * (int64_t)server && booked >= servers * (int64_t)server - BOOKED_LEAST_BW)
+			return false;
+	return booked > 0;
+}
+
+/* Each rounded as the kernel does. */
+static bw_t explained_bw(const struct manager *m, const struct foreign *foreign)
+{
+	bw_t sum = 0;
+
+	for (size_t i = 0; i < m->ledger.n; i++)
+		sum += reservation_bw(&m->ledger.promises[i].reservation);
+	for (size_t i = 0; i < foreign->n; i++)
+		sum += reservation_bw(&foreign->loads[i].reservation);
+	for (size_t i = 0; i < m->n_returning; i++)
+		sum += reservation_bw(&m->returning[i].reservation);
+	if (m->regime.fair_budget_ns)
+		sum += m->regime.n_cpus * vrk_bw(m->regime.fair_budget_ns, m->regime.fair_period_ns);
+	return sum;
+}
+
+int manager_lost(struct manager *m, bw_t *ret)
+{
+	_cleanup_(foreign_done) struct foreign foreign = { 0 };
+	struct books books;
+	bw_t explained;
+	uint32_t cpu;
+	int r;
+
+	if (m->ledger.n_partitions > 0 || !shared_cpu(m, &cpu))
+		return -EOPNOTSUPP;		/* each partition has books of its own */
+	r = books_read(m->root, cpu, &books);
+	if (r >= 0)
+		r = foreign_scan(m->root, &m->ledger, &foreign, NULL);
+	if (r < 0)
+		return r;
+	explained = explained_bw(m, &foreign);
+	*ret = books.booked_bw > 0 && (bw_t)books.booked_bw > explained + LOST_LEAST_BW ? (bw_t)books.booked_bw - explained : 0;
+	return 0;
+}
+
+/* ---- too little ---- */
+
 bw_t manager_books_below(const struct manager *m)
 {
-	int64_t booked;
+	struct books books;
 	uint32_t cpu;
 
-	return shared_cpu(m, &cpu) && foreign_booked_on(m->root, cpu, &booked) >= 0 && booked < 0 ? (bw_t)-booked : 0;
+	return shared_cpu(m, &cpu) && books_read(m->root, cpu, &books) >= 0 && books.booked_bw < 0 ? (bw_t)-books.booked_bw : 0;
 }
 
 /* What is on its way back would be forgotten by a new count, and then be taken from it. */

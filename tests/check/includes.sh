@@ -24,6 +24,7 @@ src/daemon/cpulist.*                | cpulist.h                                 
 src/daemon/admit.*                  | admit.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/whereabouts.*            | whereabouts.h sysroot.h virtrk/units.h                                           |
 src/daemon/limit-watch.*            | limit-watch.h sysroot.h                                                          |
+src/daemon/books.*                  | books.h sysroot.h virtrk/units.h                                                  |
 src/daemon/freezer.*                | freezer.h sysroot.h whereabouts.h                                                |
 src/daemon/partition-look.*         | partition.h cpulist.h sysroot.h whereabouts.h                                    |
 src/daemon/partition-shared.*       | partition.h cpulist.h                                                            |
@@ -52,7 +53,7 @@ src/daemon/source-proc-scan.*       | source-proc-scan.h source-cmdline.h vm.h s
 src/daemon/source-qmp.*             | source-qmp.h vm.h sysroot.h                                                      | event json
 src/daemon/source-*                 | source.h source-*.h vm.h sysroot.h virtrk/units.h                                | event
 src/daemon/source.h                 | vm.h                                                                             |
-src/daemon/apply*                   | apply.h apply-*.h freezer.h ledger.h state.h sysroot.h cpulist.h whereabouts.h virtrk/units.h |
+src/daemon/apply*                   | apply.h apply-*.h books.h freezer.h ledger.h state.h sysroot.h cpulist.h whereabouts.h virtrk/units.h |
 src/daemon/config-memory.*          | config.h config-memory.h intent.h virtrk/units.h                                          | json
 src/daemon/config.*                 | json-strict.h config.h config-memory.h intent.h cpulist.h json-keys.h admit.h ledger.h vm.h sysroot.h virtrk/analysis.h virtrk/units.h | json
 src/daemon/state.*                  | state.h state-json.h ledger.h sysroot.h virtrk/units.h                           | id128

@@ -25,6 +25,7 @@ static struct {
 	const char *tree;		/* sched_set() to SCHED_DEADLINE tells in its /proc ... */
 	unsigned int lost;		/* ... so many times of a debt of 5 ms, which is not its own, ... */
 	bool overruns;			/* ... then that it has its budget, or has overdrawn that by 5 ms */
+	bool roams;			/* threads may run on both CPUs; else each on one */
 	bool held_up;			/* meanwhile it has run for longer than that as what it was */
 } model;
 
@@ -90,6 +91,8 @@ static int model_affinity_get(const struct sysroot *root, pid_t tid, cpu_set_t *
 {
 	CPU_ZERO(ret);
 	CPU_SET(tid % 2, ret);
+	if (model.roams)
+		CPU_SET(1 - tid % 2, ret);
 	return 0;
 }
 
@@ -320,15 +323,25 @@ static void test_busy_back(struct sysroot *root)
 	}
 }
 
-/* What the kernel has booked stands in the words, also where it has lost count. */
+/*
+ * What the kernel has booked stands in the words, also where it has lost count: in the root domain of the thread, which may have a CPU
+ * of its own.
+ */
 static void test_busy_words(struct sysroot *root, const char *tree)
 {
 	static const struct {
-		const char *total, *words;
+		const char *books, *words;
+		pid_t tid;
+		bool roams;
 	} cases[] = {
-		{ "1048576", "it has booked 1.000 of 1.900 CPUs" },
-		{ "-262144", "as it would anybody: it has lost count, and has booked 0.250 CPU less than nothing" },
-		{ NULL, "what it has booked cannot be read" },
+		{ "dl_rq[0]:\n  .dl_bw->bw : 996147\n  .dl_bw->total_bw : 1048576\n", "it has booked 1.000 of 1.900 CPUs", 2, true },
+		{ "dl_rq[0]:\n  .dl_bw->bw : 996147\n  .dl_bw->total_bw : 7\ndl_rq[1]:\n  .dl_bw->bw : 996147\n  .dl_bw->total_bw : 524288\n",
+		  "it has booked 0.500 of 0.950 CPUs", 3, false },
+		{ "dl_rq[0]:\n  .dl_bw->bw : 996147\n  .dl_bw->total_bw : -262144\n",
+		  "as it would anybody: it has lost count, and has booked 0.250 CPU less than nothing", 2, true },
+		{ "dl_rq[0]:\n  .dl_bw->bw : 996147\n", "what it has booked cannot be read", 2, true },
+		{ "dl_rq[0]:\n  .dl_bw->bw : 996147\n  .dl_bw->total_bw : 7\n", "what it has booked cannot be read", 3, false },
+		{ "dl_rq[0]:\n  .dl_bw->total_bw : 7\n", "what it has booked cannot be read", 2, true },
 	};
 
 	tree_file(tree, "sys/devices/system/cpu/online", "0-1\n");
@@ -336,14 +349,13 @@ static void test_busy_words(struct sysroot *root, const char *tree)
 		_cleanup_(ledger_done) struct ledger none = { 0 }, want = { 0 };
 		_cleanup_(plan_done) struct plan plan = { 0 };
 		_cleanup_(vr_error_freep) struct vr_error *err = NULL;
-		char text[128];
 
 		CASE(cases[i].words);
-		snprintf(text, sizeof(text), "  .dl_bw->bw : 996147\n%s%s\n", cases[i].total ? "  .dl_bw->total_bw : " : "", cases[i].total ?: "");
-		tree_file(tree, "sys/kernel/debug/sched/debug", text);
+		tree_file(tree, "sys/kernel/debug/sched/debug", cases[i].books);
 		memset(&model, 0, sizeof(model));
-		model.now[2] = other;
-		ledger_put(&want, 2, 100000);
+		model.roams = cases[i].roams;
+		model.now[cases[i].tid] = other;
+		ledger_put(&want, cases[i].tid, 100000);
 		EXPECT_INT(plan_diff(&none, &want, &plan), 0);
 		model.busy = 10000;
 		EXPECT_INT(apply_plan(root, &plan, &err), -EBUSY);

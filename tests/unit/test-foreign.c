@@ -1,67 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the kernel has booked, from files as it writes them, and from such as it does not; and who is SCHED_DEADLINE already, where some
- * cannot be looked at.
+ * Who is SCHED_DEADLINE already, where some cannot be looked at.
  */
 #include "expect.h"
 #include "foreign.h"
-
-static void test_booked(void)
-{
-	static const struct {
-		const char *name;
-		const char *text;	/* NULL: no such file */
-		int r;
-		bw_t booked;
-	} cases[] = {
-		{ "not mounted", NULL, -ENOENT, 0 },
-		{ "empty", "", -ENODATA, 0 },
-		{ "as the kernel writes it", "Sched Debug Version: v0.11\ndl_rq[0]:\n  .dl_nr_running                 : 0\n"
-		  "  .dl_bw->bw                     : 996147\n  .dl_bw->total_bw               : 104856\n\n", 0, 104856 },
-		{ "the first root domain counts", "  .dl_bw->total_bw : 7\n  .dl_bw->total_bw : 8\n", 0, 7 },
-		{ "fewer than none", "  .dl_bw->total_bw : -262147\n", 0, -262147 },
-		{ "cut off in the number", "  .dl_bw->total_bw               : 1048", -ENODATA, 0 },
-		{ "no number", "  .dl_bw->total_bw\n", -ENODATA, 0 },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(tree_freep) char *tree = tree_new();
-		_cleanup_(sysroot_freep) struct sysroot *root = NULL;
-		int64_t booked = 0;
-
-		CASE(cases[i].name);
-		if (cases[i].text)
-			tree_file(tree, "sys/kernel/debug/sched/debug", cases[i].text);
-		if (!EXPECT_INT(sysroot_new(&root, tree), 0))
-			continue;
-		EXPECT_INT(foreign_booked(root, &booked), cases[i].r);
-		EXPECT_INT(booked, cases[i].booked);
-	}
-}
-
-/* The root domain of a CPU, where there are several; the kernel's count may have gone below zero. */
-static void test_booked_on(void)
-{
-	static const struct {
-		uint32_t cpu;
-		int r;
-		int64_t booked;
-	} cases[] = { { 0, 0, 104856 }, { 1, 0, -7 }, { 10, 0, 5 }, { 2, -ENODATA, 0 } };
-	_cleanup_(tree_freep) char *tree = tree_new();
-	_cleanup_(sysroot_freep) struct sysroot *root = NULL;
-
-	tree_file(tree, "sys/kernel/debug/sched/debug", "dl_rq[0]:\n  .dl_bw->total_bw               : 104856\n\ncpu#10, 2 MHz\n"
-		  "dl_rq[10]:\n  .dl_nr_running                 : 0\n  .dl_bw->total_bw               : 5\n"
-		  "dl_rq[1]:\n  .dl_bw->total_bw               : -7\ndl_rq[2]:\n");
-	if (!EXPECT_INT(sysroot_new(&root, tree), 0))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int64_t booked = 0;
-
-		EXPECT_INT(foreign_booked_on(root, cases[i].cpu, &booked), cases[i].r);
-		EXPECT_INT(booked, cases[i].booked);
-	}
-}
 
 static int policy_answer, state_answer;
 
@@ -130,8 +72,6 @@ static void test_scan(void)
 
 int main(void)
 {
-	test_booked();
-	test_booked_on();
 	test_scan();
 	return expect_result();
 }
