@@ -7,7 +7,7 @@
 # A guest of nested KVM whose memory is a file of colorfs: it boots, each page of it that is there has a colour and a bank of the
 # mount, by /proc/PID/pagemap; the mount's memory is the guest's as long as QEMU lives and comes back when QEMU is killed; where the
 # mount is too small QEMU ends with an error and does not start a guest that would die later. The kernel's vhost worker reads and writes that
-# memory: what is sent to the guest comes back as it was; QEMU is killed while packets go to and fro.
+# memory: what is sent to the guest comes back as it was; QEMU is killed while packets go both ways.
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
@@ -113,7 +113,7 @@ guest_up b 128
 check_soon "a second one does not fit, and ends" 60 bash -c "! kill -0 ${guest_pid[b]} 2>/dev/null || grep -q State:.Z /proc/${guest_pid[b]}/status"
 check "with an error" 0 'No space left|cannot|failed|unable' cat "$e2e_dir/b.log"
 packets_before=$(packets)
-check "packets go to and fro" 0 '' traffic
+check "packets go both ways" 0 '' traffic
 check_soon "and go on" 20 packets_come
 kill -KILL "${guest_pid[a]}"
 wait "${guest_pid[a]}" 2>/dev/null
