@@ -51,7 +51,7 @@ static const struct verb {
 	const char *help;
 	const char *example;
 } verbs[] = {
-	{ "list", "", 0, 0, READING, verb_list, "the domains that run, and how many reservations each has", "list" },
+	{ "list", "", 0, 0, READING, verb_list, "domains that run, and how many reservations each has", "list" },
 	{ "show", "DOMAIN", 1, 1, READING | OPTION_BIT(OPTION_XML) | OPTION_BIT(OPTION_CONNECT), verb_show,
 	  "one domain: its threads and what they are promised", "show rt" },
 	{ "reserve", "[DOMAIN]", 0, 1, READING | RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE), verb_reserve,
@@ -78,7 +78,7 @@ static const struct verb {
 	{ "doctor", "", 0, 0, READING, verb_doctor, "is this host fit, and the commands that mend it", "doctor" },
 	{ "monitor", "", 0, 0, READING, verb_monitor, "print events as they come", "monitor --json" },
 	{ "verify", "[DOMAIN]", 0, 1, READING | OPTION_BIT(OPTION_FOR) | OPTION_BIT(OPTION_LATENCY), verb_verify,
-	  "was what was promised kept? by the scheduler's own trace", "verify rt --for 60s" },
+	  "was what was promised kept? by the scheduler's trace", "verify rt --for 60s" },
 	{ "analyze", "[SYSTEM.json]", 0, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTIONS_ANALYZE, verb_analyze,
 	  "does a described system meet its deadlines; asks no daemon", "analyze system.json" },
 	{ "plan", "SYSTEM.json", 1, 1, OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_POLICY), verb_plan,
@@ -112,6 +112,17 @@ static int verb_unknown(const char *name)
 
 /* ---- help ---- */
 
+#define HELP_COLUMNS 80
+#define HELP_INDENT  26
+
+/* Memory that has run out makes it wider, not shorter. */
+static void help_line(const char *left, const char *help)
+{
+	_cleanup_(freep) char *wrapped = text_wrap(help, HELP_INDENT, HELP_COLUMNS);
+
+	printf("  %-23s %s\n", left, wrapped ?: help);
+}
+
 static void options_help(uint64_t options)
 {
 	for (enum option_id id = 0; id < _OPTION_MAX; id++) {
@@ -123,7 +134,7 @@ static void options_help(uint64_t options)
 		if (def->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", def->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, def->name, def->arg ? "=" : "", def->arg ?: "");
-		printf("  %-23s %s\n", left, def->help);
+		help_line(left, def->help);
 	}
 }
 
@@ -138,14 +149,16 @@ static int help_all(void)
 		char left[64];
 
 		snprintf(left, sizeof(left), "%s%s%s", verbs[i].name, *verbs[i].args ? " " : "", verbs[i].args);
-		printf("  %-23s %s\n", left, verbs[i].help);
+		help_line(left, verbs[i].help);
 	}
 	puts("\nOptions:");
 	options_help(READING | OPTION_BIT(OPTION_VERSION));
-	puts("\nOptions of reserve, check and release:");
+	puts("\nOptions of reserve, check, release and define:");
 	options_help(OPTIONS_THREADS);
 	puts("\nOptions of reserve, check and define:");
-	options_help((RESERVE_OPTIONS | OPTION_BIT(OPTION_REPLACE)) & ~OPTIONS_THREADS);
+	options_help(RESERVE_OPTIONS & ~OPTIONS_THREADS);
+	puts("\nOptions of reserve and check:");
+	options_help(OPTION_BIT(OPTION_REPLACE));
 	puts("\nOptions of define, and of show --xml:");
 	options_help((OPTIONS_DEFINE & ~OPTIONS_OF_MEMORY) | OPTION_BIT(OPTION_XML));
 	puts("\nOptions of prepare:");
@@ -167,15 +180,19 @@ static int help_all(void)
 	puts("\nOptions of experiment:");
 	options_help(OPTIONS_EXPERIMENT);
 	puts("\nA TIME is a number and its unit: ns, us, ms or s.\n"
-	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken.\n"
+	     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission,\n"
+	     "4 a promise was broken.\n"
 	     "More: man virtrk, and virtrk help VERB.");
 	return CLI_DONE;
 }
 
 static int help_one(const struct verb *verb)
 {
+	_cleanup_(freep) char *wrapped = text_wrap(verb->help, 0, HELP_COLUMNS - 1);	/* the dot has to have room */
+	const char *help = wrapped ?: verb->help;
+
 	printf("virtrk %s [OPTION...]%s%s\n\n", verb->name, *verb->args ? " " : "", verb->args);
-	printf("%c%s.\n\nOptions:\n", toupper((unsigned char)*verb->help), verb->help + 1);
+	printf("%c%s.\n\nOptions:\n", toupper((unsigned char)*help), help + 1);
 	options_help(verb->options);
 	printf("\nExample:\n  virtrk %s\n", verb->example);
 	return CLI_DONE;

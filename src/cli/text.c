@@ -7,6 +7,7 @@
  * what is rounded here is only ever shown, never decided by. Called by table.c and the verbs. Pure, apart from the
  * locale that main.c has set.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <wchar.h>
 
+#include "cleanup.h"
 #include "text.h"
 
 char *text_vformat(const char *fmt, va_list ap)
@@ -115,6 +117,51 @@ size_t text_cut(const char *text, size_t columns, size_t *ret_width)
 	}
 	*ret_width = total;
 	return bytes;
+}
+
+#define WRAP_LEAST 20	/* columns: less is worse to read than what the terminal makes of long lines */
+
+/* The next word, of @length bytes, behind what ends in column *at. */
+static int word_put(FILE *out, const char *text, size_t length, size_t indent, size_t columns, size_t *at)
+{
+	_cleanup_(freep) char *word = strndup(text, length);
+	size_t width = word ? text_width(word) : 0;
+
+	if (!word)
+		return -ENOMEM;
+	if (*at > indent && *at + 1 + width > columns) {
+		fprintf(out, "\n%*s", (int)indent, "");
+		*at = indent;
+	} else if (*at > indent) {
+		fputc(' ', out);
+		++*at;
+	}
+	fputs(word, out);
+	*at += width;
+	return 0;
+}
+
+char *text_wrap(const char *text, size_t indent, size_t columns)
+{
+	_cleanup_(freep) char *wrapped = NULL;
+	size_t size, at = indent;
+	FILE *out;
+	int r = 0;
+
+	if (columns < indent + WRAP_LEAST)
+		return strdup(text);
+	out = open_memstream(&wrapped, &size);
+	if (!out)
+		return NULL;
+	while (r >= 0 && *text) {
+		size_t length = strcspn(text, " ");
+
+		r = word_put(out, text, length, indent, columns, &at);
+		text += length + (text[length] == ' ');
+	}
+	if (fclose(out) != 0 || r < 0)
+		return NULL;
+	return TAKE_PTR(wrapped);
 }
 
 /* part * scale / whole, rounded to nearest; 128 bits because ns times 1000 can be more than 64. */

@@ -23,6 +23,12 @@ size_t text_width(const char *text);
 /* How many bytes of @text fill at most @columns; *ret_width = the columns they take. */
 size_t text_cut(const char *text, size_t columns, size_t *ret_width);
 
+/*
+ * A clean text that begins behind @indent columns and is to end before @columns: broken at spaces, the next line indented as far. A word
+ * that is longer stays whole. @columns 0, or hardly more than @indent: as it is. For the caller to free; NULL = out of memory.
+ */
+char *text_wrap(const char *text, size_t indent, size_t columns);
+
 #define TEXT_NUMBER_MAX 48
 
 /* Short forms for people. They round to nearest; the exact numbers are in --json. @buf is returned. */

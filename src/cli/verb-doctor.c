@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * doctor: is this host fit for guaranteed CPU time? One line per finding, and below it the command that mends it, never
- * cut, since it is there to be copied. A failed check makes the exit code 1. Called by main.c. Reads only.
+ * doctor: is this host fit for guaranteed CPU time? One line per finding, on a terminal broken between words, and below it the command
+ * that mends it, neither broken nor cut, since it is there to be copied. A failed check makes the exit code 1. Called by main.c. Reads only.
  */
 #include <string.h>
 
@@ -47,14 +47,15 @@ static int finding_print(struct json_object *finding, int width)
 	_cleanup_(freep) char *check = text_clean(answer_text(finding, "check"));
 	_cleanup_(freep) char *text = text_clean(answer_text(finding, "text"));
 	_cleanup_(freep) char *command = text_clean(mend);
+	_cleanup_(freep) char *wrapped = text ? text_wrap(text, (size_t)width + 8, cli_columns()) : NULL;
 	const char *colour = "";
 
-	if (!check || !text || !command)
+	if (!check || !wrapped || !command)
 		return cli_fail(-ENOMEM, NULL);
 	for (size_t i = 0; cli_colour() && i < ARRAY_SIZE(levels); i++)
 		if (strcmp(level, levels[i].name) == 0)
 			colour = levels[i].colour;
-	printf("%s%-4s%s  %-*s  %s\n", colour, level, *colour ? "\033[0m" : "", width, check, text);
+	printf("%s%-4s%s  %-*s  %s\n", colour, level, *colour ? "\033[0m" : "", width, check, wrapped);
 	if (*mend)
 		printf("%*s  mend: %s\n", width + 6, "", command);
 	return CLI_DONE;

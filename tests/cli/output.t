@@ -35,6 +35,9 @@ check "a narrow terminal: the longest text gives way" "NO_COLOR=1 on 24 60 $VIRT
 check "a narrow terminal: no line is longer" "NO_COLOR=1 on 24 30 $VIRTRK list | wc -L" 0 "^30$"
 check "a terminal of one column" "NO_COLOR=1 on 24 1 $VIRTRK list | wc -L" 0 "^1$"
 check "a pipe is never cut" "COLUMNS=20 virtrk list" 0 "line \?gnp  4194304  paused"
+check "a terminal: doctor's words are broken between them" "NO_COLOR=1 on 24 60 $VIRTRK doctor | grep -v mend: | wc -L" 0 "^([1-5][0-9]|60)$"
+check "and go on below each other" "NO_COLOR=1 on 24 60 $VIRTRK doctor" 0 "^ {19}4ms only$"
+check "a pipe has them in one line" "virtrk doctor" 1 "HRTICK_DL is off: budgets are enforced to 4ms only"
 check "doctor is never cut" "NO_COLOR=1 on 24 30 $VIRTRK doctor" 0 "echo HRTICK_DL > /sys/kernel/debug/sched/features$"
 
 done_testing

@@ -6,10 +6,16 @@
 export VIRTRK_BUS=$tmp/nobody
 
 check "help" "virtrk help" 0 "^  reserve \[DOMAIN\]  "
-check "--help" "virtrk --help" 0 "^Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken.$"
+check "--help" "virtrk --help | tail -n 4 | paste -sd ' '" 0 "Exit codes: 0 done, 1 failed, 2 wrong use, 3 refused by admission, 4 a promise was broken. "
+check "--help fits on a terminal" "virtrk --help | wc -L" 0 "^([1-7][0-9]|80)$"
+check "--help: what is longer goes on below" "virtrk --help" 0 "^ {26}or none$"
+check "--help: --replace is not define's" "virtrk --help | sed -n '/^Options of reserve and check:/,/^$/p'" 0 "^  --replace "
+check "--help: --replace is not define's, and stands there once" "virtrk --help | grep -c -e ' --replace '" 0 "^1$"
 check "-h" "virtrk -h" 0 "^Verbs:$"
 check "--version" "virtrk --version" 0 "^virtrk [0-9]+\.[0-9]+\.[0-9]+$"
-for verb in list show reserve check release capacity top doctor monitor help; do
+for verb in list show reserve check release define prepare commit abort cache memory capacity top doctor monitor verify analyze plan simulate \
+	experiment help; do
+	check "$verb --help fits on a terminal" "virtrk $verb --help | wc -L" 0 "^([1-7][0-9]|80)$"
 	check "help $verb" "virtrk help $verb" 0 "^  virtrk $verb"
 	check "$verb --help" "virtrk $verb --help" 0 "^virtrk $verb \[OPTION...\]"
 	check "help prints on stdout only: $verb" "virtrk $verb -h 2>&1 >/dev/null" 0 ""

@@ -7,7 +7,7 @@
 man=$SOURCE/man/virtrk.1.scd
 
 virtrk help >"$tmp/help"
-sed -n '/^Verbs:$/,/^$/p' "$tmp/help" | awk '/^  / { print $1 }' | sort >"$tmp/verbs"
+sed -n '/^Verbs:$/,/^$/p' "$tmp/help" | awk '/^  [a-z]/ { print $1 }' | sort >"$tmp/verbs"
 grep -oE '^  (-[a-z], )?--[a-z-]+' "$tmp/help" | grep -oE -- '--[a-z-]+' | sort -u >"$tmp/options"
 check "there are verbs" "wc -l <$tmp/verbs" 0 "^(1[4-9]|2[0-9])$"
 check "there are options" "wc -l <$tmp/options" 0 "^[2-5][0-9]$"

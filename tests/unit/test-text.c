@@ -59,6 +59,32 @@ static void test_cut(void)
 	}
 }
 
+static void test_wrap(void)
+{
+	static const char words[] = "one two three four five six seven ten";
+	static const struct {
+		const char *name, *text;
+		size_t indent, columns;
+		const char *wrapped;
+	} cases[] = {
+		{ "empty",			"",		0, 80,	"" },
+		{ "it fits",			words,		0, 37,	words },
+		{ "by one column not",		words,		0, 36,	"one two three four five six seven\nten" },
+		{ "indented",			words,		3, 24,	"one two three four\n   five six seven ten" },
+		{ "never",			words,		0, 0,	words },
+		{ "hardly any room",		words,		19, 38,	words },
+		{ "a word that is longer",	"a /very/long/path/that/nobody/may/break b", 0, 20, "a\n/very/long/path/that/nobody/may/break\nb" },
+		{ "two columns a letter",	WIDE " " WIDE " " WIDE " " WIDE " " WIDE, 0, 20, WIDE " " WIDE " " WIDE " " WIDE "\n" WIDE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(freep) char *wrapped = text_wrap(cases[i].text, cases[i].indent, cases[i].columns);
+
+		CASE(cases[i].name);
+		EXPECT_STR(wrapped, cases[i].wrapped);
+	}
+}
+
 static void test_utf8(void)
 {
 	static const struct {
@@ -135,6 +161,7 @@ int main(void)
 	}
 	test_clean();
 	test_cut();
+	test_wrap();
 	test_utf8();
 	test_numbers();
 	return expect_result();
