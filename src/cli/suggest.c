@@ -2,7 +2,7 @@
 /*
  * "Did you mean": the nearest of a few known words, for verbs, options and the keys of a reservation document.
  * Distance is the number of letters inserted, left out, changed, or swapped with their neighbour (optimal string
- * alignment). One may be wrong, and one more for every four letters; a guess further away would only confuse.
+ * alignment). One may be wrong, and one more for every five letters; a guess further away would only confuse.
  *
  * Called by main.c, options.c and document.c. Pure: no allocation, words longer than any of ours are simply not near.
  */
@@ -57,7 +57,7 @@ const char *suggest(const char *word, const char *const *names, size_t n)
 		if (known > WORD_MAX)
 			continue;
 		d = distance(word, length, names[i], known);
-		if (d < best && d <= 1 + (known > length ? known : length) / 4) {
+		if (d < best && d <= 1 + (known > length ? known : length) / 5) {
 			best = d;
 			found = names[i];
 		}

@@ -76,9 +76,10 @@ int verb_cache(const struct arguments *arguments)
 	int r;
 
 	if (arguments->n_operands < 2 && (asks || removes))
-		return cli_say(CLI_USAGE, "cache --%s needs a DOMAIN", asks ? "ways" : "remove");
+		return cli_say(CLI_USAGE, "cache --%s needs a DOMAIN",
+			       arguments->given[OPTION_WAYS] ? "ways" : asks ? "bandwidth" : "remove");
 	if (arguments->n_operands == 2 && asks == removes)
-		return cli_say(CLI_USAGE, "cache %s: either --ways or --bandwidth, or --remove", arguments->operands[1]);
+		return cli_say(CLI_USAGE, "cache %s: needs --ways, --bandwidth or both; or --remove alone", arguments->operands[1]);
 	if (options_number_read(arguments, OPTION_WAYS, 64, &ways) < 0)
 		return cli_say(CLI_USAGE, "--ways %s: a number from 1 to 64", arguments->value[OPTION_WAYS]);
 	if (options_number_read(arguments, OPTION_BANDWIDTH, 100, &percent) < 0)

@@ -139,7 +139,7 @@ static int wish_read(const struct arguments *arguments, struct document *documen
 	r = vrk_bytes_parse(size, &ret->bytes);
 	if (r < 0)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--size %s: %s", size,
-				    r == -ERANGE ? "too large" : "a whole number with B, KiB, MiB, GiB or TiB");
+				    r == -ERANGE ? "too large" : "must be a whole number and its unit: B, KiB, MiB, GiB or TiB");
 	if (arguments->given[OPTION_LAYOUT] && !intent_layout_read(arguments->value[OPTION_LAYOUT], &ret->preserve))
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "--layout %s: preserve or any", arguments->value[OPTION_LAYOUT]);
 	r = axis_read(arguments, OPTION_COLORS, &ret->n_colors, &ret->colors, reterr);

@@ -357,15 +357,18 @@ static int method_list_domains(sd_bus_message *msg, void *userdata, sd_bus_error
 
 static int method_get_domain(sd_bus_message *msg, void *userdata, sd_bus_error *reterr)
 {
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
 	_cleanup_(freep) char *path = NULL;
 	const char *name;
+	struct vm *vm;
 	int r;
 
 	r = sd_bus_message_read(msg, "s", &name);
 	if (r < 0)
 		return r;
-	if (!vm_table_by_name(manager_vms(bus_manager(userdata)), name))
-		return sd_bus_error_setf(reterr, VIRTRK_ERROR_NO_DOMAIN, "no domain is called %s", name);
+	r = manager_vm_lookup(bus_manager(userdata), name, &vm, &err);
+	if (r < 0)
+		return bus_fail(reterr, r, err);
 	r = bus_domain_path(name, &path);
 	return r < 0 ? r : sd_bus_reply_method_return(msg, "o", path);
 }

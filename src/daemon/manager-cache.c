@@ -50,9 +50,10 @@ int manager_caches(struct manager *m, struct resctrl *ret, struct vr_error **ret
 
 static int domain_find(struct manager *m, const char *domain, struct vm **ret, char group[RESCTRL_GROUP_MAX], struct vr_error **reterr)
 {
-	*ret = vm_table_by_name(&m->vms, domain);
-	if (!*ret)
-		return vr_error_set(reterr, -ENXIO, VR_NO_DOMAIN, "no domain is called %s", domain);
+	int r = manager_vm_lookup(m, domain, ret, reterr);
+
+	if (r < 0)
+		return r;
 	if (resctrl_group_name(domain, group) < 0)
 		return vr_error_set(reterr, -ENAMETOOLONG, VR_FAILED, "the name %s is too long for a group", domain);
 	return 0;

@@ -335,7 +335,7 @@ static int prepared_find(struct manager *m, const char *token, struct prepared *
 		return 0;
 	}
 	return vr_error_set(reterr, -ENOENT, VR_NO_TOKEN,
-			    "nothing is prepared under that token: it was committed or aborted, its time is over, or virtrkd was started anew");
+			    "nothing is prepared under that token: mistyped, committed or aborted already, its time over, or virtrkd started anew");
 }
 
 /* Refused or failed, it is held as before, until its time is over. */

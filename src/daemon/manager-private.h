@@ -140,7 +140,6 @@ int manager_lost(struct manager *m, bw_t *ret);
 nsec_t manager_rests_until(const struct manager *m, const char *domain, const struct request_item *items, size_t n);
 
 /* manager-request.c */
-int manager_vm_lookup(struct manager *m, const char *domain, struct vm **ret, struct vr_error **reterr);
 /* Numbers that no other reservation is needed to refuse. */
 int manager_items_check(const struct manager *m, const struct request_item *items, size_t n, struct vr_error **reterr);
 int manager_request_check(struct manager *m, const struct vm *vm, const struct request_item *items, size_t n,

@@ -52,6 +52,9 @@ const char *manager_intent_refusal(const struct manager *manager, pid_t pid);
 /* Reads the host again, then tells what is wrong with it. */
 int manager_doctor(struct manager *manager, struct finding **ret, size_t *ret_n);
 
+/* -ENXIO: none that runs is called so; the words name those that do. */
+int manager_vm_lookup(struct manager *manager, const char *domain, struct vm **ret, struct vr_error **reterr);
+
 /* Would it fit? Nothing is written. Refusal = 0 and a verdict; a bad request = negative errno and words. */
 int manager_check(struct manager *manager, const char *domain, const struct request_item *items, size_t n,
 		  struct verdict *ret, struct vr_error **reterr);

@@ -161,7 +161,8 @@ static int number_choose(const struct axis *axis, const struct memory_host *host
 	memory_unnamed(host, pools, n, axis->kind, &free);
 	if (wanted > there)
 		return vr_error_set(reterr, -EINVAL, VR_FAILED, "%" PRIu32 " %s: this host has %" PRIu32 "%s", wanted, axis->name, there,
-				    there == 1 ? " (by its memory profile, or for want of one)" : "");
+				    !host->profile ? ": it has no memory profile (virtrk memory profile)" :
+				    there == 1 ? " by its memory profile" : "");
 	for (uint32_t i = 0; i < there && ret->count < wanted; i++)
 		if (color_set_has(&free, i))
 			set_add(ret, i);

@@ -52,7 +52,8 @@ check "list" "virtrk list" 0 "^rt    100  running  qemu    tcg               0$"
 check "list --json" "virtrk list --json | jq -c '.[0] | [.name, .pid, .reservations]'" 0 '^\["rt",100,0\]$'
 check "show" "virtrk show rt" 0 "^vcpu1      102  CPU 1/TCG             -"
 check "show --json" "virtrk show rt --json | jq -r '[.threads[].name] | sort | join(\" \")'" 0 "^emulator iothread0 vcpu0 vcpu1$"
-check "show: unknown" "one_line virtrk show nobody" 1 "nobody"
+check "show: unknown" "one_line virtrk show nobody" 1 "no domain is called nobody: running is rt$"
+check "commit: no token" "one_line virtrk commit abc" 1 "nothing is prepared under that token: mistyped, committed or aborted already, "
 check "capacity" "virtrk capacity" 0 "^root-domain  0     .* qpa +0 +0\.00 +0\.00 "
 check "capacity: largest budgets" "virtrk capacity | grep -cE '^ *(1|5|10|20|50|100)ms  +[0-9]+\.[0-9]{3}ms  +[0-9.]+%$'" 0 "^6$"
 check "capacity --json" "virtrk capacity --json | jq -c '[.[0].name, .[0].ncpus, (.[0].largest | length)]'" 0 '^\["root-domain",1,6\]$'
@@ -69,11 +70,13 @@ check "cache: who has what" "virtrk cache" 0 "^virtrk-b%2f1  b/1     L3:0=f0$"
 check "cache --json" "virtrk cache --json | jq -c '.[0]'" 0 '^\{"group":"","domain":"","schemata":"L3:0=f\\n"\}$'
 check "cache: would fit, but nothing is written here" "one_line virtrk cache rt --ways 4" 1 "dry-run"
 check "cache: too many ways" "one_line virtrk cache rt --ways 5" 3 "the most that nobody has is 4"
-check "cache: no such domain" "one_line virtrk cache nobody --ways 4" 1 "nobody"
+check "cache: no such domain" "one_line virtrk cache nobody --ways 4" 1 "no domain is called nobody: running is rt$"
 check "cache: it has none" "one_line virtrk cache rt --remove" 1 "has no ways"
-check "cache: neither" "one_line virtrk cache rt" 2 "either --ways"
-check "cache: both" "one_line virtrk cache rt --ways 4 --remove" 2 "either --ways"
-check "cache: whose?" "one_line virtrk cache --ways 4" 2 "needs a DOMAIN"
+check "cache: neither" "one_line virtrk cache rt" 2 "cache rt: needs --ways, --bandwidth or both; or --remove alone$"
+check "cache: both" "one_line virtrk cache rt --ways 4 --remove" 2 "cache rt: needs --ways, --bandwidth or both; or --remove alone$"
+for option in "ways 4" "bandwidth 50" remove; do
+	check "cache --$option: whose?" "one_line virtrk cache --$option" 2 "cache --${option% *} needs a DOMAIN$"
+done
 for ways in 0 65 x 4x -1; do
 	check "cache --ways=$ways" "one_line virtrk cache rt --ways=$ways" 2 "--ways $ways: a number from 1 to 64"
 done
@@ -88,7 +91,7 @@ for i in 0 1; do
 	file $blocks/memory$i/state online
 done
 check "memory: no profile" "virtrk memory" 0 "^256MiB; how this host maps addresses to colours is not known"
-check "memory check: no profile, no colours" "one_line virtrk memory check rt --size 1MiB --colors 2" 1 "this host has 1 \(by its memory profile, or for want of one\)"
+check "memory check: no profile, no colours" "one_line virtrk memory check rt --size 1MiB --colors 2" 1 "this host has 1: it has no memory profile \(virtrk memory profile\)$"
 file etc/virtrk/memory-profile "virtrk-profile 1 cache=12,13,14,15 bank=16,17"
 file proc/self/mountinfo "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw
 31 1 0:44 / /run/virtrk/mem/b rw - colorfs virtrk:b rw,size=16384k,colors=0-3,uid=0"
@@ -123,7 +126,7 @@ if [ "$(id -u)" = 0 ]; then	# what it finds is this machine's business
 fi
 check "memory check: how much?" "one_line virtrk memory check rt" 2 "how much memory"
 for size in 1 1GB 0.5GiB -1MiB; do
-	check "memory --size $size" "one_line virtrk memory check rt --size=$size" 2 "--size $size: a whole number with B, KiB"
+	check "memory --size $size" "one_line virtrk memory check rt --size=$size" 2 "--size $size: must be a whole number and its unit: B, KiB"
 done
 check "memory --size: half a page" "one_line virtrk memory check rt --size 2KiB" 1 "whole pages of 4096"
 check "memory --colors 0" "one_line virtrk memory check rt --size 1MiB --colors 0" 2 "at least 1"

@@ -28,7 +28,7 @@ static const struct {
 	{ "memory: nothing",		MEMORY(""),			"memory.size: missing" },
 	{ "memory: size 0",		MEMORY("\"size\":\"0MiB\""),	"memory.size: 0MiB: whole pages" },
 	{ "memory: half a page",	MEMORY("\"size\":\"4097B\""),	"memory.size: 4097B: whole pages" },
-	{ "memory: no unit",		MEMORY("\"size\":\"512\""),	"memory.size: 512: a whole number with B" },
+	{ "memory: no unit",		MEMORY("\"size\":\"512\""),	"memory.size: 512: must be a whole number and its unit: B" },
 	{ "memory: too large",		MEMORY("\"size\":\"99999999999TiB\""), "too large" },
 	{ "memory: a number",		MEMORY("\"size\":512"),		"memory.size: must be a string, not int" },
 	{ "memory: unknown",		MEMORY("\"size\":\"1GiB\",\"colors\":4"), "memory.colors: unknown key" },

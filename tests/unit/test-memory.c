@@ -209,7 +209,17 @@ static void test_hosts(void)
 	CASE("without a profile there is one colour");
 	EXPECT_INT(memory_host_make(NULL, &all, 1, &host, NULL), 0);
 	choose(&host, &none, WANT(.bytes = 256 * MIB), 0, "size=268435456");
-	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 2), -EINVAL, "for want of one");
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 2), -EINVAL, "2 colours: this host has 1: it has no memory profile");
+}
+
+static void test_banks_alone(void)
+{
+	_cleanup_(memory_host_done) struct memory_host host = { 0 };
+	const struct pools none = { 0 };
+
+	CASE("a profile without cache colours");
+	EXPECT_INT(memory_host_make("virtrk-profile 1 bank=16,17", &all, 1, &host, NULL), 0);
+	choose(&host, &none, WANT(.bytes = MIB, .n_colors = 2), -EINVAL, "2 colours: this host has 1 by its memory profile");
 }
 
 static void test_lines(void)
@@ -359,6 +369,7 @@ int main(void)
 	test_layout();
 	test_refused();
 	test_hosts();
+	test_banks_alone();
 	test_lines();
 	test_look();
 	return expect_result();

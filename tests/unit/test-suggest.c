@@ -19,6 +19,7 @@ static const struct {
 	{ "one changed",		"chack",	"check" },
 	{ "two wrong in a long one",	"kapazity",	"capacity" },
 	{ "two wrong in a short one",	"tap",		"top" },
+	{ "four letters, two wrong",	"nope",		NULL },
 	{ "three letters, two wrong",	"tab",		NULL },
 	{ "nearest of two",		"releese",	"release" },
 	{ "nothing like it",		"xyzzy",	NULL },
