@@ -69,7 +69,8 @@ static int size_get(struct json_object *object, const struct place *place, uint6
 	place_key(&below, place, "size");
 	r = vrk_bytes_parse(text, ret);
 	if (r < 0)
-		return place_broken(&below, reterr, "%s: %s", text, r == -ERANGE ? "too large" : "must be a whole number and its unit: B, KiB, MiB, GiB or TiB");
+		return place_broken(&below, reterr, "%s: %s", text,
+				    r == -ERANGE ? "too large" : "must be a whole number and its unit: B, KiB, MiB, GiB or TiB");
 	if (*ret == 0 || *ret % INTENT_PAGE != 0)
 		return place_broken(&below, reterr, "%s: whole pages of 4KiB, at least one", text);
 	return 0;
