@@ -10,52 +10,11 @@
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
-vm_begin colorfs
+# shellcheck source=tests/vm/colorfs.sh
+. /src/tests/vm/colorfs.sh
+colorfs_begin colorfs
 
-probe=/product/colorfs/colorfs-probe
-module=/product/colorfs/$(uname -r)/colorfs.ko
-profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
-dir=$e2e_dir/mount
-mkdir "$dir" "$dir.2"
-
-color_mount() {	# OPTIONS [DIRECTORY]
-	mount -i -t colorfs -o "$1" none "${2:-$dir}"
-}
-# The kernel gives words to a mount's errors in the log; mount(8) of Debian 13 shows them, that of Debian 12 shows the errno.
-last_words() {	# LINES: of what the kernel has said since it had said so many
-	dmesg | tail -n "+$(($1 + 1))" | grep -o 'colorfs: .*' | tail -n 1
-}
-in_words() {	# COMMAND...: what it says, and what the kernel does, with the command's exit code
-	local r=0 lines
-	lines=$(dmesg | wc -l)
-	"$@" || r=$?
-	last_words "$lines"
-	return $r
-}
-refused() {	# WHAT WORDS-REGEX OPTIONS
-	local before after
-
-	before=$(pages_free)
-	if in_words color_mount "$3" >"$e2e_dir/.output" 2>&1; then
-		fail "$1: is mounted"
-		umount "$dir"
-		return
-	fi
-	output=$(<"$e2e_dir/.output")
-	after=$(pages_free)
-	if ! [[ $output =~ $2 ]]; then
-		fail "$1: says '$output', not /$2/"
-	elif [ $((before - after)) -gt 2000 ]; then
-		fail "$1: $((before - after)) pages are gone"
-	else
-		pass "$1"
-	fi
-}
-# Free memory, with what CPUs keep for themselves.
-pages_free() {
-	awk '$1 == "nr_free_pages" || $1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo
-}
-dmesg -n 1
+mkdir "$dir.2"
 
 check "without the module's profile a mount needs its own" 0 '' insmod "$module"
 refused "no profile" 'neither the module nor the mount has a profile' size=16M,colors=0-3
@@ -131,7 +90,6 @@ umount "$dir"
 
 # --- colours of one's own -----------------------------------------------------------------------------------------------
 
-mount -t debugfs none /sys/kernel/debug 2>/dev/null
 check "all that is free of two colours" 0 '' color_mount "exclusive,colors=0-1,profile=$profile"
 check_between "per cent of colour 0, on a machine that does nothing" \
 	"$(awk '$2 == 0 { sub("%", "", $5); print $5 }' /sys/kernel/debug/colorfs/colors)" 40 100
@@ -146,12 +104,6 @@ umount "$dir" "$dir.2"
 
 # --- nothing is lost ---------------------------------------------------------------------------------------------------
 
-free_most() {	# the most of several looks: others come and go
-	for _ in 1 2 3 4 5; do
-		pages_free
-		sleep 0.2
-	done | sort -n | tail -n 1
-}
 n=400
 [ -z "$VM_LONG" ] || n=100000
 check "100 cycles" 0 '' "$probe" cycles 100 "$profile" "$dir"
@@ -166,6 +118,4 @@ check "with a profile it does not know" 1 '' insmod "$module" profile=nonsense
 check "with a profile of its own" 0 '' insmod "$module" "profile=$profile"
 check "mounts need none" 0 '' color_mount size=4M,colors=0
 umount "$dir"
-check "and goes" 0 '' rmmod colorfs
-check_equal "the kernel has nothing to complain about" "$(dmesg | grep -cE 'BUG|WARNING|Bad page|leaked')" 0
-vm_done
+colorfs_done

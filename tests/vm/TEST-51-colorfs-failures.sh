@@ -12,16 +12,11 @@
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
-vm_begin colorfs-failures
+# shellcheck source=tests/vm/colorfs.sh
+. /src/tests/vm/colorfs.sh
+colorfs_begin colorfs-failures
 
-probe=/product/colorfs/colorfs-probe
-modules=/product/colorfs/$(uname -r)
 failures=/product/colorfs/colorfs-failures
-profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
-dir=$e2e_dir/mount
-mkdir "$dir"
-mount -t debugfs none /sys/kernel/debug 2>/dev/null
-dmesg -n 1
 
 # Objects of the kernel's memory that were allocated with colorfs on the stack: how many, and who did it. What describes an area of the kernel's
 # addresses is kept for the next one when that is gone, so areas are counted themselves.
@@ -34,24 +29,12 @@ objects() {
 areas() {
 	grep -c '\[colorfs\]' /proc/vmallocinfo
 }
-pages_free() {
-	awk '$1 == "nr_free_pages" || $1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo
-}
-free_most() {	# the most of several looks: others come and go
-	for _ in 1 2 3 4 5; do
-		pages_free
-		sleep 0.2
-	done | sort -n | tail -n 1
-}
 # What lacks memory for a page table says so, and tries again.
-complaints() {
-	dmesg | grep -E 'BUG|WARNING|Bad page|leaked|Poison|Redzone|corruption|pagealloc' | grep -v 'VM_FAULT_OOM leaked out'
+fewer_complaints() {
+	complaints | grep -v 'VM_FAULT_OOM leaked out'
 }
 as_before() {	# OBJECTS AREAS
 	[ "$(objects):$(areas)" = "$1:$2" ]
-}
-color_mount() {	# OPTIONS
-	mount -i -t colorfs -o "$1" none "$dir"
 }
 
 check "the kernel looks after its objects" 0 'slab_debug=FZPU' cat /proc/cmdline
@@ -62,13 +45,13 @@ check "and its pages" 0 'PAGE_POISONING is on' dmesg
 # --- every allocation fails ---------------------------------------------------------------------------------------------
 
 check "the module that refuses" 0 '' insmod "$modules/colorfs-fail.ko"
-check "loading works, or fails" 0 'load [1-9].*load-all [1-9]' "$failures" load "$modules/colorfs.ko" "$profile" "$dir"
+check "loading works, or fails" 0 'load [1-9].*load-all [1-9]' "$failures" load "$module" "$profile" "$dir"
 check_equal "and leaves nothing" "$(ls -d /sys/kernel/slab/colorfs_inode /sys/kernel/debug/colorfs /sys/module/colorfs 2>/dev/null)" ""
 
-check "loaded" 0 '' insmod "$modules/colorfs.ko" "profile=$profile"
+check "loaded" 0 '' insmod "$module" "profile=$profile"
 objects_before=$(objects) areas_before=$(areas) before=$(free_most)
 check_between "objects of it that are there for good" "$objects_before" 1 1000
-check "each thing works, or fails and leaves all as it was" 0 'refusal-all' "$failures" "$modules/colorfs.ko" "$profile" "$dir"
+check "each thing works, or fails and leaves all as it was" 0 'refusal-all' "$failures" "$module" "$profile" "$dir"
 # shellcheck disable=SC2001
 sed 's/^/  /' <<<"$output"
 check_soon "no object and no area is left" 20 as_before "$objects_before" "$areas_before"
@@ -99,5 +82,5 @@ check "cycles of mounting" 0 '' "$probe" cycles $((n / 10)) "$profile" "$dir"
 check_soon "nothing of it is left" 20 as_before "$objects_before" "$areas_before"
 as_before "$objects_before" "$areas_before" || objects_of_colorfs
 check "the module goes" 0 '' rmmod colorfs
-check_equal "the kernel has nothing to complain about" "$(complaints)" ""
+check_equal "the kernel has nothing to complain about" "$(fewer_complaints)" ""
 vm_done

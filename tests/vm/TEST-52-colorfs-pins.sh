@@ -11,20 +11,15 @@
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
-vm_begin colorfs-pins
+# shellcheck source=tests/vm/colorfs.sh
+. /src/tests/vm/colorfs.sh
+colorfs_begin colorfs-pins
 
 pins=/product/colorfs/colorfs-pins
-profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
-dir=$e2e_dir/mount
-mkdir "$dir"
-mount -t debugfs none /sys/kernel/debug 2>/dev/null
-dmesg -n 1
-
-limbo() { awk 'NR > 1 { print $5 }' /sys/kernel/debug/colorfs/pools; }
 edu=/sys/bus/pci/devices/$(basename "$(grep -l 0x11e8 /sys/bus/pci/devices/*/device | xargs -r -n 1 dirname)")
 
-check "the module" 0 '' insmod "/product/colorfs/$(uname -r)/colorfs.ko" "profile=$profile"
-check "a mount" 0 '' mount -i -t colorfs -o size=4M,colors=2-5 none "$dir"
+check "the module" 0 '' insmod "$module" "profile=$profile"
+check "a mount" 0 '' color_mount size=4M,colors=2-5
 
 # --- a slow disk --------------------------------------------------------------------------------------------------------
 
@@ -49,19 +44,16 @@ check "DMA" 0 '' "$pins" vfio "$dir" "$group" "${edu##*/}"
 
 # --- the mount goes -----------------------------------------------------------------------------------------------------
 
-check_equal "nothing is in use" "$(stat -f -c '%b %f %a' "$dir") $(limbo)" "$(stat -f -c '%b %b %b' "$dir") 0"
+nothing_in_use
 coproc "$pins" hold "$dir"
 holder=$COPROC_PID
 read -r -t 60 said <&"${COPROC[0]}"
 check_equal "frames are held" "$said $(limbo)" "held 8"
 check "unmounted meanwhile" 0 '' umount "$dir"
-check "mounted again, and all is there" 0 '' mount -i -t colorfs -o size=4M,colors=2-5 none "$dir"
+check "mounted again, and all is there" 0 '' color_mount size=4M,colors=2-5
 check_equal "of it" "$(stat -f -c '%b %a' "$dir")" "1024 1024"
 echo >&"${COPROC[1]}"
 wait "$holder"
 check_equal "they were let go" $? 0
 check "unmounted" 0 '' umount "$dir"
-check "the module goes" 0 '' rmmod colorfs
-check_equal "the kernel has nothing to complain about" \
-	"$(dmesg | grep -E 'BUG|WARNING|Bad page|leaked|Poison|Redzone|corruption|pagealloc|DMAR: \[DMA')" ""
-vm_done
+colorfs_done

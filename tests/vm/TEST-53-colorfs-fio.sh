@@ -11,17 +11,14 @@
 # shellcheck disable=SC2317,SC2329  # functions are called by name
 # shellcheck source=tests/vm/lib.sh
 . /src/tests/vm/lib.sh
-vm_begin colorfs-fio
-
-profile='virtrk-profile;1;cache=12:13:14:15;bank=13^17:14^18'
-dir=$e2e_dir/mount
-mkdir "$dir"
-dmesg -n 1
+# shellcheck source=tests/vm/colorfs.sh
+. /src/tests/vm/colorfs.sh
+colorfs_begin colorfs-fio
 
 size=12M rounds=1
 [ -z "$VM_LONG" ] || size=48M rounds=20
-check "the module" 0 '' insmod "/product/colorfs/$(uname -r)/colorfs.ko" "profile=$profile"
-check "a mount" 0 '' mount -i -t colorfs -o size=256M,colors=0-7,banks=0:2 none "$dir"
+check "the module" 0 '' insmod "$module" "profile=$profile"
+check "a mount" 0 '' color_mount size=256M,colors=0-7,banks=0:2
 
 job=(--name=a --filename="$dir/a" --size=1M --bs=4k --verify=crc32c)
 check "fio writes" 0 '' fio "${job[@]}" --rw=write --do_verify=0
@@ -54,9 +51,6 @@ fixedbufs=1
 END
 check "each block has its checksum" 0 '^(3;fio[^;]*;[a-z]+;0;0;[^'$'\n'']*'$'\n''?){4}$' fio --output-format=terse --terse-version=3 "$e2e_dir/job"
 rm "$dir"/*
-check_equal "nothing is in use" "$(stat -f -c '%b %f %a' "$dir")" "$(stat -f -c '%b %b %b' "$dir")"
+nothing_in_use
 check "unmounted" 0 '' umount "$dir"
-check "the module goes" 0 '' rmmod colorfs
-check_equal "the kernel has nothing to complain about" \
-	"$(dmesg | grep -E 'BUG|WARNING|Bad page|leaked|Poison|Redzone|corruption|pagealloc')" ""
-vm_done
+colorfs_done
