@@ -213,8 +213,12 @@ static int want_make(struct fs_context *fc, const struct colorfs_choice *choice,
 	if (size == 0 && !choice->exclusive)
 		return invalfc(fc, "size= is missing");
 	if (frames > capacity || capacity == 0) {
-		errorfc(fc, "size: %llu pages are wanted, and this machine has %llu at most of these colours and banks", frames,
-		       capacity);
+		if (choice->node == NUMA_NO_NODE)
+			errorfc(fc, "size: %llu pages are wanted, and this machine has %llu at most of these colours and banks", frames,
+				capacity);
+		else
+			errorfc(fc, "size: %llu pages are wanted, and node %d has %llu at most of these colours and banks", frames,
+				choice->node, capacity);
 		return -ENOSPC;
 	}
 	*ret = choice->exclusive ? ULONG_MAX : frames;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tries out a mounted colorfs from user space: what shell commands cannot do. Called by TEST-40-colorfs.sh in the host under
+ * Tries out a mounted colorfs from user space: what shell commands cannot do. Called by TEST-40-colorfs.sh and others in the host under
  * test, as root: "colorfs-probe CHECK DIRECTORY" makes files in the directory, removes them, and prints each thing that is
  * not as it should be; "colorfs-probe frames PROFILE FILE" maps a file, touches every page and prints "COLOUR BANK PAGES"
  * from the frame numbers in /proc/self/pagemap, by the arithmetic that the module uses; "colorfs-probe layout PROFILE FILE COLOUR:BANK..."
- * looks whether each page has those that it is to have; "colorfs-probe process
+ * looks whether each page has those that it is to have; "colorfs-probe nodes FILE" prints "NODE PAGES", by move_pages(2); "colorfs-probe process
  * PROFILE PID DIRECTORY" does so for what another process has mapped below a directory, without touching it; "colorfs-probe cycles N
  * PROFILE DIRECTORY" mounts, uses and unmounts N times.
  */
@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -458,6 +459,39 @@ static int layout(const char *profile, const char *file, char **class, int n)
 	return EXIT_SUCCESS;
 }
 
+/* Where the kernel says that the pages of @file are: "NODE PAGES". */
+static int nodes(const char *file)
+{
+	enum { NODES = 64 };
+	unsigned long count[NODES] = {}, n, i;
+	int fd = open(file, O_RDWR | O_CLOEXEC), node = -1;
+	struct stat st;
+	unsigned char *p;
+	void *at;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		fprintf(stderr, "%s: %s\n", file, strerror(errno));
+		return EXIT_FAILURE;
+	}
+	n = (unsigned long)st.st_size / PAGE;
+	p = map_pages(fd, n);
+	for (i = 0; i < n; i++) {
+		at = p + i * PAGE;
+		*(volatile unsigned char *)at = 1;
+		if (syscall(SYS_move_pages, 0, 1UL, &at, NULL, &node, 0) != 0 || node < 0 || node >= NODES) {
+			fprintf(stderr, "page %lu: node %d, %s\n", i, node, strerror(errno));
+			return EXIT_FAILURE;
+		}
+		count[node]++;
+	}
+	for (i = 0; i < NODES; i++) {
+		if (count[i] > 0)
+			printf("%lu %lu\n", i, count[i]);
+	}
+	close(fd);
+	return EXIT_SUCCESS;
+}
+
 /* What another process has mapped of files below a directory: "COLOUR BANK PAGES" of those that are there. */
 static int process_frames(const char *profile, const char *pid, const char *dir)
 {
@@ -514,6 +548,8 @@ int main(int argc, char **argv)
 		return frames(argv[2], argv[3]);
 	if (argc >= 5 && strcmp(argv[1], "layout") == 0)
 		return layout(argv[2], argv[3], argv + 4, argc - 4);
+	if (argc == 3 && strcmp(argv[1], "nodes") == 0)
+		return nodes(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "process") == 0)
 		return process_frames(argv[2], argv[3], argv[4]);
 	if (argc == 5 && strcmp(argv[1], "cycles") == 0)
@@ -524,6 +560,6 @@ int main(int argc, char **argv)
 			return expect_result();
 		}
 	}
-	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | layout PROFILE FILE COLOUR:BANK... | process PROFILE PID DIRECTORY | cycles N PROFILE DIRECTORY\n");
+	fprintf(stderr, "usage: colorfs-probe promise|zero|mapping|pin|data DIRECTORY | frames PROFILE FILE | layout PROFILE FILE COLOUR:BANK... | nodes FILE | process PROFILE PID DIRECTORY | cycles N PROFILE DIRECTORY\n");
 	return 2;
 }
