@@ -37,12 +37,12 @@ static int usage(FILE *to, int code)
 	(void)fputs("virtrk-guest run [OPTION...] [--] PROGRAM [ARGUMENT...]\n"
 		    "virtrk-guest check PID\n"
 		    "\n"
-		    "  --colors=LIST      cache colours of its memory, such as 2-3 or 0,5; any if left out\n"
+		    "  --colors=LIST      cache colours of its memory, such as 2-3; any if left out\n"
 		    "  --banks=LIST       DRAM banks\n"
 		    "  --size=SIZE        all of its memory: 64MiB if left out\n"
-		    "  --area=SIZE        of that for mappings and stacks of threads; a quarter if left out\n"
-		    "  --stack=SIZE       of that for its stack, and for each thread's; 1MiB if left out\n"
-		    "  --profile=PROFILE  how this machine maps addresses, where the module was not told\n"
+		    "  --area=SIZE        of that for mappings and threads; a quarter if left out\n"
+		    "  --stack=SIZE       for its stack, and for each thread's; 1MiB if left out\n"
+		    "  --profile=PROFILE  how addresses map, where the module was not told\n"
 		    "  --no-text          leave code and constants in the page cache\n"
 		    "  --help, --version\n",
 		    to);
