@@ -5,7 +5,8 @@
  *   in force    the kernel's file that tells what became of it is watched (inotify): somebody else may write there, and the
  *               kernel itself makes it "root invalid" without a word to anybody. Of a pinned thread the watch sees the affinity
  *   given back  a partition whose promise is gone stays until its thread has rested (apply-cpuset.c says why), then it is removed by a
- *               plan of its own; a pinned thread is let go at once. One that cannot be removed yet is tried again each second.
+ *               plan of its own; a pinned thread is let go at once. One that cannot be removed yet is tried again each second, and holds
+ *               no other one back.
  *
  * Called by the requests and by manager_watch_update(), which hears of every change of the ledger.
  */
@@ -31,6 +32,7 @@ struct partition_watch {
 	nsec_t due_ns;		/* it is removed then; 0 = its promise is in force */
 	nsec_t booked_ns;	/* since then it is kept since the kernel's books are not empty; 0 = it is not */
 	bool tried;
+	bool ends;		/* in this turn */
 	char drift[160];	/* as told last; "" = none */
 };
 
@@ -135,39 +137,94 @@ static bool is_due(const struct manager *m, struct partition_watch *w, nsec_t no
 	return false;
 }
 
-static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
+/* Those that are due now; should it fail they are again after a while. Returns how many; *ret_news: one has not been tried before. */
+static size_t due_mark(struct manager *m, nsec_t now, bool *ret_news)
 {
-	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	size_t n = 0;
+
+	*ret_news = false;
+	for (size_t i = 0; i < m->n_partition_watches; i++) {
+		struct partition_watch *w = &m->partition_watches[i];
+
+		w->ends = is_due(m, w, now);
+		if (!w->ends)
+			continue;
+		w->due_ns = now + RETRY_NS;
+		*ret_news |= !w->tried;
+		w->tried = true;
+		n++;
+	}
+	return n;
+}
+
+/* All that end by one plan; @only: that one alone. How many of them were more than an affinity is added to *apart. */
+static int give_back(struct manager *m, const struct partition_watch *only, size_t *apart, struct vr_error **reterr)
+{
 	_cleanup_(ledger_done) struct ledger want = { 0 };
-	struct manager *m = userdata;
-	nsec_t now = manager_now();
-	const struct partition *p;
-	bool news = false;
-	size_t n = 0, apart = 0;
+	size_t count = 0;
 	int r;
 
 	r = ledger_copy(&m->ledger, &want);
 	for (size_t i = 0; r >= 0 && i < m->n_partition_watches; i++) {
-		struct partition_watch *w = &m->partition_watches[i];
+		const struct partition_watch *w = &m->partition_watches[i];
+		bool ends = only ? w->tid == only->tid && w->start_ticks == only->start_ticks : w->ends;
+		const struct partition *p = ends ? ledger_partition(&want, w->tid, w->start_ticks) : NULL;
 
-		if (!is_due(m, w, now))
+		if (!p)
 			continue;
-		p = ledger_partition(&want, w->tid, w->start_ticks);
-		apart += p && p->kind != PARTITION_PINNED;
+		count += p->kind != PARTITION_PINNED;
 		ledger_remove_partition(&want, w->tid, w->start_ticks);
-		w->due_ns = now + RETRY_NS;	/* if it fails */
-		news |= !w->tried;
-		w->tried = true;
-		n++;
 	}
-	if (r >= 0 && n > 0)
-		r = manager_commit(m, &want, &err);
+	if (r >= 0)
+		r = manager_commit(m, &want, reterr);
+	if (r >= 0)
+		*apart += count;
+	return r;
+}
+
+static struct partition_watch *watch_ends(const struct manager *m)
+{
+	for (size_t i = 0; i < m->n_partition_watches; i++)
+		if (m->partition_watches[i].ends)
+			return &m->partition_watches[i];
+	return NULL;
+}
+
+/*
+ * One of several cannot go, and a plan is carried out as a whole: each by a plan of its own. The list is made anew with each one that fails.
+ * Returns how many went.
+ */
+static size_t give_back_each(struct manager *m, size_t *apart)
+{
+	struct partition_watch *w;
+	size_t n = 0;
+
+	while ((w = watch_ends(m))) {
+		const struct partition_watch one = *w;
+
+		w->ends = false;
+		n += give_back(m, &one, apart, NULL) >= 0;
+	}
+	return n;
+}
+
+static int on_due(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	_cleanup_(vr_error_freep) struct vr_error *err = NULL;
+	struct manager *m = userdata;
+	size_t apart = 0, n, back;
+	bool news;
+	int r;
+
+	n = due_mark(m, manager_now(), &news);
+	r = n > 0 ? give_back(m, NULL, &apart, &err) : 0;
+	back = r >= 0 ? n : n > 1 ? give_back_each(m, &apart) : 0;
 	if (r < 0 && news)
 		log_warning("a CPU could not be given back, it will be tried again: %s",
 			    err && err->text ? err->text : strerror(-r));
-	else if (r >= 0 && apart > 0)
+	if (apart > 0)
 		log_info("%zu reservation%s gone, and what CPUs they had of their own", apart, apart == 1 ? " is" : "s are");
-	if (r >= 0 && n > 0)
+	if (back > 0)
 		manager_intents_room(m);
 	(void)manager_partition_update(m);
 	return 0;
