@@ -21,7 +21,7 @@ src/daemon/resctrl.*                | resctrl.h                                 
 src/daemon/resctrl-look.*           | resctrl.h sysroot.h                                                              |
 src/daemon/apply-resctrl.*          | apply-resctrl.h resctrl.h sysroot.h                                              |
 src/daemon/cpulist.*                | cpulist.h                                                                        |
-src/daemon/admit.*                  | admit.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
+src/daemon/admit*                   | admit.h admit-private.h cpulist.h foreign.h ledger.h regime.h virtrk/analysis.h virtrk/units.h   |
 src/daemon/whereabouts.*            | whereabouts.h sysroot.h virtrk/units.h                                           |
 src/daemon/limit-watch.*            | limit-watch.h sysroot.h                                                          |
 src/daemon/books.*                  | books.h sysroot.h virtrk/units.h                                                  |
