@@ -90,7 +90,7 @@ static unsigned int lines_of(struct manager *m, unsigned int looks, const char *
 	(void)dup2(saved, STDERR_FILENO);
 	close(saved);
 	rewind(file);
-	(void)fread(text, 1, 65535, file);
+	EXPECT(fread(text, 1, 65535, file) < 65535);
 	fclose(file);
 	for (const char *p = text; (p = strstr(p, line)); p++)
 		n++;
