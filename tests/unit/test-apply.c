@@ -24,7 +24,7 @@ static struct {
 	const char *hidden;		/* after the next sched_get() a directory is where this file is */
 	const char *tree;		/* sched_set() to SCHED_DEADLINE tells in its /proc ... */
 	unsigned int lost;		/* ... so many times of a debt of 5 ms, which is not its own, ... */
-	bool overruns;			/* ... then that it has its budget, or has overdrawn that by 5 ms */
+	bool overruns;			/* ... then that it has its budget, or has overdrawn that by 5 s */
 	bool roams;			/* threads may run on both CPUs; else each on one */
 	bool held_up;			/* meanwhile it has run for longer than that as what it was */
 } model;
@@ -52,12 +52,13 @@ static void model_begins(pid_t tid, const struct sched_state *state)
 	char name[32], text[64];
 
 	snprintf(name, sizeof(name), "proc/%d/sched", tid);
-	tree_file(model.tree, name, debt ? "dl.runtime : -5000000\n" : "dl.runtime : 70000\n");
+	/* 5 s: longer than these files take to be written on a busy machine, which would be time in which it may have run before */
+	tree_file(model.tree, name, model.overruns ? "dl.runtime : -5000000000\n" : debt ? "dl.runtime : -5000000\n" : "dl.runtime : 70000\n");
 	if (model.held_up)
 		EXPECT_INT(usleep(6000), 0);
 	if (model.lost == 0 || model.held_up) {
 		snprintf(name, sizeof(name), "proc/%d/schedstat", tid);
-		snprintf(text, sizeof(text), "%" PRIu64 " 8 9\n", state->runtime_ns + 5000007);
+		snprintf(text, sizeof(text), "%" PRIu64 " 8 9\n", state->runtime_ns + (model.overruns ? 5000000007 : 5000007));
 		tree_file(model.tree, name, text);
 	}
 	model.lost -= model.lost > 0;
